@@ -256,7 +256,7 @@ def _apply_makeup(
 
 
 def sla_credit_share(*, tiers: Sequence[SlaTier], uptime_share: Decimal) -> Decimal:
-    """The credit of the lowest bound the uptime is strictly below; 0 above all. 99.0 % exactly stays in the 10 % tier."""
+    """The credit of the lowest bound the uptime is strictly below, else 0: 99.0 % exactly stays in the 10 % tier."""
     below = [tier for tier in tiers if uptime_share < tier.below_share]
     return min(below, key=lambda tier: tier.below_share).credit_share if below else ZERO
 

@@ -271,7 +271,7 @@ def _committed_case(sizing: _Sizing, planned: UsageCase) -> UsageCase:
 
 
 def _committed_accelerators(sizing: _Sizing, planned: UsageCase) -> int | None:
-    """Promised units; else the full take-or-pay quantity; else planned use where an SLA or a spend commits us; else 0."""
+    """Promised units, else the whole take-or-pay quantity, else planned use where an SLA or spend binds us, else 0."""
     terms = sizing.terms
     if sizing.promised is None or sizing.promised.accelerators:
         return None if sizing.promised is None else sizing.promised.accelerators

@@ -105,7 +105,7 @@ def burndown_flags(*, unit: ProvisionedUnit, profile: Profile) -> tuple[Burndown
         flags.append(
             BurndownFlag(
                 code="burndown_mismatch",
-                message=f"An output token takes {float(fair):.1f} input tokens' work but counts as {unit.output_weight}.",
+                message=f"An output token is {float(fair):.1f} input tokens' work but counts as {unit.output_weight}.",
             )
         )
     if exact(unit.cached_weight) < profile.cached_cost_ratio:

@@ -265,7 +265,8 @@ class ContractTerms:
     def __post_init__(self) -> None:
         if self.ends_date is not None and self.ends_date <= self.starts_date:
             raise TermsError(f"Contract {self.key} ends on {self.ends_date}, not after its start {self.starts_date}.")
-        keys = [line.key for line in (*self.price_lines, *self.fixed_fees, *self.unit_lines)]
+        keys = [line.key for line in self.price_lines]
+        keys += [fee.key for fee in self.fixed_fees] + [line.key for line in self.unit_lines]
         if len(set(keys)) != len(keys):
             raise TermsError(f"Two lines of contract {self.key} have the same key.")
         if self.take_or_pay and self.take_or_pay.line_key not in {line.key for line in self.price_lines}:

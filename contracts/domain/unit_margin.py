@@ -62,7 +62,7 @@ def seat_margin(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CachedMargin:
-    """$ per million input tokens at a hit share. caching_lowers_margin: a cached token costs us more than it is priced."""
+    """$ per million input tokens at a hit share. caching_lowers_margin: caching cuts the price more than the cost."""
 
     price_usd: Decimal
     cost_usd: Decimal
@@ -78,23 +78,26 @@ def cached_margin(
     cached_cost_ratio: Decimal,
     hit_share: Decimal,
     written_share: Decimal = Decimal(0),
-    write_premium: Decimal = Decimal(0),
+    write_price_premium: Decimal = Decimal(0),
+    write_cost_premium: Decimal = Decimal(0),
 ) -> CachedMargin:
-    """price p[(1−h)+h·d] against cost c[(1−h)+h·κ]; written_share of the input pays write_premium × p more.
+    """price p[(1−h)+h·d + v·q_p] against cost c[(1−h)+h·κ + v·q_c]; v = share of the input written to the cache.
 
-    With d 0.1 and κ 0.25: 66.7 % at h = 0, 52.4 % at h = 0.8. Where writes are priced, the flag compares the margin
-    rate on one more cached token, its write premium included, with the uncached one's. (methods: Cached input)
+    With d 0.1 and κ 0.25: 66.7 % at h = 0, 52.4 % at h = 0.8. Flag: κ > d; where writes are known, whether hits and
+    writes together cut the price more than the cost: h(κ − d) + v(q_c − q_p) > 0. (methods: Cached input)
     """
     hit, price, cost = exact(hit_share), exact(price_usd), exact(cost_usd)
     if not 0 <= hit <= 1:
         raise TermsError("The cache hit share is between 0 and 1.")
     cached_price = exact(cached_price_ratio)
-    earned = price * ((1 - hit) + hit * cached_price + exact(written_share) * exact(write_premium))
-    spent = cost * ((1 - hit) + hit * exact(cached_cost_ratio))
-    premium = exact(written_share) * exact(write_premium) / hit if hit else Fraction(0)
+    cached_cost, written = exact(cached_cost_ratio), exact(written_share)
+    earned = price * ((1 - hit) + hit * cached_price + written * exact(write_price_premium))
+    spent = cost * ((1 - hit) + hit * cached_cost + written * exact(write_cost_premium))
+    net_write = written * (exact(write_cost_premium) - exact(write_price_premium))
+    lowers = cached_cost > cached_price if not written else hit * (cached_cost - cached_price) + net_write > 0
     return CachedMargin(
         price_usd=to_decimal(earned),
         cost_usd=to_decimal(spent),
         margin_share=to_decimal(1 - spent / earned) if earned else None,
-        caching_lowers_margin=exact(cached_cost_ratio) > cached_price + premium,
+        caching_lowers_margin=lowers,
     )

@@ -29,7 +29,7 @@ class RequestWindow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClippedWindow:
-    """A window on a horizon. reason "" = it can start; else window_closed or beyond_horizon (then window is as asked)."""
+    """A window on a horizon. reason "" = it can start; else window_closed or beyond_horizon (window as asked)."""
 
     window: RequestWindow
     reason: str = ""
