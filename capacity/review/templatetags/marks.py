@@ -25,10 +25,15 @@ USED_REM = 0.75
 GANTT_LETTERS = 145.0
 
 
+def _known(value: Any) -> float | None:
+    """The value as a number, or None when it is absent; a template hands over "" for a name it does not know."""
+    return None if value is None or value == "" or isinstance(value, Absent) else float(value)
+
+
 @register.simple_tag
-def sparkline(values: Sequence[float | None], limit: float | None = None) -> SafeString:
+def sparkline(values: Sequence[float | None], limit: float | str | None = None) -> SafeString:
     """The last weeks, oldest first, with a dot at the newest and a dashed target or limit line if given."""
-    drawn = geometry.spark(values, limit=limit)
+    drawn = geometry.spark(values, limit=_known(limit))
     if drawn is None:
         return SafeString("")
     rule = (
@@ -47,30 +52,32 @@ def sparkline(values: Sequence[float | None], limit: float | None = None) -> Saf
 
 
 @register.simple_tag
-def rank_bar(value: float | None, largest: float, mark: float | None = None) -> SafeString:
+def rank_bar(value: float | str | Absent | None, largest: float, mark: float | str | None = None) -> SafeString:
     """An 8 px bar in a track; with a mark (target, break-even) a bullet graph. Nothing when the value is absent."""
-    if value is None or isinstance(value, Absent):
+    length, target = _known(value), _known(mark)
+    if length is None:
         return SafeString("")
     tick = (
         SafeString("")
-        if mark is None
-        else format_html('<path d="M{} 0v14"/>', f"{geometry.percent_of(mark, largest):g}")
+        if target is None
+        else format_html('<path d="M{} 0v14"/>', f"{geometry.percent_of(target, largest):g}")
     )
     return format_html(
         '<svg class="bar" viewBox="0 0 100 14" preserveAspectRatio="none" aria-hidden="true">'
         '<rect class="track" y="3" width="100" height="8"/><rect y="3" width="{}" height="8"/>{}</svg>',
-        f"{geometry.percent_of(value, largest):g}",
+        f"{geometry.percent_of(length, largest):g}",
         tick,
     )
 
 
 @register.simple_tag
-def change_bar(value: float | None, largest: float, is_good: bool) -> SafeString:
+def change_bar(value: float | str | Absent | None, largest: float, is_good: bool) -> SafeString:
     """A bar to the right (more) or left (less) of a middle line, coloured by good or bad; for bridges of change."""
-    if value is None or isinstance(value, Absent):
+    change = _known(value)
+    if change is None:
         return SafeString("")
-    length = geometry.percent_of(abs(value), largest) / 2
-    start = 50.0 if value >= 0 else 50 - length
+    length = geometry.percent_of(abs(change), largest) / 2
+    start = 50.0 if change >= 0 else 50 - length
     return format_html(
         '<svg class="bar" viewBox="0 0 100 14" preserveAspectRatio="none" aria-hidden="true">'
         '<rect class="{}" x="{}" y="3" width="{}" height="8"/><path class="zero" d="M50 0v14"/></svg>',
