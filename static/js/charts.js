@@ -44,6 +44,15 @@
 
   const roleOf = (item) => (/^role:(\S+)/.exec(item.name || "") || [])[1];
 
+  // On a narrow screen the labels of the right margin would eat the plot: a legend above it takes their place.
+  const makeNarrow = (data, layout) => {
+    for (const trace of data) if (["base", "band", "short"].includes((trace.meta || {}).role)) trace.showlegend = false;
+    layout.annotations = (layout.annotations || []).filter((note) => !(note.xref === "paper" && note.x > 1));
+    layout.margin = { ...layout.margin, r: 8, t: 56 };
+    layout.showlegend = true;
+    layout.legend = { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" };
+  };
+
   const paintLayout = (layout, k) => {
     const fg = color("fg"), grid = color("line"), rule = color("line-2");
     const margin = { l: 40, r: 172, t: 8, b: 28, pad: 0, ...layout.margin };
@@ -83,6 +92,7 @@
     const figure = JSON.parse(source.textContent);
     const k = parseFloat(getComputedStyle(root).fontSize) / 16;
     const data = figure.data || [], layout = figure.layout || {};
+    if (box.clientWidth < 480 * k) makeNarrow(data, layout);
     data.forEach(paintTrace);
     Plotly.react(box, data, { ...paintLayout(layout, k), width: box.clientWidth, height: box.clientHeight },
       { displayModeBar: false, doubleClick: false, showTips: false });

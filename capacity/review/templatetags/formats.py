@@ -23,6 +23,10 @@ register = template.Library()
 _PILL_KINDS = ("decide", "good", "warn", "bad", "done", "plain")
 
 
+class AbsentText(SafeString):
+    """The markup of an absent value, told apart from a written number so that it never becomes a link."""
+
+
 def _or_absent(value: Any, write: Callable[[Any], str]) -> str | SafeString:
     if value is None or value == "" or isinstance(value, Absent):
         return cell(value)
@@ -35,7 +39,7 @@ def cell(value: Any) -> str | SafeString:
     if value is None or value == "":
         value = NOTHING
     if isinstance(value, Absent):
-        return format_html('<span class="{}" title="{}">{}</span>', value.kind, value.reason, value.word)
+        return AbsentText(format_html('<span class="{}" title="{}">{}</span>', value.kind, value.reason, value.word))
     return str(value) if not isinstance(value, SafeString) else value
 
 
@@ -118,7 +122,7 @@ def num(text: Any, href: str | None = "") -> str | SafeString:
     An absent value, or one without a page, is written plainly.
     """
     shown = cell(text)
-    if not href or text is None or isinstance(text, Absent) or 'class="restricted"' in shown:
+    if not href or isinstance(shown, AbsentText):
         return shown
     return format_html('<a class="num" href="{}">{}</a>', href, shown)
 
