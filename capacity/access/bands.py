@@ -12,11 +12,12 @@ from decimal import ROUND_FLOOR, Context, Decimal, localcontext
 from enum import StrEnum
 from fractions import Fraction
 
-EN_DASH = "\N{EN DASH}"
-MINUS = "\N{MINUS SIGN}"
+from capacity.lib.figures import EN_DASH, MINUS, TIMES, Absent
+
 _STEPS = (Decimal(1), Decimal(2), Decimal(5), Decimal(10))
 _LETTERS = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"), (Decimal(1000), "k"))
 _TENTH = Decimal("0.1")
+WHY_BANDED = "Your role sees the size of this figure, not the figure."
 
 
 class BandUnit(StrEnum):
@@ -29,27 +30,15 @@ class BandUnit(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Banded:
-    """A value between `low` and `high`: the bound nearer to zero belongs to the band, shares always the lower one."""
+class Banded(Absent):
+    """A value known to lie between `low` and `high`. The bound nearer to zero belongs to the band; of shares the lower.
+
+    Written like any absent value, by its `word`: $1M–$2M, 40–50%, 1×–2×, −$2M to −$1M, under $1.
+    """
 
     low: Decimal
     high: Decimal
     unit: BandUnit
-    kind: str = "banded"
-    reason: str = "Your role sees the size of this figure, not the figure."
-
-    @property
-    def word(self) -> str:
-        """For example $1M–$2M, 40–50%, 1×–2×, −$2M to −$1M, under $1."""
-        if self.unit is BandUnit.SHARE:
-            return _share_word(self.low, self.high)
-        if self.low == -1 and self.high == 1:
-            return f"under {_amount(Decimal(1), self.unit)}"
-        joint = " to " if self.low < 0 else EN_DASH
-        return f"{_amount(self.low, self.unit)}{joint}{_amount(self.high, self.unit)}"
-
-    def __str__(self) -> str:
-        return self.word
 
 
 def band_of(value: object, *, unit: BandUnit) -> Banded | None:
@@ -57,23 +46,28 @@ def band_of(value: object, *, unit: BandUnit) -> Banded | None:
     number = _number(value)
     if number is None:
         return None
-    if unit is BandUnit.SHARE:
-        with localcontext(Context(prec=60)):
-            low = (number / _TENTH).to_integral_value(rounding=ROUND_FLOOR) * _TENTH
-            return Banded(low=low, high=low + _TENTH, unit=unit)
+    low, high = _share_step(number) if unit is BandUnit.SHARE else _ladder_step(number)
+    return Banded(word=_word(low, high, unit), kind="banded", reason=WHY_BANDED, low=low, high=high, unit=unit)
+
+
+def _share_step(number: Decimal) -> tuple[Decimal, Decimal]:
+    with localcontext(Context(prec=60)):
+        low = (number / _TENTH).to_integral_value(rounding=ROUND_FLOOR) * _TENTH
+        return low, low + _TENTH
+
+
+def _ladder_step(number: Decimal) -> tuple[Decimal, Decimal]:
     size = abs(number)
     if size < 1:
         # One band on both sides of zero: a small loss must not be told from a small gain, nor from nothing.
-        return Banded(low=Decimal(-1), high=Decimal(1), unit=unit)
+        return Decimal(-1), Decimal(1)
     decade = Decimal(10) ** size.adjusted()
     low, high = next(
         (lower * decade, upper * decade)
         for lower, upper in zip(_STEPS, _STEPS[1:], strict=False)
         if lower * decade <= size < upper * decade
     )
-    if number < 0:
-        return Banded(low=-high, high=-low, unit=unit)
-    return Banded(low=low, high=high, unit=unit)
+    return (-high, -low) if number < 0 else (low, high)
 
 
 def _number(value: object) -> Decimal | None:
@@ -90,22 +84,20 @@ def _number(value: object) -> Decimal | None:
     return None
 
 
+def _word(low: Decimal, high: Decimal, unit: BandUnit) -> str:
+    if unit is BandUnit.SHARE:
+        lower, upper = int(low * 100), int(high * 100)
+        return f"{MINUS}{-lower}% to {MINUS * (upper < 0)}{-upper}%" if lower < 0 else f"{lower}{EN_DASH}{upper}%"
+    if low < 0 < high:
+        return f"under {_amount(high, unit)}"
+    return f"{_amount(low, unit)}{' to ' if low < 0 else EN_DASH}{_amount(high, unit)}"
+
+
 def _amount(value: Decimal, unit: BandUnit) -> str:
-    size = abs(value)
-    for step, letter in _LETTERS:
+    size, letter = abs(value), ""
+    for step, candidate in _LETTERS:
         if size >= step:
-            text = f"{size / step:f}{letter}"
+            size, letter = size / step, candidate
             break
-    else:
-        text = f"{size:f}"
-    sign = MINUS if value < 0 else ""
-    if unit is BandUnit.USD:
-        return f"{sign}${text}"
-    return f"{sign}{text}" + ("\N{MULTIPLICATION SIGN}" if unit is BandUnit.MULTIPLE else "")
-
-
-def _share_word(low: Decimal, high: Decimal) -> str:
-    lower, upper = int(low * 100), int(high * 100)
-    if lower < 0:
-        return f"{MINUS}{-lower}% to {MINUS if upper < 0 else ''}{abs(upper)}%"
-    return f"{lower}{EN_DASH}{upper}%"
+    mark = "$" if unit is BandUnit.USD else ""
+    return f"{MINUS if value < 0 else ''}{mark}{size:f}{letter}{TIMES if unit is BandUnit.MULTIPLE else ''}"

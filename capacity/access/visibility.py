@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from capacity.access.bands import Banded, BandUnit, band_of
 from capacity.access.roles import ROLE_NAMES, Role
 from capacity.access.sight_table import COMMERCIAL_DECISIONS, FLOOR_DECISIONS, TABLE, Rule, Sight
+from capacity.lib.figures import RESTRICTED
 
 __all__ = [
     "COMMITTED",
@@ -22,7 +23,6 @@ __all__ = [
     "BandUnit",
     "Banded",
     "ContractLabel",
-    "Restricted",
     "Sight",
     "Viewer",
     "action_resource",
@@ -40,31 +40,13 @@ __all__ = [
     "who_sees",
 ]
 
+# RESTRICTED is the value of a hidden field: an absent value like any other, told by identity (`value is RESTRICTED`).
+# It joins no sum: arithmetic with it raises.
+
 # What sales read in place of another account's name.
 COMMITTED = "committed"
 # An aggregate over fewer customers than this is one customer's figure for whoever knows the others.
 FEWEST_CUSTOMERS = 3
-
-
-class Restricted:
-    """The value of a hidden field. Writes as "restricted", counts as false, equals only itself, joins no sum."""
-
-    __slots__ = ()
-    word = "restricted"
-    kind = "restricted"
-    reason = "Hidden from your role by the visibility policy."
-
-    def __str__(self) -> str:
-        return self.word
-
-    def __repr__(self) -> str:
-        return "RESTRICTED"
-
-    def __bool__(self) -> bool:
-        return False
-
-
-RESTRICTED: Final = Restricted()
 
 
 @dataclass(frozen=True, slots=True)
