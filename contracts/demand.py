@@ -36,7 +36,9 @@ def weekly_revenue(*, contract: ContractInForce, horizon: Horizon) -> tuple[Deci
         hours = days * HOURS_PER_DAY
         traffic = contract.traffic[index] if contract.traffic else None
         usage = token_usage(traffic=traffic, hours=hours) if traffic else {}
-        revenue.append(bill(terms=terms, usage=usage, on_date=max(week.monday, terms.starts_date), hours=hours).total_usd)
+        revenue.append(
+            bill(terms=terms, usage=usage, on_date=max(week.monday, terms.starts_date), hours=hours).total_usd
+        )
     return tuple(revenue)
 
 

@@ -192,6 +192,7 @@ def _row(versions: list[_Measured], horizon: Horizon) -> dict[str, Any]:
     reserved = _total(_each(versions, lambda v, i: v.reserved_usd(i)))
     worst_revenue = _total(each.worst.revenue_usd for each in results) if is_priced else None
     worst_cost = _total(each.worst.reserved_cost_usd for each in results)
+    consumed = _total(_each(versions, lambda v, i: v.consumed_usd(i)))
     promises = _promises(versions, horizon)
     worst_needs = [each.worst.accelerators for each in results]
     planned_needs = [each.planned.accelerators for each in results]
@@ -219,16 +220,17 @@ def _row(versions: list[_Measured], horizon: Horizon) -> dict[str, Any]:
         "capacity_gap_accelerators": _most(gaps) if is_sized else None,
         **promises,
         "worst_multiple": to_decimal(result.worst.multiple),
-        "break_even_multiple": None
-        if result.break_even.multiple is None
-        else to_decimal(result.break_even.multiple),
+        "break_even_multiple": None if result.break_even.multiple is None else to_decimal(result.break_even.multiple),
         "revenue_usd": revenue,
-        "consumed_cost_usd": _total(_each(versions, lambda v, i: v.consumed_usd(i))),
+        "consumed_cost_usd": consumed,
+        "consumed_margin_usd": _minus(revenue, consumed),
         "reserved_cost_usd": reserved,
         "margin_usd": _minus(revenue, reserved),
+        "margin_share": _share_of(_minus(revenue, reserved), revenue),
         "worst_revenue_usd": worst_revenue,
         "worst_cost_usd": worst_cost,
         "worst_margin_usd": _minus(worst_revenue, worst_cost),
+        "worst_margin_share": _share_of(_minus(worst_revenue, worst_cost), worst_revenue),
         "loss_exposure_usd": _total(each.loss_exposure_usd for each in results) if is_priced and is_sized else None,
         "terms": _stated_terms(first),
     }
@@ -246,6 +248,11 @@ def _total(values: Iterable[Decimal | None]) -> Decimal | None:
 
 def _minus(left: Decimal | None, right: Decimal | None) -> Decimal | None:
     return None if left is None or right is None else left - right
+
+
+def _share_of(part: Decimal | None, whole: Decimal | None) -> Decimal | None:
+    """part ÷ whole; None (n/a) where the whole is zero or either is not known."""
+    return None if part is None or not whole else to_decimal(exact(part) / exact(whole))
 
 
 def _most(values: Iterable[int | None]) -> int | None:
@@ -315,11 +322,7 @@ def _stated_terms(measured: _Measured) -> dict[str, Any]:
         "prices": {line.key: str(line.tiers[0].unit_price_usd) for line in terms.price_lines}
         | {fee.key: str(fee.unit_price_usd) for fee in terms.fixed_fees}
         | {line.key: str(line.price_usd) for line in terms.unit_lines},
-        "spend_commitment_usd": None
-        if terms.spend_commitment is None
-        else str(terms.spend_commitment.amount_usd),
+        "spend_commitment_usd": None if terms.spend_commitment is None else str(terms.spend_commitment.amount_usd),
         "usage_basis": measured.contract.row["usage_basis"],
-        "rate_usd_per_hour": None
-        if (rate := measured.rate(measured.indexes[0])) is None
-        else f"{rate:.6f}",
+        "rate_usd_per_hour": None if (rate := measured.rate(measured.indexes[0])) is None else f"{rate:.6f}",
     }

@@ -138,7 +138,9 @@ def _in_force(
     horizon: Horizon,
     as_of: date,
 ) -> ContractInForce:
-    dedicated = DedicatedUnit(accelerators=1, spare_block=spare_block) if row["shape"] == "dedicated_accelerators" else None
+    dedicated = (
+        DedicatedUnit(accelerators=1, spare_block=spare_block) if row["shape"] == "dedicated_accelerators" else None
+    )
     provisioned = None
     if row["shape"] == "provisioned_throughput":
         provisioned = ProvisionedUnit(
@@ -218,7 +220,9 @@ def _unit_lines(
     if promise is None:
         return ()
     kind, price_kind = (
-        ("accelerators", "accelerator_hour") if isinstance(promise, DedicatedUnit) else ("throughput_units", "unit_hour")
+        ("accelerators", "accelerator_hour")
+        if isinstance(promise, DedicatedUnit)
+        else ("throughput_units", "unit_hour")
     )
     ramp = sorted((step for step in steps if step["kind"] == kind), key=lambda step: step["starts_date"])
     if not ramp:

@@ -259,9 +259,7 @@ def experiment_requests(*, tables: Rows, policy: Policy, horizon: Horizon) -> li
         pin = None
         if row["state"] == "running":
             pin = Pin(pool=row["pool"], domain=row["domain_key"] or None, start=Week.containing(row["started_date"]))
-            options = (
-                ExperimentOption(pools=(row["pool"],), accelerators=row["accelerators"], weeks=row["weeks"]),
-            )
+            options = (ExperimentOption(pools=(row["pool"],), accelerators=row["accelerators"], weeks=row["weeks"]),)
         found.append(
             Experiment(
                 key=row["key"],

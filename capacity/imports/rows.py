@@ -21,7 +21,9 @@ Row = dict[str, Any]
 _BOOKKEEPING = {"id", "submitted_at"}
 
 
-def table_rows(model: type[models.Model], *, keys: Sequence[str], foreign: Mapping[str, str] | None = None) -> list[Row]:
+def table_rows(
+    model: type[models.Model], *, keys: Sequence[str], foreign: Mapping[str, str] | None = None
+) -> list[Row]:
     """All rows of a table in one query, ordered by the natural `keys`.
 
     foreign: column name in the row → path of the natural key it shows, e.g. {"pool": "pool__key"}.

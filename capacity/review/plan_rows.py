@@ -174,9 +174,7 @@ class PlanRows:
                 had = found.get(place, (0, ZERO, ZERO))
                 total = None if usd is None or had[1] is None else had[1] + usd
                 found[place] = (had[0] + accelerators, total, had[2])
-        return {
-            place: ClassWeekCost(accelerators=row[0], usd=row[1], work=row[2]) for place, row in found.items()
-        }
+        return {place: ClassWeekCost(accelerators=row[0], usd=row[1], work=row[2]) for place, row in found.items()}
 
     @cached_property
     def plan_costs(self) -> PlanCosts:
@@ -393,9 +391,7 @@ class PlanRows:
                 hours["serving_consumed"] += amount * share * consumed
                 hours["serving_spare"] += amount * share * spare
                 hours["serving_headroom"] += amount * share * (1 - consumed - spare)
-        hours["learning"] = Fraction(
-            sum(amount for _, amount in self.running_by_pool.get(place, [])) * HOURS_PER_WEEK
-        )
+        hours["learning"] = Fraction(sum(amount for _, amount in self.running_by_pool.get(place, [])) * HOURS_PER_WEEK)
         total = sum(hours.values(), Fraction(0))
         burst_hours = self.burst.get(place, 0) * HOURS_PER_WEEK
         if burst_hours and total:
@@ -422,7 +418,14 @@ class PlanRows:
             rate = exact(cost.on_demand_usd_per_hour)
             lines = {
                 name: to_decimal(getattr(hours, name) * rate)
-                for name in ("serving_consumed", "serving_headroom", "serving_spare", "learning", "internal", "no_choice")
+                for name in (
+                    "serving_consumed",
+                    "serving_headroom",
+                    "serving_spare",
+                    "learning",
+                    "internal",
+                    "no_choice",
+                )
             }
             return {**lines, "idle": ZERO, "fragment": ZERO, "maintenance": ZERO, "burst": bought}
         if cost.counted_usd is None or cost.part_week_usd is None:
