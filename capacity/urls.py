@@ -1,0 +1,7 @@
+"""All routes. Composition root: apps' own urls are included here, nothing else decides a path."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+urlpatterns: list = []
