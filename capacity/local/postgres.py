@@ -6,13 +6,13 @@ PostgreSQL refuses to run as root: identities.py says how it runs then.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -141,7 +141,7 @@ class Postgres:
 
     def prepare(self) -> bool:
         """Create the cluster when there is none, end a left-over server of it. True when it was created now."""
-        self.stop_leftover()
+        self.clear_crash()
         give_to(self.identity, self.socket_dir)
         if (self.cluster / "PG_VERSION").exists():
             self._check_version()
@@ -227,6 +227,14 @@ class Postgres:
                 return True
         raise LocalModeError(f"A left-over PostgreSQL server (process {pid}) does not end; end it by hand.")
 
+    def clear_crash(self) -> None:
+        """Before a start: end what an earlier server of this cluster may have left."""
+        self.stop_leftover()
+        for pid in _processes_working_in(self.cluster):
+            # A session whose server was killed goes on with its statement and would block the next server.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def _place_cluster(self) -> Path:
         wanted = self.data_dir / "postgres"
         if wanted.is_symlink():
@@ -280,9 +288,15 @@ def clean_environment() -> dict[str, str]:
     return {**kept, "LC_ALL": "C", "TZ": "UTC"}
 
 
+def _processes_working_in(folder: Path) -> list[int]:
+    """Processes whose current directory is the cluster: PostgreSQL's own (only Linux can tell)."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            if entry.readlink() == folder:
+                found.append(int(entry.parent.name))
+    return found
+
+
 def describe(postgres: Postgres) -> str:
     return f"PostgreSQL {_version_of(postgres.binaries).split()[-1]}, {postgres.identity.sentence}"
-
-
-def seconds_since(start: float) -> str:
-    return f"{time.monotonic() - start:.1f} s"

@@ -32,46 +32,58 @@ def make_socket_dir() -> Path:
 class Services:
     """PostgreSQL and Valkey with their data in `data_dir`; sockets in a short temporary folder."""
 
-    def __init__(self, data_dir: Path, *, guard: Guard, fast: bool = False, log_dir: Path | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, *, guard: Guard, fast: bool = False, database: bool = True, broker: bool = True
+    ) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
-        log_dir = log_dir or data_dir / "log"
+        log_dir = data_dir / "log"
+        self.postgres: Postgres | None = None
+        self.broker: Broker | None = None
         # One folder per server: each must own its own, and they may run as different users.
         self.socket_dir = make_socket_dir()
         guard.remove_afterwards(self.socket_dir)
         self.socket_dir.chmod(0o711)
         for name in ("db", "mq"):
             (self.socket_dir / name).mkdir(mode=0o700)
-        self.postgres = Postgres(
-            data_dir=data_dir,
-            socket_dir=self.socket_dir / "db",
-            log_path=log_dir / "database.log",
-            guard=guard,
-            fast=fast,
-        )
-        self.broker = Broker(
-            data_dir=data_dir,
-            socket_dir=self.socket_dir / "mq",
-            log_path=log_dir / "broker.log",
-            guard=guard,
-            fast=fast,
-        )
+        if database:
+            self.postgres = Postgres(
+                data_dir=data_dir,
+                socket_dir=self.socket_dir / "db",
+                log_path=log_dir / "database.log",
+                guard=guard,
+                fast=fast,
+            )
+        if broker:
+            self.broker = Broker(
+                data_dir=data_dir,
+                socket_dir=self.socket_dir / "mq",
+                log_path=log_dir / "broker.log",
+                guard=guard,
+                fast=fast,
+            )
 
     def start(self) -> None:
-        self.postgres.prepare()
-        self.postgres.start()
-        self.broker.start()
+        if self.postgres is not None:
+            self.postgres.prepare()
+            self.postgres.start()
+        if self.broker is not None:
+            self.broker.start()
 
     def stop(self) -> None:
-        self.broker.stop()
-        self.postgres.stop()
+        if self.broker is not None:
+            self.broker.stop()
+        if self.postgres is not None:
+            self.postgres.stop()
         shutil.rmtree(self.socket_dir, ignore_errors=True)
 
     def environment(self) -> dict[str, str]:
-        return {
-            "DATABASE_URL": self.postgres.url(APP_ROLE),
-            "DATABASE_OWNER_URL": self.postgres.url(OWNER_ROLE),
-            "CELERY_BROKER_URL": self.broker.url,
-        }
+        """The addresses of the servers started here, by the names the settings know."""
+        found = {}
+        if self.postgres is not None:
+            found |= {"DATABASE_URL": self.postgres.url(APP_ROLE), "DATABASE_OWNER_URL": self.postgres.url(OWNER_ROLE)}
+        if self.broker is not None:
+            found["CELERY_BROKER_URL"] = self.broker.url
+        return found
 
 
 @contextlib.contextmanager
@@ -86,6 +98,7 @@ def temporary_services() -> Iterator[dict[str, str]]:
         services = Services(folder, guard=guard, fast=True)
         services.start()
         # Django's test runner makes its databases from this template.
+        assert services.postgres is not None
         services.postgres.run_sql("CREATE EXTENSION IF NOT EXISTS btree_gist;", database="template1")
         yield {
             **services.environment(),
