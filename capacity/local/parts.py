@@ -27,17 +27,8 @@ class Parts:
         self._owner_url = self._environment.pop("DATABASE_OWNER_URL", None)
 
     def web(self, port: int) -> Child:
-        argv = [
-            sys.executable,
-            "-m",
-            "granian",
-            "--interface",
-            "wsgi",
-            "--host",
-            self._options.host,
-            "--port",
-            str(port),
-        ]
+        argv = [sys.executable, "-m", "granian", "--interface", "wsgi"]
+        argv += ["--host", self._options.host, "--port", str(port)]
         argv += ["--workers", "2", "--blocking-threads", "2", "--backlog", "256", "--no-ws", "--respawn-failed-workers"]
         argv += ["--workers-kill-timeout", "1", "capacity.wsgi:application"]
         return self._child("web", argv, death_signal=signal.SIGKILL)

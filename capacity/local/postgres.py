@@ -275,7 +275,8 @@ class Postgres:
         if not re.search(rf"\b{re.escape(data_version)}\b", server):
             raise LocalModeError(
                 f"The database folder {self.cluster} was made by PostgreSQL {data_version}, the programs here are "
-                f"{server}. Name the older programs in CAPACITY_PG_BIN, or move the folder away to begin with an empty one."
+                f"{server}. Name the older programs in CAPACITY_PG_BIN, or move the folder away to begin with an "
+                "empty one."
             )
 
     def _run_binary(self, argv: Sequence[str], *, text: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -293,8 +294,9 @@ def _processes_working_in(folder: Path) -> list[int]:
     found = []
     for entry in Path("/proc").glob("[0-9]*/cwd"):
         with contextlib.suppress(OSError):
-            if entry.readlink() == folder:
-                found.append(int(entry.parent.name))
+            pid = int(entry.parent.name)
+            if entry.readlink() == folder and "postgres" in command_line(pid).split(" ")[0]:
+                found.append(pid)
     return found
 
 
