@@ -27,10 +27,11 @@ class Parts:
         self._owner_url = self._environment.pop("DATABASE_OWNER_URL", None)
 
     def web(self, port: int) -> Child:
-        argv = [sys.executable, "-m", "granian", "--interface", "wsgi"]
-        argv += ["--host", self._options.host, "--port", str(port)]
-        argv += ["--workers", "2", "--blocking-threads", "2", "--backlog", "256", "--no-ws", "--respawn-failed-workers"]
-        argv += ["--workers-kill-timeout", "1", "capacity.wsgi:application"]
+        host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
+        # Loaded once and forked: ready in half the time of two workers that each import everything.
+        argv = [sys.executable, "-m", "gunicorn", "--preload", "--bind", f"{host}:{port}"]
+        argv += ["--workers", "2", "--threads", "4", "--worker-class", "gthread", "--graceful-timeout", "1"]
+        argv += ["--no-control-socket", "capacity.wsgi:application"]
         return self._child("web", argv, death_signal=signal.SIGKILL)
 
     def worker(self) -> Child:
