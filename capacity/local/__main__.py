@@ -1,4 +1,4 @@
-"""Command line of the one-machine mode: `python -m capacity.local run | services | test-services | stop`."""
+"""Command line of the one-machine mode: `python -m capacity.local run | stop | reset | services | test-services`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from capacity.local.identities import LocalModeError
-from capacity.local.launcher import Launcher, stop_running
+from capacity.local.launcher import Launcher, reset_data, stop_running
 from capacity.local.options import Options, read_options
 from capacity.local.services import run_with_temporary_services
 
@@ -20,6 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
         ("run", "start everything and watch it until Ctrl-C"),
         ("services", "only the database and the broker, for working on the code"),
         ("stop", "end the start that holds this data folder"),
+        ("reset", "delete this data folder; the next start begins anew"),
     ):
         command = commands.add_parser(name, help=help_text)
         command.add_argument("--data-dir", type=Path, help="instead of CAPACITY_DATA_DIR")
@@ -57,7 +58,7 @@ def _services(options: Options) -> int:
     return Launcher(options, only_services=True).run()
 
 
-_COMMANDS = {"run": _run, "services": _services, "stop": stop_running}
+_COMMANDS = {"run": _run, "services": _services, "stop": stop_running, "reset": reset_data}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from urllib.parse import urlsplit
 
 from capacity.local.datadir import AlreadyRunning, DataDir
 from capacity.local.health import ask_health, missing_parts
-from capacity.local.identities import LocalModeError
+from capacity.local.identities import LocalModeError, remove_outside_folder
 from capacity.local.options import Options
 from capacity.local.parts import Parts, code_fingerprint
 from capacity.local.ports import first_free_port
@@ -366,3 +367,24 @@ def stop_running(options: Options, *, seconds: float = 15.0) -> int:
         return 0
     print(f"Process {asked} did not end within {seconds:.0f} s.", file=sys.stderr)
     return 1
+
+
+def reset_data(options: Options) -> int:
+    """`make reset`: delete the data folder of a start that does not run. Returns an exit code."""
+    data = DataDir(options.data_dir)
+    if not data.path.exists():
+        print(f"There is no data in {data.path}.")
+        return 0
+    # Never delete a folder that only happens to be named in CAPACITY_DATA_DIR.
+    if not (data.path / "lock").exists():
+        print(f"{data.path} was not made by Capacity Review; nothing deleted.", file=sys.stderr)
+        return 1
+    try:
+        data.lock()
+    except AlreadyRunning as running:
+        print(f"Capacity Review runs (process {running.pid}); 'make stop' first. Nothing deleted.", file=sys.stderr)
+        return 1
+    remove_outside_folder(data.path)
+    shutil.rmtree(data.path)
+    print(f"Deleted {data.path}.")
+    return 0
