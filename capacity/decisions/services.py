@@ -7,7 +7,7 @@ caller's to say (`open_weeks`): reviews stand above this app.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -119,7 +119,7 @@ def record_verdict(
     with transaction.atomic():
         _lock_numbers()
         decision = Decision.objects.filter(number=number).select_related("verdict").first()
-        said = getattr(decision, "verdict", None)
+        said: DecisionVerdict | None = getattr(decision, "verdict", None)
         if said is not None and (said.verdict, said.note) == (verdict, note):
             return said
         errors = _verdict_errors(decision, said, verdict, note, week, actual_value, open_weeks)
