@@ -96,7 +96,7 @@ def _pools() -> list[Row]:
     a = ("H100 US East", "h100_sxm", "H100 SXM", "us-east-1", "owned", 8, D("1.000000"))
     b = ("B200 EU West", "b200", "B200", "eu-west-1", "leased", 8, D("2.270000"))
     c = ("MI300X US Central", "mi300x", "MI300X", "us-central-1", "cloud", 8, D("1.320000"))
-    domains = {POOL_A: [["a1", 512], ["a2", 512]], POOL_B: [["b1", 384]], POOL_C: [["c1", 128]]}
+    domains = {POOL_A: ["a1", "a2"], POOL_B: ["b1"], POOL_C: ["c1"]}
     names = ("name", "accelerator_type", "accelerator_type_name", "region", "source_type", "node_size", "h100e_factor")
     return [
         {"pool_key": key, **dict(zip(names, row, strict=True)), "domains": domains[key]}
