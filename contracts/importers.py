@@ -60,12 +60,33 @@ register(
         columns=columns_of(
             Contract,
             [
-                "key", "version", "name", "state", "starts_date", "ends_date", "time_zone", "currency", "shape",
-                "regions", "has_sla", "input_tokens_per_second", "output_tokens_per_second", "cache_hit_share",
-                "peak_factor", "p95_multiple", "growth_share_per_month", "usage_basis", "usage_date",
-                "rate_limit_input_tokens_per_minute", "rate_limit_output_tokens_per_minute",
-                "unit_tokens_per_minute", "unit_output_weight", "discount_share", "renewal_probability",
-                "source_ref", "provenance",
+                "key",
+                "version",
+                "name",
+                "state",
+                "starts_date",
+                "ends_date",
+                "time_zone",
+                "currency",
+                "shape",
+                "regions",
+                "has_sla",
+                "input_tokens_per_second",
+                "output_tokens_per_second",
+                "cache_hit_share",
+                "peak_factor",
+                "p95_multiple",
+                "growth_share_per_month",
+                "usage_basis",
+                "usage_date",
+                "rate_limit_input_tokens_per_minute",
+                "rate_limit_output_tokens_per_minute",
+                "unit_tokens_per_minute",
+                "unit_output_weight",
+                "discount_share",
+                "renewal_probability",
+                "source_ref",
+                "provenance",
             ],
             extra=[
                 key_column("customer"),
@@ -88,7 +109,7 @@ register(
                 column="starts_date",
                 message="The term overlaps another signed version of the contract. End one as the next starts.",
             ),
-            "contract_ends_after_start": Sentence(column="ends_date", message="The contract ends before, or as, it starts."),
+            "contract_ends_after_start": Sentence(column="ends_date", message="The contract must end after it starts."),
             "contract_cache_hit_is_a_share": Sentence(
                 column="cache_hit_share", message="The cache hit rate is a share between 0 and 1."
             ),
@@ -135,7 +156,7 @@ register(
                 column="starts_date", message="The period overlaps another price of the same kind on this contract."
             ),
             "price_not_negative": Sentence(column="price", message="A price is not negative."),
-            "price_ends_after_start": Sentence(column="ends_date", message="The price ends before, or as, it starts."),
+            "price_ends_after_start": Sentence(column="ends_date", message="The price must end after it starts."),
         },
     )
 )

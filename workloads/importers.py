@@ -37,7 +37,7 @@ register(
         sentences={
             "model_key_form": KEY_FORM,
             "model_retires_after_launch": Sentence(
-                column="retire_date", message="The model retires before, or as, it launches."
+                column="retire_date", message="The model must retire after it launches."
             ),
         },
     )
@@ -51,8 +51,16 @@ register(
         columns=columns_of(
             ThroughputProfile,
             [
-                "latency_class", "precision", "replica_accelerators", "prefill_tokens_per_second",
-                "decode_tokens_per_second", "cached_cost_share", "basis", "measured_date", "formula", "provenance",
+                "latency_class",
+                "precision",
+                "replica_accelerators",
+                "prefill_tokens_per_second",
+                "decode_tokens_per_second",
+                "cached_cost_share",
+                "basis",
+                "measured_date",
+                "formula",
+                "provenance",
             ],
             extra=[key_column("model_version"), key_column("accelerator_type")],
         ),
@@ -62,7 +70,7 @@ register(
         ),
         sentences={
             "one_profile_per_latency_class": Sentence(
-                column="latency_class", message="The model already has a profile on this accelerator in this latency class."
+                column="latency_class", message="This model, accelerator and latency class has a profile."
             ),
             "throughput_is_positive": Sentence(
                 column="prefill_tokens_per_second",
@@ -89,12 +97,31 @@ register(
         columns=columns_of(
             Workload,
             [
-                "key", "name", "purpose", "owner_role", "latency_class", "regions", "quality_required",
-                "customer_value", "tier_justification", "justification_approver", "justification_expires_date",
-                "smaller_tier_tested", "smaller_tier_tested_date", "review_by_date", "input_tokens_per_second",
-                "output_tokens_per_second", "cache_hit_share", "peak_factor", "growth_share_per_month",
-                "p10_multiple", "p90_multiple", "forecast_source", "forecast_date",
-                "usd_value_per_million_tokens", "provenance",
+                "key",
+                "name",
+                "purpose",
+                "owner_role",
+                "latency_class",
+                "regions",
+                "quality_required",
+                "customer_value",
+                "tier_justification",
+                "justification_approver",
+                "justification_expires_date",
+                "smaller_tier_tested",
+                "smaller_tier_tested_date",
+                "review_by_date",
+                "input_tokens_per_second",
+                "output_tokens_per_second",
+                "cache_hit_share",
+                "peak_factor",
+                "growth_share_per_month",
+                "p10_multiple",
+                "p90_multiple",
+                "forecast_source",
+                "forecast_date",
+                "usd_value_per_million_tokens",
+                "provenance",
             ],
             extra=[key_column("model_version")],
         ),
@@ -141,10 +168,29 @@ register(
         columns=columns_of(
             Experiment,
             [
-                "key", "name", "experiment_priority", "purpose", "is_model_development", "hypothesis",
-                "informs_decision", "customer_outcome", "accelerators", "weeks", "earliest_start_date",
-                "latest_start_date", "accelerator_types", "pool_keys", "preemptible", "divisible", "state",
-                "domain_key", "started_date", "estimated_flop", "submitted_at", "submitted_by", "provenance",
+                "key",
+                "name",
+                "experiment_priority",
+                "purpose",
+                "is_model_development",
+                "hypothesis",
+                "informs_decision",
+                "customer_outcome",
+                "accelerators",
+                "weeks",
+                "earliest_start_date",
+                "latest_start_date",
+                "accelerator_types",
+                "pool_keys",
+                "preemptible",
+                "divisible",
+                "state",
+                "domain_key",
+                "started_date",
+                "estimated_flop",
+                "submitted_at",
+                "submitted_by",
+                "provenance",
             ],
             extra=[key_column("team"), key_column("pool", required=False)],
         ),

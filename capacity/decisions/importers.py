@@ -13,13 +13,31 @@ register(
         columns=columns_of(
             PolicySet,
             [
-                "version", "effective_date", "tiers", "confirmed_counts_at", "ordered_counts_at",
-                "utilisation_interactive", "utilisation_standard", "utilisation_batch",
-                "peak_factor_interactive", "peak_factor_standard", "peak_factor_batch", "coincidence_factor",
-                "spare_replicas", "spare_replicas_large", "large_from_replicas",
-                "worst_use_multiple_metered", "worst_use_multiple_flat", "target_gross_margin_share",
-                "inference_ratio_amber_share", "inference_ratio_red_share", "idle_limit_share",
-                "loss_exposure_limit_usd", "no_choice_limit_share", "unexplained_frontier_limit_share", "note",
+                "version",
+                "effective_date",
+                "tiers",
+                "confirmed_counts_at",
+                "ordered_counts_at",
+                "utilisation_interactive",
+                "utilisation_standard",
+                "utilisation_batch",
+                "peak_factor_interactive",
+                "peak_factor_standard",
+                "peak_factor_batch",
+                "coincidence_factor",
+                "spare_replicas",
+                "spare_replicas_large",
+                "large_from_replicas",
+                "worst_use_multiple_metered",
+                "worst_use_multiple_flat",
+                "target_gross_margin_share",
+                "inference_ratio_amber_share",
+                "inference_ratio_red_share",
+                "idle_limit_share",
+                "loss_exposure_limit_usd",
+                "no_choice_limit_share",
+                "unexplained_frontier_limit_share",
+                "note",
             ],
         ),
         sentences={
@@ -55,7 +73,7 @@ register(
             "one_floor_per_key": Sentence(column="key", message="The policy already has a floor of this key."),
             "floor_share_is_a_share": Sentence(column="share", message="The floor's share is between 0 and 1."),
             "floor_has_a_size": Sentence(
-                column="share", message="A floor needs a share or a number of accelerators (or both: the larger counts)."
+                column="share", message="A floor needs a share, a number of accelerators, or both (the larger counts)."
             ),
         },
     )

@@ -41,9 +41,7 @@ def demo_tables(*, monday: date) -> dict[str, bytes]:
     }
     tables["accelerator_types.csv"] = _csv(accelerator_types(read_source("accelerator_specs.csv")))
     tables["throughput_profiles.csv"] = _csv(
-        throughput_profiles(
-            points=read_source("serving_points.csv"), mlperf=read_source("mlperf_inference_v5_1.csv")
-        )
+        throughput_profiles(points=read_source("serving_points.csv"), mlperf=read_source("mlperf_inference_v5_1.csv"))
     )
     return tables
 

@@ -189,9 +189,7 @@ def _point(record: Record) -> Point:
 
 
 def _shown(point: Point) -> str:
-    return (
-        f"in {point.input_tokens}, out {point.output_tokens}, Q {float(point.output_tokens_per_second):.1f} tokens/s"
-    )
+    return f"in {point.input_tokens}, out {point.output_tokens}, Q {float(point.output_tokens_per_second):.1f} tokens/s"
 
 
 def _mlperf(results: list[Record], model: str, scenario: str, accelerator: str) -> Record:

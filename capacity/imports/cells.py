@@ -72,9 +72,7 @@ def choice(*, options: Iterable[str]) -> Parser:
     def parse(cell: str) -> Value:
         if cell in known:
             return cell
-        raise CellError(
-            "unknown_choice", f'"{cell}" is not one of {", ".join(known)}.{nearest(cell, known)}'
-        )
+        raise CellError("unknown_choice", f'"{cell}" is not one of {", ".join(known)}.{nearest(cell, known)}')
 
     return parse
 

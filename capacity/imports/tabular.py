@@ -107,8 +107,11 @@ def decode(content: bytes) -> str:
             "bad_encoding", f"The file is not UTF-8 text (near line {line}). Save it as CSV with UTF-8 encoding."
         ) from None
     if "\x00" in text:
-        raise CellError("bad_encoding", "The file holds zero bytes: it is not CSV text, or UTF-16 without its mark. "
-                        "Save it as CSV with UTF-8 encoding.")
+        raise CellError(
+            "bad_encoding",
+            "The file holds zero bytes: it is not CSV text, or UTF-16 without its mark. "
+            "Save it as CSV with UTF-8 encoding.",
+        )
     return text
 
 
@@ -161,9 +164,7 @@ def _header(reader: _Reader, cells: Sequence[str], key: Sequence[str]) -> list[s
     return None if missing else header
 
 
-def _row(
-    reader: _Reader, number: int, header: Sequence[str | None], cells: Sequence[str], key: frozenset[str]
-) -> Row:
+def _row(reader: _Reader, number: int, header: Sequence[str | None], cells: Sequence[str], key: frozenset[str]) -> Row:
     values: dict[str, Value] = {}
     broken: set[str] = set()
     if len(cells) != len(header):

@@ -81,9 +81,7 @@ class TableWriter:
     ) -> None:
         """A new row needs every column that may not be empty; a file of changes may leave columns out."""
         bringing_new = {
-            row.file
-            for row in rows
-            if not row.broken.intersection(self.table.key) and self._key(row) not in existing
+            row.file for row in rows if not row.broken.intersection(self.table.key) and self._key(row) not in existing
         }
         for file in sorted(bringing_new):
             for column in self.table.columns:
@@ -98,7 +96,8 @@ class TableWriter:
             return None
         before = existing.get(self._key(row))
         instance = before if before is not None else self.table.model()
-        changed = [name for name in self.table.plain_columns if name in row.values and _set(instance, name, row.values[name])]
+        present = [name for name in self.table.plain_columns if name in row.values]
+        changed = [name for name in present if _set(instance, name, row.values[name])]
         for name, pk in pointers.items():
             if getattr(instance, name) != pk:
                 setattr(instance, name, pk)
@@ -106,12 +105,13 @@ class TableWriter:
         fixed = [name for name in self.table.immutable if name in changed] if before is not None else []
         for name in fixed:
             self._say(row.file, row.number, name, "never_changes", f"The {name} never changes once it is given.")
-        if fixed or any(self._lacks(column.name, row) for column in self.table.columns if column.required and before is None):
+        if fixed or (before is None and self._lacks_something(row)):
             return None
         return _Pending(row=row, instance=instance, changed=tuple(changed))
 
-    def _lacks(self, column: str, row: Row) -> bool:
-        return row.values.get(column) is None
+    def _lacks_something(self, row: Row) -> bool:
+        """Whether a new row misses a needed value: its file has no such column (already said)."""
+        return any(row.values.get(column.name) is None for column in self.table.columns if column.required)
 
     def _resolve(self, row: Row) -> dict[str, int | None] | None:
         """Foreign key attribute → primary key, for every reference of the row; None when one leads nowhere."""
@@ -213,7 +213,8 @@ class TableWriter:
         for name in sorted(name for name in broken if name) or [""]:
             sentence = self.table.sentences.get(name)
             column = sentence.column if sentence else ""
-            message = sentence.message if sentence else f"The database refuses this row ({name or type(error).__name__})."
+            refused = f"The database refuses this row ({name or type(error).__name__})."
+            message = sentence.message if sentence else refused
             self._say(row.file, row.number, column, name or "refused_by_database", message)
 
     def _say(self, file: str, row: int, column: str, code: str, message: str) -> None:

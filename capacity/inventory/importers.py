@@ -18,7 +18,7 @@ register(
         sentences={
             "supplier_key_form": KEY_FORM,
             "supplier_p90_not_before_p50": Sentence(
-                column="lead_time_p90_weeks", message="The P90 lead time is shorter than the P50 lead time, or stands alone."
+                column="lead_time_p90_weeks", message="The P90 lead time is below the P50 one, or stands alone."
             ),
         },
     )
@@ -32,7 +32,7 @@ register(
         columns=columns_of(Site, ["key", "name", "region", "power_kw", "provenance"]),
         sentences={
             "site_key_form": KEY_FORM,
-            "site_power_positive": Sentence(column="power_kw", message="Power must be above zero, or empty if not known."),
+            "site_power_positive": Sentence(column="power_kw", message="Power must be above zero, or empty."),
         },
     )
 )
@@ -45,8 +45,16 @@ register(
         columns=columns_of(
             AcceleratorType,
             [
-                "key", "name", "manufacturer", "dense_bf16_tflops", "dense_fp8_tflops", "memory_gb", "tdp_w",
-                "h100e_factor", "h100e_as_of_date", "provenance",
+                "key",
+                "name",
+                "manufacturer",
+                "dense_bf16_tflops",
+                "dense_fp8_tflops",
+                "memory_gb",
+                "tdp_w",
+                "h100e_factor",
+                "h100e_as_of_date",
+                "provenance",
             ],
         ),
         sentences={
@@ -64,8 +72,16 @@ register(
         columns=columns_of(
             Pool,
             [
-                "key", "name", "source_type", "node_size", "availability_share", "availability_measured_date",
-                "maintenance_accelerators", "burst_accelerators", "burst_usd_per_accelerator_hour", "provenance",
+                "key",
+                "name",
+                "source_type",
+                "node_size",
+                "availability_share",
+                "availability_measured_date",
+                "maintenance_accelerators",
+                "burst_accelerators",
+                "burst_usd_per_accelerator_hour",
+                "provenance",
             ],
             extra=[key_column("accelerator_type"), key_column("site")],
         ),
@@ -110,25 +126,43 @@ register(
         columns=columns_of(
             CostRate,
             [
-                "key", "kind", "starts_date", "ends_date", "capex_usd", "accelerator_capex_usd", "residual_usd",
-                "life_years", "wacc_share", "power_kw", "load_share", "pue", "usd_per_kwh", "usd_per_kw_month",
-                "support_usd_per_year", "staff_usd_per_hour", "lease_usd_per_hour", "on_demand_usd_per_hour",
+                "key",
+                "kind",
+                "starts_date",
+                "ends_date",
+                "capex_usd",
+                "accelerator_capex_usd",
+                "residual_usd",
+                "life_years",
+                "wacc_share",
+                "power_kw",
+                "load_share",
+                "pue",
+                "usd_per_kwh",
+                "usd_per_kw_month",
+                "support_usd_per_year",
+                "staff_usd_per_hour",
+                "lease_usd_per_hour",
+                "on_demand_usd_per_hour",
                 "provenance",
             ],
         ),
         sentences={
             "cost_rate_key_form": KEY_FORM,
             "cost_rate_periods_do_not_overlap": Sentence(
-                column="starts_date", message="The period overlaps another period of the same rate. End one before the next starts."
+                column="starts_date",
+                message="The period overlaps another of the same rate. End one as the next starts.",
             ),
-            "cost_rate_ends_after_start": Sentence(column="ends_date", message="The period ends before, or as, it starts."),
+            "cost_rate_ends_after_start": Sentence(column="ends_date", message="The period must end after it starts."),
             "owned_rate_has_no_rent": Sentence(
                 column="lease_usd_per_hour", message="An owned rate has no lease or on-demand price. Leave both empty."
             ),
             "cost_components_not_negative": Sentence(
                 column="", message="A cost component is negative, the life is not above zero, or the PUE is below 1."
             ),
-            "residual_at_most_capex": Sentence(column="residual_usd", message="The residual value is more than was paid."),
+            "residual_at_most_capex": Sentence(
+                column="residual_usd", message="The residual value exceeds the price paid."
+            ),
         },
     )
 )
@@ -141,8 +175,17 @@ register(
         columns=columns_of(
             Lot,
             [
-                "key", "state", "accelerators", "control_grade", "ordered_date", "p50_date", "p90_date",
-                "accepted_date", "ends_date", "cost_rate_key", "provenance",
+                "key",
+                "state",
+                "accelerators",
+                "control_grade",
+                "ordered_date",
+                "p50_date",
+                "p90_date",
+                "accepted_date",
+                "ends_date",
+                "cost_rate_key",
+                "provenance",
             ],
             extra=[key_column("pool"), key_column("domain"), key_column("supplier")],
         ),
@@ -158,7 +201,7 @@ register(
             "lot_has_accelerators": Sentence(column="accelerators", message="A lot has at least one accelerator."),
             "control_grade_1_to_5": Sentence(column="control_grade", message="The control grade is 1 to 5."),
             "lot_p90_not_before_p50": Sentence(column="p90_date", message="The P90 date is before the P50 date."),
-            "lot_leaves_after_it_arrives": Sentence(column="ends_date", message="The lot leaves before, or as, it arrives."),
+            "lot_leaves_after_it_arrives": Sentence(column="ends_date", message="The lot must leave after it arrives."),
             "accepted_lot_has_a_date": Sentence(
                 column="accepted_date", message="An accepted, installed or retired lot needs its acceptance date."
             ),

@@ -17,7 +17,7 @@ class Command(BaseCommand):
     help = "Load the demo world: real public figures composed into a small lab, with accounts for every role."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--as-of", type=date.fromisoformat, help="a day of the demo's first week; default today (UTC)")
+        parser.add_argument("--as-of", type=date.fromisoformat, help="a day of the demo's first week; default today")
         parser.add_argument("--password", help="password of the demo accounts; default DEMO_PASSWORD, else a new one")
 
     def handle(self, *args: Any, **options: Any) -> None:
