@@ -108,6 +108,8 @@ class RunDocument(RunTable):
     inputs = models.JSONField()
     problem = models.JSONField()
     solution = models.JSONField()
+    # Against the last frozen review before it; empty where there was none.
+    changes = models.JSONField(default=dict)
 
     class Meta(RunTable.Meta):
         abstract = False
