@@ -5,7 +5,7 @@ Not here: what an hour costs (cost.py), how many hours a plan gave to whom (the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -16,6 +16,7 @@ from capacity.lib.units import HOURS_PER_WEEK, exact
 
 PURPOSES = ("serving_consumed", "serving_headroom", "serving_spare", "learning", "internal", "no_choice")
 LINES = (*PURPOSES, "idle", "fragment", "maintenance")
+PART_STEP = Decimal("1e-20")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,8 +104,17 @@ def _line_hours(
 
 
 def _closed(parts: Mapping[str, Fraction], *, total: Fraction) -> dict[str, Decimal]:
-    """The parts as Decimals whose sum is the total exactly: idle takes the last digit of what has no finite form."""
-    found = as_decimals(parts)
+    """The parts as Decimals whose sum is the total exactly: at 20 decimals each, idle takes what that leaves."""
     with localcontext(exact_context()):
-        found["idle"] += to_decimal(total) - sum(found.values(), ZERO)
-    return found
+        found = {line: to_decimal(amount).quantize(PART_STEP) for line, amount in parts.items() if line != "idle"}
+        idle = to_decimal(total) - sum(found.values(), ZERO)
+        return {line: idle if line == "idle" else found[line] for line in parts}
+
+
+def stranded_ahead(*, weeks: Iterable[tuple[int, int]], rate_usd_per_hour: Decimal) -> Decimal:
+    """Σ over weeks of max(0, committed supply − need) × 168 × rate: paid for ahead and not needed, in dollars.
+
+    weeks: (committed supply, need) in accelerators; once with the P50 need and once with P10. (methods: Stranded)
+    """
+    excess = sum(max(0, supply - need) for supply, need in weeks)
+    return to_decimal(excess * HOURS_PER_WEEK * exact(rate_usd_per_hour))
