@@ -88,9 +88,7 @@ class Contract(models.Model):
     time_zone = models.CharField(max_length=60, default="UTC")
     currency = models.CharField(max_length=3, default="USD")
     shape = models.CharField(max_length=24, choices=SHAPES)
-    workload = models.ForeignKey(
-        "workloads.Workload", models.PROTECT, null=True, blank=True, related_name="contracts"
-    )
+    workload = models.ForeignKey("workloads.Workload", models.PROTECT, null=True, blank=True, related_name="contracts")
     regions = ArrayField(models.CharField(max_length=60), default=list, blank=True)
     has_sla = models.BooleanField(default=False)
     input_tokens_per_second = models.DecimalField(max_digits=18, decimal_places=4, null=True, blank=True)
@@ -261,9 +259,12 @@ class RunExposure(RunTable):
     consumed_cost_usd = models.DecimalField(max_digits=28, decimal_places=8, null=True)
     reserved_cost_usd = models.DecimalField(max_digits=28, decimal_places=8, null=True)
     margin_usd = models.DecimalField(max_digits=28, decimal_places=8, null=True)
+    margin_share = models.DecimalField(max_digits=20, decimal_places=10, null=True)
+    consumed_margin_usd = models.DecimalField(max_digits=28, decimal_places=8, null=True)
     worst_revenue_usd = models.DecimalField(max_digits=28, decimal_places=8, null=True)
     worst_cost_usd = models.DecimalField(max_digits=28, decimal_places=8, null=True)
     worst_margin_usd = models.DecimalField(max_digits=28, decimal_places=8, null=True)
+    worst_margin_share = models.DecimalField(max_digits=20, decimal_places=10, null=True)
     loss_exposure_usd = models.DecimalField(max_digits=28, decimal_places=8, null=True)
     terms = models.JSONField(default=dict)
 

@@ -52,7 +52,9 @@ class ModelVersion(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(key__regex=KEY), name="model_key_form"),
             models.CheckConstraint(
-                condition=Q(retire_date__isnull=True) | Q(launch_date__isnull=True) | Q(retire_date__gt=F("launch_date")),
+                condition=Q(retire_date__isnull=True)
+                | Q(launch_date__isnull=True)
+                | Q(retire_date__gt=F("launch_date")),
                 name="model_retires_after_launch",
             ),
         ]

@@ -7,7 +7,6 @@ application's database role may insert into them and read them, nothing else.
 from __future__ import annotations
 
 import pgtrigger
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -109,6 +108,8 @@ class RunDocument(RunTable):
     inputs = models.JSONField()
     problem = models.JSONField()
     solution = models.JSONField()
+    # Against the last frozen review before it; empty where there was none.
+    changes = models.JSONField(default=dict)
 
     class Meta(RunTable.Meta):
         abstract = False
@@ -171,7 +172,9 @@ class RunPoolWeek(RunTable):
     requested = models.DecimalField(max_digits=16, decimal_places=4)
     capacity_shortfall = models.DecimalField(max_digits=16, decimal_places=4)
     usd_per_accelerator_hour = models.DecimalField(max_digits=16, decimal_places=10, null=True)
+    consumed = models.DecimalField(max_digits=16, decimal_places=4)
     envelope_usd = models.DecimalField(max_digits=28, decimal_places=8, null=True)
+    envelope_parts = models.JSONField(null=True)
     idle_usd = models.DecimalField(max_digits=28, decimal_places=8, null=True)
 
     class Meta(RunTable.Meta):

@@ -85,9 +85,7 @@ class PolicySet(models.Model):
                 name="utilisation_is_a_share",
             ),
             models.CheckConstraint(
-                condition=Q(
-                    peak_factor_interactive__gte=1, peak_factor_standard__gte=1, peak_factor_batch__gte=1
-                ),
+                condition=Q(peak_factor_interactive__gte=1, peak_factor_standard__gte=1, peak_factor_batch__gte=1),
                 name="policy_peak_is_at_least_mean",
             ),
             models.CheckConstraint(
@@ -157,9 +155,7 @@ class Decision(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                condition=Q(review_week__regex=r"^\d{4}-W\d{2}$"), name="decision_week_is_iso"
-            ),
+            models.CheckConstraint(condition=Q(review_week__regex=r"^\d{4}-W\d{2}$"), name="decision_week_is_iso"),
         ]
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 
@@ -182,9 +178,7 @@ class DecisionOption(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["decision", "position"], name="one_option_per_position"),
-            models.UniqueConstraint(
-                fields=["decision"], condition=Q(is_chosen=True), name="one_chosen_option"
-            ),
+            models.UniqueConstraint(fields=["decision"], condition=Q(is_chosen=True), name="one_chosen_option"),
         ]
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 

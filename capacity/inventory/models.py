@@ -211,7 +211,8 @@ class CostRate(models.Model):
             ),
             models.CheckConstraint(condition=Q(key__regex=KEY), name="cost_rate_key_form"),
             models.CheckConstraint(
-                condition=Q(ends_date__isnull=True) | Q(ends_date__gt=F("starts_date")), name="cost_rate_ends_after_start"
+                condition=Q(ends_date__isnull=True) | Q(ends_date__gt=F("starts_date")),
+                name="cost_rate_ends_after_start",
             ),
             models.CheckConstraint(
                 condition=~Q(kind="owned") | Q(lease_usd_per_hour__isnull=True, on_demand_usd_per_hour__isnull=True),
@@ -229,7 +230,9 @@ class CostRate(models.Model):
                 name="cost_components_not_negative",
             ),
             models.CheckConstraint(
-                condition=Q(residual_usd__isnull=True) | Q(capex_usd__isnull=True) | Q(residual_usd__lte=F("capex_usd")),
+                condition=Q(residual_usd__isnull=True)
+                | Q(capex_usd__isnull=True)
+                | Q(residual_usd__lte=F("capex_usd")),
                 name="residual_at_most_capex",
             ),
         ]
@@ -262,7 +265,9 @@ class Lot(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(key__regex=KEY), name="lot_key_form"),
             models.CheckConstraint(condition=Q(accelerators__gt=0), name="lot_has_accelerators"),
-            models.CheckConstraint(condition=Q(control_grade__gte=1, control_grade__lte=5), name="control_grade_1_to_5"),
+            models.CheckConstraint(
+                condition=Q(control_grade__gte=1, control_grade__lte=5), name="control_grade_1_to_5"
+            ),
             models.CheckConstraint(
                 condition=Q(p50_date__isnull=True) | Q(p90_date__isnull=True) | Q(p90_date__gte=F("p50_date")),
                 name="lot_p90_not_before_p50",

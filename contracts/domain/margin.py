@@ -13,11 +13,11 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 
 from capacity.lib.money import exact_context, to_decimal
-from capacity.lib.units import HOURS_PER_MONTH, HOURS_PER_WEEK, Exact, exact, floor_fraction
+from capacity.lib.units import HOURS_PER_MONTH, Exact, exact, floor_fraction
 from contracts.domain.billing import Bill, bill, token_usage
 from contracts.domain.promises import NoProfileError, PromisedNeed, promised_need
 from contracts.domain.terms import ZERO, ContractTerms, Meter
-from workloads.domain.serving import Need, PooledNeed, Profile, SpareRule, Traffic, peak_load, size_traffic
+from workloads.domain.serving import Need, Profile, SpareRule, Traffic, peak_load, size_traffic
 from workloads.domain.unit_cost import serving_cost
 
 
@@ -84,7 +84,8 @@ class BreakEvenMultiple:
     """multiple m* of P50 at which a fixed fee no longer covers its replicas; None with the reason why there is none."""
 
     multiple: Fraction | None
-    reason: str = ""  # "" | "revenue_follows_use" | "fee_below_one_replica" | "unsized" | "unknown_cost"
+    # "" | "revenue_follows_use" | "fee_below_one_replica" | "limit_holds" | "unsized" | "unknown_cost"
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -340,6 +341,10 @@ def _break_even(sizing: _Sizing) -> BreakEvenMultiple:
     once = peak_load(traffic=sizing.usage.traffic, profile=sizing.profile)
     if not once:
         return BreakEvenMultiple(multiple=None, reason="unsized")
+    beyond = sizing.need_at(work * sizing.profile.utilisation_target / once * 2)
+    if beyond is not None and beyond.work_replicas <= work:
+        # Twice the break-even use needs no more: the rate limit keeps the peak within what the fee pays.
+        return BreakEvenMultiple(multiple=None, reason="limit_holds")
     return BreakEvenMultiple(multiple=work * sizing.profile.utilisation_target / once)
 
 
@@ -379,33 +384,3 @@ def _minus(left: Decimal | None, right: Decimal | None) -> Decimal | None:
         return None
     with localcontext(exact_context()):
         return left - right
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PinPremium:
-    """A week of a pinned version: own cost, what it consumes, and what pinning adds to the pool's cost."""
-
-    own_cost_usd: Decimal
-    reserved_less_consumed_usd: Decimal
-    premium_usd: Decimal
-
-
-def pin_premium(
-    *,
-    own: Need,
-    pool_with: PooledNeed,
-    pool_without: PooledNeed,
-    rate_usd_per_hour: Decimal,
-    hours: int = HOURS_PER_WEEK,
-) -> PinPremium:
-    """[own need − (pool with it − pool without it)] × hours × c. (methods: Version pins)"""
-    marginal = pool_with.need.accelerators - pool_without.need.accelerators
-
-    def cost(accelerators: Exact) -> Decimal:
-        return serving_cost(accelerators=accelerators, hours=hours, rate_usd_per_hour=rate_usd_per_hour)
-
-    return PinPremium(
-        own_cost_usd=cost(own.accelerators),
-        reserved_less_consumed_usd=cost(own.accelerators - own.consumed_accelerators),
-        premium_usd=cost(own.accelerators - marginal),
-    )

@@ -5,7 +5,7 @@ Not here: what an hour costs (cost.py), how many hours a plan gave to whom (the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -109,3 +109,12 @@ def _closed(parts: Mapping[str, Fraction], *, total: Fraction) -> dict[str, Deci
         found = {line: to_decimal(amount).quantize(PART_STEP) for line, amount in parts.items() if line != "idle"}
         idle = to_decimal(total) - sum(found.values(), ZERO)
         return {line: idle if line == "idle" else found[line] for line in parts}
+
+
+def stranded_ahead(*, weeks: Iterable[tuple[int, int]], rate_usd_per_hour: Decimal) -> Decimal:
+    """Σ over weeks of max(0, committed supply − need) × 168 × rate: paid for ahead and not needed, in dollars.
+
+    weeks: (committed supply, need) in accelerators; once with the P50 need and once with P10. (methods: Stranded)
+    """
+    excess = sum(max(0, supply - need) for supply, need in weeks)
+    return to_decimal(excess * HOURS_PER_WEEK * exact(rate_usd_per_hour))

@@ -110,6 +110,13 @@ def test_a_bill_under_a_commitment_shows_list_discount_and_true_up_as_lines() ->
     assert (found.total_usd, found.breakage_usd) == (100_000, 10_000)
 
 
+def test_a_batch_day_at_half_price_earns_5184() -> None:
+    line = PriceLine.flat(key="output", meters=(Meter.OUTPUT,), unit_price_usd=Decimal(15))
+    contract = terms(shape=Shape.BATCH, price_lines=(line,), usage_multiplier=Decimal("0.5"))
+    found = bill(terms=contract, usage={Meter.OUTPUT: Decimal(691_200_000)}, on_date=START, hours=24)
+    assert found.total_usd == 5_184
+
+
 def test_take_or_pay_bills_eight_of_ten_when_six_are_used() -> None:
     contract = terms(
         price_lines=(TOKENS,),

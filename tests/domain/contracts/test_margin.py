@@ -17,8 +17,8 @@ from contracts.domain.margin import (
     affordable_work_replicas,
     assess_contract,
     margin_share,
-    pin_premium,
 )
+from contracts.domain.pins import pin_premium
 from contracts.domain.terms import (
     ALL_TOKENS,
     BundleUnit,
@@ -207,6 +207,15 @@ def test_a_fee_below_one_replica_has_no_break_even_and_says_so() -> None:
     assert assess(small).break_even.multiple is None
     assert assess(small).break_even.reason == "fee_below_one_replica"
     assert assess(PAYG).break_even.reason == "revenue_follows_use"
+
+
+def test_a_rate_limit_that_keeps_the_need_within_the_fee_has_no_break_even() -> None:
+    limited = terms(
+        Shape.FLAT_FEE,
+        fixed_fees=(FixedFee(key="fee", unit_price_usd=Decimal(90_000)),),
+        rate_limit=RateLimit(input_tokens_per_second=Fraction(30_000), output_tokens_per_second=Fraction(6_000)),
+    )
+    assert assess(limited).break_even.reason == "limit_holds"
 
 
 def test_affordable_replicas_step_back_where_a_second_spare_begins() -> None:

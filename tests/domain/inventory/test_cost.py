@@ -27,7 +27,7 @@ from capacity.inventory.domain.cost import (
     owned_rate,
     total_cost_of_ownership,
 )
-from capacity.inventory.domain.envelope import LINES, PurposeHours, split_envelope
+from capacity.inventory.domain.envelope import LINES, PurposeHours, split_envelope, stranded_ahead
 from capacity.lib.money import round_parts, round_usd
 
 AVAILABILITY = Decimal("0.935")
@@ -224,6 +224,11 @@ def test_money_of_a_week_in_which_nothing_stood_all_week_is_idle() -> None:
         purpose_hours=PurposeHours(),
     )
     assert (envelope.parts_usd["idle"], envelope.rate_usd_per_hour) == (500, None)
+
+
+def test_supply_ahead_of_need_is_stranded_and_a_short_week_does_not_offset_it() -> None:
+    weeks = [(100, 90), (100, 130), (120, 90)]
+    assert stranded_ahead(weeks=weeks, rate_usd_per_hour=Decimal(2)) == 40 * 168 * 2
 
 
 def test_more_hours_than_are_allocatable_are_refused() -> None:

@@ -13,7 +13,9 @@ from capacity.access.grants import grant_statements
 
 
 class Command(BaseCommand):
-    help = "Grant the application's database role read and write, except on audit, sealed and plan tables (insert only)."
+    help = (
+        "Grant the application's database role read and write, except on audit, sealed and plan tables (insert only)."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         app_role = settings.DATABASE_APP_ROLE
