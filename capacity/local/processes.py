@@ -35,14 +35,18 @@ def die_with_parent(signal_number: int = signal.SIGKILL, parent: int | None = No
 
 
 def is_alive(pid: int) -> bool:
-    """True when a process of this number exists (zombies included)."""
+    """True when a process of this number runs. One that is dead but not yet collected does not: some containers have
+    no init process that would collect it."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (OSError, IndexError):
+        return sys.platform != "linux"
 
 
 def command_line(pid: int) -> str:
