@@ -243,6 +243,8 @@ RECOMPUTE_LEASE_SECONDS = float(os.environ.get("RECOMPUTE_LEASE_SECONDS", "45"))
 RECOMPUTE_MAX_ATTEMPTS = 3
 SWEEP_SECONDS = float(os.environ.get("SWEEP_SECONDS", "20"))
 PLAN_HOUR_UTC = 6
+# What reads the inputs and computes the plan (a capacity.review.cycle.PlanSource).
+PLAN_SOURCE = os.environ.get("PLAN_SOURCE", "capacity.review.plan_source.ReviewPlanSource")
 PLAN_OLD_AFTER_HOURS = 24
 
 CELERY_BEAT_SCHEDULE = {

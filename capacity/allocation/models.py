@@ -26,8 +26,9 @@ PLAN_SCOPE = "plan"
 class Run(models.Model):
     """One recompute: what was asked, who holds it, and when done the document of its inputs and outcome.
 
-    State machine (methods: Runs): queued → running → done | reused | failed→queued … → dead; a queued newer run of
-    the same scope turns an expired one into superseded. `fencing_token` grows with every claim: only its holder publishes.
+    State machine (methods: Runs; capacity/allocation/runs.py): queued → running → done | reused | failed (inputs
+    refused); an error or a lost worker gives it back: queued again, superseded by a newer queued one, or dead after
+    the last attempt. `fencing_token` grows with every claim: only its holder publishes.
     """
 
     scope = models.CharField(max_length=40, default=PLAN_SCOPE)
@@ -107,6 +108,8 @@ class RunDocument(RunTable):
     inputs = models.JSONField()
     problem = models.JSONField()
     solution = models.JSONField()
+    # Against the last frozen review before it; empty where there was none.
+    changes = models.JSONField(default=dict)
 
     class Meta(RunTable.Meta):
         abstract = False

@@ -1,0 +1,100 @@
+"""The allocation engine: a problem in, a plan with bounds and reasons out.
+
+What belongs here: the order of the steps, problem → checks → arrays → formulation → solver → solution → explain, and
+the choice between solving whole and by parts. Each step is a module of its own; nothing here is arithmetic.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from capacity.allocation.domain import results
+from capacity.allocation.domain.arrays import Arrays, build_arrays
+from capacity.allocation.domain.by_parts import solve_by_parts
+from capacity.allocation.domain.checks import check_problem, check_solution
+from capacity.allocation.domain.explain import explain_unplaced
+from capacity.allocation.domain.pinning import place_pinned
+from capacity.allocation.domain.prices import scarcity_prices
+from capacity.allocation.domain.problem import Problem, canonical
+from capacity.allocation.domain.solution import Issue, Seconds, Solution
+from capacity.allocation.domain.solver import SOLVER_VERSION
+from capacity.allocation.domain.whole_horizon import solve_whole
+
+__all__ = ["ENGINE_VERSION", "SOLVER_VERSION", "SolveOptions", "solve"]
+
+ENGINE_VERSION = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class SolveOptions:
+    """Limits by nodes and size, never by the clock, so that a plan is repeatable.
+
+    node_limit: branch-and-bound nodes per step. gap: relative gap at which a step may stop (0 proves optimality).
+    whole_limit: most columns and row entries of a problem that is solved whole rather than by parts.
+    """
+
+    node_limit: int = 2000
+    gap: float = 0.0
+    whole_limit: int = 4000
+
+
+def solve(
+    *, problem: Problem, options: SolveOptions | None = None, progress: Callable[[str, float], None] | None = None
+) -> Solution:
+    """The plan of `problem`, checked against every balance. progress: called with a step's name and share done.
+
+    Raises checks.BadProblem where the problem contradicts itself, checks.PlanInconsistent where the plan does not
+    balance (a defect of the engine), solver.SolverFailed where the solver gives no usable answer.
+    """
+    options = options or SolveOptions()
+    tell = progress or (lambda _step, _share: None)
+    started = time.perf_counter()
+    check_problem(problem)
+    checked = time.perf_counter()
+    arrays = build_arrays(canonical(problem))
+    pinned, pin_issues = place_pinned(arrays)
+    built = time.perf_counter()
+    free = [e for e, row in enumerate(arrays.experiments) if row.pinned is None]
+    method = solve_whole if _size(arrays) <= options.whole_limit else solve_by_parts
+    plan, steps = method(
+        arrays, pinned=pinned, free=free, node_limit=options.node_limit, gap=options.gap, progress=tell
+    )
+    solved = time.perf_counter()
+    tell("explanations", 1.0)
+    tiers = results.tier_results(arrays, plan, steps)
+    issues: list[Issue] = [*results.floor_issues(arrays), *pin_issues]
+    solution = Solution(
+        termination=results.termination(tiers, asked_gap=options.gap),
+        tiers=tiers,
+        allocations=results.allocations(arrays, plan),
+        served=results.served(arrays, plan),
+        burst=results.burst_rows(arrays, plan),
+        capacity_shortfalls=results.capacity_shortfalls(arrays, plan),
+        placements=results.placements(arrays, plan),
+        unplaced=explain_unplaced(arrays, plan),
+        scarcity_prices=scarcity_prices(arrays, plan),
+        idle=results.idle_rows(arrays, plan),
+        issues=tuple(issues),
+    )
+    check_solution(problem=problem, solution=solution)
+    seconds = Seconds(
+        check=round(checked - started, 6),
+        build=round(built - checked, 6),
+        solve=round(solved - built, 6),
+        explain=round(time.perf_counter() - solved, 6),
+    )
+    return replace(solution, seconds=seconds)
+
+
+def _size(arrays: Arrays) -> int:
+    """Columns of serving and row entries of placements: a rough measure of the whole program."""
+    serving = sum(
+        len(arrays.classes[demand.class_].options) + 1 for demand in arrays.demands for work in demand.work if work
+    )
+    starts = sum(column.last - column.first for row in arrays.experiments for column in row.columns)
+    divided = sum(
+        (row.span[1] - row.span[0]) * len(arrays.supply) for row in arrays.experiments if row.divisible
+    )
+    return serving + starts + divided

@@ -1,0 +1,158 @@
+"""Tiers one after another on one program: solve, freeze what was achieved, let the next tier in.
+
+What belongs here: locking and unlocking a tier's columns, frozen rows, and the guard that no step makes a higher
+tier worse, in exact numbers. The same ladder serves the whole horizon at once and one week with experiments held.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from capacity.allocation.domain import objectives
+from capacity.allocation.domain.formulation import Program, Terms
+from capacity.allocation.domain.plan import Plan, TierValue, tier_values
+from capacity.allocation.domain.solver import Solved, solve_model
+
+# Frozen rows are divided by their smallest coefficient, so this is a share of the smallest step of money or work.
+FROZEN_SLACK = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """optimal: proven. bound: below the least value, in the objective's own unit."""
+
+    optimal: bool
+    bound: float
+
+
+class Ladder:
+    """A program being solved tier by tier. `point` is always feasible: at first nothing is served or placed."""
+
+    def __init__(self, program: Program, *, base: Plan, node_limit: int, gap: float = 0.0) -> None:
+        self.program, self.base = program, base
+        self.node_limit, self.gap = node_limit, gap
+        model = program.model
+        self._open_lower, self._open_upper = list(model.lower), list(model.upper)
+        self._tier_of = _tier_of_columns(program)
+        self._unmet = set(program.variables.unmet.values())
+        self.point = [0.0] * len(model.lower)
+        for column in self._unmet:
+            self.point[column] = model.lower[column] = model.upper[column]
+        for column in self._tier_of:
+            if column not in self._unmet:
+                model.upper[column] = 0.0
+        self.values: dict[int, TierValue] = {}
+        self.plan = self._plan_at(self.point)
+
+    def admit(self, tier: int) -> None:
+        """Lets the tier's columns take values."""
+        for column, owner in self._tier_of.items():
+            if owner == tier:
+                self.program.model.lower[column] = self._open_lower[column]
+                self.program.model.upper[column] = self._open_upper[column]
+
+    def restart_from_point(self) -> None:
+        """Takes `point`, changed from outside to another feasible one, as where the ladder stands."""
+        self.plan = self._plan_at(self.point)
+
+    def minimise(self, terms: Terms, *, tier: int | None = None, node_limit: int | None = None) -> StepResult:
+        """One step: least value of `terms`, then frozen there. tier: whose exact value this step settles."""
+        if not terms:
+            self._settle(tier)
+            return StepResult(True, 0.0)
+        solved = solve_model(
+            self.program.model,
+            minimise=terms,
+            start=self.point,
+            node_limit=self.node_limit if node_limit is None else node_limit,
+            gap=self.gap,
+        )
+        accepted = self._accept(solved, terms, tier)
+        self._settle(tier)
+        self._freeze(terms)
+        return StepResult(solved.status == "optimal" and accepted and not self.gap, solved.bound)
+
+    def _accept(self, solved: Solved, terms: Terms, tier: int | None) -> bool:
+        if solved.values is None:
+            return False
+        point = self._whole(solved.values)
+        plan = self._plan_at(point)
+        values = tier_values(self.program.arrays, plan, weeks=self.program.weeks)
+        if any(values[k].is_worse_than(settled) for k, settled in self.values.items() if k != tier):
+            return False
+        if _value_at(terms, point) > _value_at(terms, self.point) + FROZEN_SLACK:
+            return False
+        self.point, self.plan = point, plan
+        return True
+
+    def _settle(self, tier: int | None) -> None:
+        if tier is not None:
+            self.values[tier] = tier_values(self.program.arrays, self.plan, weeks=self.program.weeks)[tier]
+
+    def _freeze(self, terms: Terms) -> None:
+        self._add_frozen_row(terms, _value_at(terms, self.point))
+
+    def _add_frozen_row(self, terms: Terms, value: float) -> None:
+        if terms:
+            scale = min(abs(coefficient) for _, coefficient in terms)
+            self.program.model.add_row(
+                ("frozen", str(len(self.program.model.rows))),
+                [(column, coefficient / scale) for column, coefficient in terms],
+                upper=value / scale + FROZEN_SLACK,
+            )
+
+    def _whole(self, values: list[float]) -> list[float]:
+        return [
+            float(round(value)) if whole else value
+            for value, whole in zip(values, self.program.model.integer, strict=True)
+        ]
+
+    def _plan_at(self, point: list[float]) -> Plan:
+        variables = self.program.variables
+
+        def counts(columns: dict[tuple[int, ...], int]) -> dict[tuple[int, ...], int]:
+            return {key: round(point[column]) for key, column in columns.items() if point[column] > 0.5}
+
+        return Plan(
+            replicas=counts(variables.replicas),  # type: ignore[arg-type]
+            burst=counts(variables.burst),  # type: ignore[arg-type]
+            gangs=self.base.gangs
+            | {start.experiment: start for start, column in variables.starts.items() if point[column] > 0.5},
+            divided=self.base.divided | counts(variables.divided),  # type: ignore[arg-type]
+        )
+
+
+def _value_at(terms: Terms, point: list[float]) -> float:
+    return sum(coefficient * point[column] for column, coefficient in terms)
+
+
+def _tier_of_columns(program: Program) -> dict[int, int]:
+    arrays, variables = program.arrays, program.variables
+    return (
+        {column: tier for (_, tier, _, _), column in variables.replicas.items()}
+        | {column: arrays.demands[d].tier for (d, _), column in variables.unmet.items()}
+        | {column: tier for (tier, _, _), column in variables.burst.items()}
+        | {column: arrays.experiments[start.experiment].tier for start, column in variables.starts.items()}
+        | {column: arrays.experiments[e].tier for (e, _, _, _), column in variables.divided.items()}
+        | {column: arrays.experiments[e].tier for (e, _), column in variables.choice.items()}
+    )
+
+
+def climb_serving_tier(ladder: Ladder, tier: int) -> StepResult:
+    """Dollars first, then the unmet accelerators whose dollars are unknown. Returns the dollars' step."""
+    ladder.admit(tier)
+    step = ladder.minimise(objectives.usd_lost(ladder.program, tier), tier=tier)
+    unknown = objectives.unmet_accelerators(ladder.program, tier)
+    if unknown:
+        ladder.minimise(unknown, tier=tier)
+    return step
+
+
+def climb_experiment_tier(ladder: Ladder, tier: int) -> StepResult:
+    """Most weighted accelerator-weeks, then as many as fit of those that weigh nothing."""
+    ladder.admit(tier)
+    step = ladder.minimise(objectives.work_not_placed(ladder.program, tier), tier=tier)
+    worthless = objectives.worthless_not_placed(ladder.program, tier)
+    if worthless:
+        ladder.minimise(worthless, tier=tier)
+    return step

@@ -1,0 +1,149 @@
+"""Placing one tier's experiments into the room that is left, greedily and then by a small packing program.
+
+What belongs here: choosing spots with everything else held. Whether serving could be re-placed to make room is
+`by_parts`; nothing here ever makes a plan infeasible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from capacity.allocation.domain import objectives
+from capacity.allocation.domain.arrays import Arrays, Column
+from capacity.allocation.domain.formulation import define_program
+from capacity.allocation.domain.ladder import Ladder, climb_experiment_tier
+from capacity.allocation.domain.plan import ExperimentUse, Plan
+
+Divided = dict[tuple[int, int, int, int], int]
+
+
+def column_value(arrays: Arrays, column: Column) -> Fraction:
+    return arrays.experiments[column.experiment].weight * column.accelerators * (column.last - column.first)
+
+
+def most_value(arrays: Arrays, e: int) -> Fraction:
+    """Value of the experiment if nothing were in its way, weighted accelerator-weeks."""
+    row = arrays.experiments[e]
+    if row.divisible:
+        sizes = [option.accelerators * option.weeks for option in arrays.problem.experiments[e].options]
+        return row.weight * max(sizes, default=0)
+    return max((column_value(arrays, column) for column in row.columns), default=Fraction(0))
+
+
+def preferred_columns(arrays: Arrays, e: int) -> list[Column]:
+    """Columns of a gang: dearest option first, then where the previous plan had it, earliest, first domain."""
+    row = arrays.experiments[e]
+    before = {(p.pool, p.domain, p.start) for p in arrays.problem.previous if p.key == row.key}
+
+    def rank(column: Column) -> tuple[Fraction, bool, int, int]:
+        place = (arrays.problem.pools[column.pool].key, arrays.domains[column.domain].key)
+        moved = bool(before) and (*place, arrays.problem.first_week.plus(column.start)) not in before
+        return (-column_value(arrays, column), moved, column.start, column.domain)
+
+    return sorted(row.columns, key=rank)
+
+
+def place_greedily(arrays: Arrays, plan: Plan, experiments: Sequence[int]) -> Plan:
+    """`plan` with those of `experiments` that fit, each in its preferred spot; the best of a few fixed orders."""
+    preferences = {e: preferred_columns(arrays, e) for e in experiments}
+    orders: list[Callable[[int], tuple[object, ...]]] = [
+        lambda e: (-most_value(arrays, e), e),
+        lambda e: (-_size(arrays, e), -most_value(arrays, e), e),
+        lambda e: (len(preferences[e]), -most_value(arrays, e), e),
+    ]
+    best: tuple[Fraction, Plan] | None = None
+    for order in orders:
+        found, value = _place_in_order(arrays, plan, sorted(experiments, key=order), preferences)
+        if best is None or value > best[0]:
+            best = (value, found)
+    return plan if best is None else best[1]
+
+
+def _size(arrays: Arrays, e: int) -> int:
+    return max((option.accelerators for option in arrays.problem.experiments[e].options), default=0)
+
+
+def _place_in_order(
+    arrays: Arrays, plan: Plan, order: Sequence[int], preferences: dict[int, list[Column]]
+) -> tuple[Plan, Fraction]:
+    use = ExperimentUse.of(arrays, plan)
+    use.add_serving(plan)
+    gangs, divided, value = dict(plan.gangs), dict(plan.divided), Fraction(0)
+    for e in order:
+        if arrays.experiments[e].divisible:
+            part = divide(arrays, use, e)
+            divided |= part
+            value += arrays.experiments[e].weight * sum(part.values())
+            continue
+        column = next((column for column in preferences[e] if use.fits(column)), None)
+        if column is not None:
+            use.add(column)
+            gangs[e] = column
+            value += column_value(arrays, column)
+    return Plan(plan.replicas, plan.burst, gangs, divided), value
+
+
+def divide(arrays: Arrays, use: ExperimentUse, e: int) -> Divided:
+    """As much of divisible work as fits, earliest weeks and first pools first; `use` is charged with it."""
+    best: Divided = {}
+    for o in range(len(arrays.problem.experiments[e].options)):
+        part = _divide_option(arrays, use, e, o)
+        if sum(part.values()) > sum(best.values()):
+            best = part
+    for (_, _, pool, week), accelerators in best.items():
+        use.add_divided(e, pool, week, accelerators)
+    return best
+
+
+def _divide_option(arrays: Arrays, use: ExperimentUse, e: int, o: int) -> Divided:
+    request = arrays.problem.experiments[e]
+    option = request.options[o]
+    latest = arrays.problem.first_week.weeks_until(request.latest_start)
+    left = option.accelerators * option.weeks
+    part: Divided = {}
+    for week in range(arrays.experiments[e].span[0], min(latest + option.weeks, arrays.weeks)):
+        this_week = min(option.accelerators, left)
+        taken: dict[int, int] = {}
+        for pool in (arrays.pool_index[key] for key in option.pools):
+            room = use.pool_free(pool, week)
+            for f in arrays.floors_counting(e, pool):
+                already = sum(n for other, n in taken.items() if other in arrays.floors[f].pools)
+                room = min(room, use.floor_free(f, week) - already)
+            taken[pool] = max(0, min(room, this_week - sum(taken.values())))
+        part |= {(e, o, pool, week): n for pool, n in taken.items() if n}
+        left -= sum(taken.values())
+    return part
+
+
+def improve_by_program(arrays: Arrays, plan: Plan, *, tier: int, free: Sequence[int], node_limit: int) -> Plan:
+    """`plan` with the tier's experiments re-packed around everything else, never worse than it was."""
+    movable = [e for e in free if arrays.experiments[e].tier == tier]
+    others = Plan(
+        plan.replicas,
+        plan.burst,
+        {e: column for e, column in plan.gangs.items() if e not in movable},
+        {key: n for key, n in plan.divided.items() if key[0] not in movable},
+    )
+    held = ExperimentUse.of(arrays, others)
+    held.add_serving(others)
+    program = define_program(arrays, weeks=range(arrays.weeks), experiments=movable, held=held, serving=False)
+    ladder = Ladder(program, base=others, node_limit=node_limit)
+    _begin_at(ladder, plan)
+    climb_experiment_tier(ladder, tier)
+    ladder.minimise(objectives.moves(program), node_limit=node_limit // 4)
+    return Plan(plan.replicas, plan.burst, ladder.plan.gangs, ladder.plan.divided)
+
+
+def _begin_at(ladder: Ladder, plan: Plan) -> None:
+    variables = ladder.program.variables
+    for e, column in plan.gangs.items():
+        if column in variables.starts:
+            ladder.point[variables.starts[column]] = 1.0
+        del e
+    for key, accelerators in plan.divided.items():
+        if key in variables.divided:
+            ladder.point[variables.divided[key]] = float(accelerators)
+            if key[:2] in variables.choice:
+                ladder.point[variables.choice[key[:2]]] = 1.0
+    ladder.restart_from_point()

@@ -1,0 +1,175 @@
+"""A whole-number plan under way: replicas, burst and placements, and what they are worth, exactly.
+
+What belongs here: the decisions of a plan by position, the room they leave, and exact tier values recomputed from
+them alone (fractions, never the solver's floats). How decisions are found is the engine's; rows are `results`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from capacity.allocation.domain.arrays import Arrays, Column
+
+ZERO = Fraction(0)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Decisions by position.
+
+    replicas[class, tier, option, week], burst[tier, pool, week], gangs[experiment],
+    divided[experiment, option, pool, week]. Absent means none.
+    """
+
+    replicas: dict[tuple[int, int, int, int], int] = field(default_factory=dict)
+    burst: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    gangs: dict[int, Column] = field(default_factory=dict)
+    divided: dict[tuple[int, int, int, int], int] = field(default_factory=dict)
+
+    def with_serving(self, other: Plan, *, weeks: Iterable[int]) -> Plan:
+        """This plan with the serving and burst of `other` in `weeks`."""
+        those = set(weeks)
+        kept_r = {key: n for key, n in self.replicas.items() if key[3] not in those}
+        kept_b = {key: n for key, n in self.burst.items() if key[2] not in those}
+        return replace(
+            self,
+            replicas=kept_r | {key: n for key, n in other.replicas.items() if key[3] in those},
+            burst=kept_b | {key: n for key, n in other.burst.items() if key[2] in those},
+        )
+
+
+class ExperimentUse:
+    """What placed experiments use of pools, domains and floors, by week; serving is not in it."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self.arrays = arrays
+        self._pool = [list(row) for row in arrays.supply]
+        self._domain = [list(row.supply) for row in arrays.domains]
+        self._floor = [[arrays.floor_room(f, week) for week in range(arrays.weeks)] for f in range(len(arrays.floors))]
+
+    @classmethod
+    def of(cls, arrays: Arrays, plan: Plan, *, leave_out: frozenset[int] = frozenset()) -> ExperimentUse:
+        use = cls(arrays)
+        for e, column in plan.gangs.items():
+            if e not in leave_out:
+                use.add(column)
+        for (e, _, pool, week), accelerators in plan.divided.items():
+            if e not in leave_out:
+                use.add_divided(e, pool, week, accelerators)
+        return use
+
+    def add(self, column: Column, sign: int = 1) -> None:
+        floors = self.arrays.floors_counting(column.experiment, column.pool)
+        amount = sign * column.accelerators
+        for week in range(column.first, column.last):
+            self._pool[column.pool][week] -= amount
+            self._domain[column.domain][week] -= amount
+            for f in floors:
+                self._floor[f][week] -= amount
+
+    def add_divided(self, e: int, pool: int, week: int, accelerators: int) -> None:
+        self._pool[pool][week] -= accelerators
+        if len(self.arrays.domains_of[pool]) == 1 and self.arrays.domains[self.arrays.domains_of[pool][0]].key is None:
+            self._domain[self.arrays.domains_of[pool][0]][week] -= accelerators
+        for f in self.arrays.floors_counting(e, pool):
+            self._floor[f][week] -= accelerators
+
+    def add_serving(self, plan: Plan) -> None:
+        """Counts the plan's serving less its burst against pools and floors too."""
+        amounts: dict[tuple[int, int], int] = {}
+        for (c, _, o, week), count in plan.replicas.items():
+            option = self.arrays.classes[c].options[o]
+            amounts[option.pool, week] = amounts.get((option.pool, week), 0) + count * option.replica
+        for (_, pool, week), bought in plan.burst.items():
+            amounts[pool, week] = amounts.get((pool, week), 0) - bought
+        for (pool, week), amount in amounts.items():
+            self._pool[pool][week] -= amount
+            for f, floor in enumerate(self.arrays.floors):
+                if pool in floor.pools:
+                    self._floor[f][week] -= amount
+
+    def pool_free(self, pool: int, week: int) -> int:
+        return self._pool[pool][week]
+
+    def domain_free(self, domain: int, week: int) -> int:
+        return self._domain[domain][week]
+
+    def floor_free(self, floor: int, week: int) -> int:
+        return self._floor[floor][week]
+
+    def free_for(self, column: Column, week: int) -> int:
+        """The most accelerators the experiment could have in the column's domain in one week."""
+        free = min(self._pool[column.pool][week], self._domain[column.domain][week])
+        for f in self.arrays.floors_counting(column.experiment, column.pool):
+            free = min(free, self._floor[f][week])
+        return free
+
+    def fits(self, column: Column) -> bool:
+        return all(self.free_for(column, week) >= column.accelerators for week in range(column.first, column.last))
+
+
+def served_work(arrays: Arrays, plan: Plan, *, weeks: Iterable[int] | None = None) -> dict[tuple[int, int], Fraction]:
+    """Work served by (demand, week), in accelerators at the best rate: tier by tier, the dearest first, then key.
+
+    A tier is served from its own replicas and from what the rounding of the tiers above it left over.
+    """
+    capacity: dict[tuple[int, int, int], Fraction] = {}
+    for (c, tier, o, week), count in plan.replicas.items():
+        capacity[c, tier, week] = capacity.get((c, tier, week), ZERO) + count * arrays.classes[c].options[o].work
+    served: dict[tuple[int, int], Fraction] = {}
+    those = list(range(arrays.weeks) if weeks is None else weeks)
+    for c, row in enumerate(arrays.classes):
+        order = sorted(row.demands, key=lambda d: _serving_order(arrays, d))
+        tiers = sorted({arrays.demands[d].tier for d in order})
+        for week in those:
+            room = ZERO
+            for tier in tiers:
+                room += capacity.get((c, tier, week), ZERO)
+                for d in order:
+                    demand = arrays.demands[d]
+                    if demand.tier == tier:
+                        served[d, week] = min(demand.work[week], room)
+                        room -= served[d, week]
+    return served
+
+
+def _serving_order(arrays: Arrays, d: int) -> tuple[bool, Fraction, str]:
+    demand = arrays.demands[d]
+    return (demand.usd is None, -(demand.usd or ZERO), demand.key)
+
+
+@dataclass(frozen=True, slots=True)
+class TierValue:
+    """Serving: dollars and unmet accelerators, both to be small. Experiments: dollars 0, placed to be large."""
+
+    usd: Fraction = ZERO
+    unmet: Fraction = ZERO
+    placed: Fraction = ZERO
+
+    def is_worse_than(self, other: TierValue) -> bool:
+        return (self.usd, self.unmet, -self.placed) > (other.usd, other.unmet, -other.placed)
+
+
+def tier_values(arrays: Arrays, plan: Plan, *, weeks: Iterable[int] | None = None) -> tuple[TierValue, ...]:
+    """Exact value of every tier of the plan, in tier order. weeks: serving of those weeks only."""
+    usd = [ZERO] * len(arrays.tiers)
+    unmet = [ZERO] * len(arrays.tiers)
+    placed = [ZERO] * len(arrays.tiers)
+    for (d, week), work in served_work(arrays, plan, weeks=weeks).items():
+        demand = arrays.demands[d]
+        short = demand.work[week] - work
+        if demand.usd is None:
+            unmet[demand.tier] += short
+        else:
+            usd[demand.tier] += demand.usd * short
+    for (tier, pool, _), bought in plan.burst.items():
+        burst = arrays.burst[pool]
+        usd[tier] += bought * (burst.usd_per_week if burst is not None else ZERO)
+    for e, column in plan.gangs.items():
+        row = arrays.experiments[e]
+        placed[row.tier] += row.weight * column.accelerators * (column.last - column.first)
+    for (e, _, _, _), accelerators in plan.divided.items():
+        placed[arrays.experiments[e].tier] += arrays.experiments[e].weight * accelerators
+    return tuple(TierValue(*row) for row in zip(usd, unmet, placed, strict=True))

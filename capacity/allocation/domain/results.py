@@ -1,0 +1,230 @@
+"""From a whole-number plan to the rows of a solution.
+
+What belongs here: names for positions, exact numbers turned into the form's numbers, one function per list of rows.
+Explanations and prices have modules of their own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+
+from capacity.allocation.domain.arrays import Arrays
+from capacity.allocation.domain.ladder import StepResult
+from capacity.allocation.domain.plan import Plan, TierValue, served_work, tier_values
+from capacity.allocation.domain.problem import Placement
+from capacity.allocation.domain.solution import (
+    GAP,
+    LIMIT,
+    OPTIMAL,
+    UNIT_ACCELERATOR_WEEKS,
+    UNIT_USD,
+    Allocation,
+    BurstUse,
+    CapacityShortfall,
+    Idle,
+    Issue,
+    Served,
+    TierResult,
+)
+from capacity.lib.horizon import Week
+
+OPTIMAL_GAP = 1e-6
+
+
+def week_at(arrays: Arrays, week: int) -> Week:
+    return arrays.problem.first_week.plus(week)
+
+
+def tier_results(arrays: Arrays, plan: Plan, steps: Mapping[int, StepResult]) -> tuple[TierResult, ...]:
+    """Value, bound and gap of every tier, in tier order."""
+    return tuple(
+        _tier_result(arrays, tier, value, steps.get(tier)) for tier, value in enumerate(tier_values(arrays, plan))
+    )
+
+
+def _tier_result(arrays: Arrays, tier: int, value: TierValue, step: StepResult | None) -> TierResult:
+    name = arrays.tiers[tier]
+    if tier in arrays.serving_tiers:
+        usd = float(value.usd)
+        bound = usd if step is None or step.optimal else min(usd, max(0.0, step.bound))
+        gap = usd - bound
+        return TierResult(name, usd, bound, gap, _relative(gap, usd, bound), UNIT_USD, float(value.unmet))
+    if tier in arrays.experiment_tiers:
+        placed = float(value.placed)
+        # The step speaks of what it decides; pinned work is in the value and in the bound alike.
+        pinned = float(_pinned_value(arrays, tier))
+        bound = placed if step is None or step.optimal else max(placed, pinned - step.bound)
+        gap = bound - placed
+        return TierResult(name, placed, bound, gap, _relative(gap, placed, bound), UNIT_ACCELERATOR_WEEKS)
+    return TierResult(name, 0.0, 0.0, 0.0, 0.0, None)
+
+
+def _pinned_value(arrays: Arrays, tier: int) -> Fraction:
+    return sum(
+        (
+            row.weight * row.pinned.accelerators * (row.pinned.last - row.pinned.first)
+            for row in arrays.experiments
+            if row.tier == tier and row.pinned is not None
+        ),
+        Fraction(0),
+    )
+
+
+def _relative(gap: float, value: float, bound: float) -> float:
+    largest = max(abs(value), abs(bound))
+    return gap / largest if largest else 0.0
+
+
+def termination(tiers: tuple[TierResult, ...], *, asked_gap: float) -> str:
+    if all(tier.gap_relative <= OPTIMAL_GAP for tier in tiers):
+        return OPTIMAL
+    return GAP if all(tier.gap_relative <= asked_gap for tier in tiers) else LIMIT
+
+
+def allocations(arrays: Arrays, plan: Plan) -> tuple[Allocation, ...]:
+    """Accelerators by class, pool and week, and the served work they carry, filled in pool order."""
+    counts: dict[tuple[int, int, int], int] = {}
+    for (c, _, o, week), count in plan.replicas.items():
+        counts[c, o, week] = counts.get((c, o, week), 0) + count
+    left: dict[tuple[int, int], Fraction] = {}
+    for (d, week), work in served_work(arrays, plan).items():
+        c = arrays.demands[d].class_
+        left[c, week] = left.get((c, week), Fraction(0)) + work
+    rows = []
+    for (c, o, week), count in sorted(counts.items()):
+        row = arrays.classes[c]
+        work = min(left[c, week], count * row.options[o].work)
+        left[c, week] -= work
+        pool = arrays.problem.pools[row.options[o].pool].key
+        accelerators = count * row.options[o].replica
+        rows.append(Allocation(row.key, pool, week_at(arrays, week), accelerators, float(work * row.best_rate)))
+    return tuple(sorted(rows, key=lambda a: (a.class_, a.pool, a.week)))
+
+
+def served(arrays: Arrays, plan: Plan) -> tuple[Served, ...]:
+    work = served_work(arrays, plan)
+    return tuple(
+        Served(row.key, week_at(arrays, week), float(work[d, week] * arrays.classes[row.class_].best_rate))
+        for d, row in enumerate(arrays.demands)
+        for week in range(arrays.weeks)
+    )
+
+
+def capacity_shortfalls(arrays: Arrays, plan: Plan) -> tuple[CapacityShortfall, ...]:
+    work = served_work(arrays, plan)
+    rows = []
+    for d, row in enumerate(arrays.demands):
+        for week in range(arrays.weeks):
+            short = row.work[week] - work[d, week]
+            if short:
+                amount = float(short * arrays.classes[row.class_].best_rate)
+                rows.append(CapacityShortfall(row.key, week_at(arrays, week), amount, math.ceil(short)))
+    return tuple(rows)
+
+
+def burst_rows(arrays: Arrays, plan: Plan) -> tuple[BurstUse, ...]:
+    """Every pool that can burst, every week."""
+    bought: dict[tuple[int, int], int] = {}
+    for (_, pool, week), accelerators in plan.burst.items():
+        bought[pool, week] = bought.get((pool, week), 0) + accelerators
+    return tuple(
+        BurstUse(
+            arrays.problem.pools[pool].key,
+            week_at(arrays, week),
+            bought.get((pool, week), 0),
+            float(bought.get((pool, week), 0) * row.usd_per_week),
+        )
+        for pool, row in enumerate(arrays.burst)
+        if row is not None
+        for week in range(arrays.weeks)
+    )
+
+
+def placements(arrays: Arrays, plan: Plan) -> tuple[Placement, ...]:
+    rows = [
+        Placement(
+            key=arrays.experiments[e].key,
+            pool=arrays.problem.pools[column.pool].key,
+            domain=arrays.domains[column.domain].key,
+            start=week_at(arrays, column.start),
+            weeks=arrays.problem.experiments[e].options[column.option].weeks,
+            accelerators=column.accelerators,
+        )
+        for e, column in plan.gangs.items()
+    ]
+    rows.extend(_divided_rows(arrays, plan))
+    return tuple(sorted(rows, key=lambda row: (row.key, row.pool, row.start)))
+
+
+def _divided_rows(arrays: Arrays, plan: Plan) -> list[Placement]:
+    """One row per pool and run of equal weeks."""
+    by_place: dict[tuple[int, int], dict[int, int]] = {}
+    for (e, _, pool, week), accelerators in plan.divided.items():
+        weeks = by_place.setdefault((e, pool), {})
+        weeks[week] = weeks.get(week, 0) + accelerators
+    rows = []
+    for (e, pool), weeks in sorted(by_place.items()):
+        begun: int | None = None
+        for week in sorted(weeks):
+            if begun is None or weeks.get(week - 1) != weeks[week]:
+                begun = week
+            if weeks.get(week + 1) != weeks[week]:
+                key, name = arrays.experiments[e].key, arrays.problem.pools[pool].key
+                rows.append(Placement(key, name, None, week_at(arrays, begun), week + 1 - begun, weeks[week]))
+                begun = None
+    return rows
+
+
+def idle_rows(arrays: Arrays, plan: Plan) -> tuple[Idle, ...]:
+    """Allocatable less experiments and serving not on burst; of it, what floors keep beyond model development there.
+
+    A floor's unused part is told in its pools in key order, at most each pool's idle.
+    """
+    pools, weeks = range(len(arrays.supply)), range(arrays.weeks)
+    idle = [list(arrays.supply[pool]) for pool in pools]
+    development = [[0] * arrays.weeks for _ in pools]
+    for (c, _, o, week), count in plan.replicas.items():
+        option = arrays.classes[c].options[o]
+        idle[option.pool][week] -= count * option.replica
+    for (_, pool, week), bought in plan.burst.items():
+        idle[pool][week] += bought
+    for e, column in plan.gangs.items():
+        for week in range(column.first, column.last):
+            idle[column.pool][week] -= column.accelerators
+            if arrays.experiments[e].model_development:
+                development[column.pool][week] += column.accelerators
+    for (e, _, pool, week), accelerators in plan.divided.items():
+        idle[pool][week] -= accelerators
+        if arrays.experiments[e].model_development:
+            development[pool][week] += accelerators
+    kept = [[0] * arrays.weeks for _ in pools]
+    for floor in arrays.floors:
+        for week in weeks:
+            left = max(0, floor.kept[week] - sum(development[pool][week] for pool in floor.pools))
+            for pool in sorted(floor.pools):
+                share = min(left, idle[pool][week])
+                kept[pool][week] = max(kept[pool][week], share)
+                left -= share
+    return tuple(
+        Idle(arrays.problem.pools[pool].key, week_at(arrays, week), idle[pool][week], kept[pool][week])
+        for pool in pools
+        for week in weeks
+    )
+
+
+def floor_issues(arrays: Arrays) -> list[Issue]:
+    """One issue for every floor and week that asks for more than its pools have."""
+    return [
+        Issue(
+            code="floor_above_supply",
+            floor=floor.key,
+            week=week_at(arrays, week),
+            accelerators=floor.asked[week],
+            supply=floor.kept[week],
+        )
+        for floor in arrays.floors
+        for week in range(arrays.weeks)
+        if floor.asked[week] > floor.kept[week]
+    ]

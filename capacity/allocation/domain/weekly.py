@@ -1,0 +1,105 @@
+"""Serving of one week with every experiment held: a small whole-replica program, tier by tier.
+
+What belongs here: given the placements, weeks are separate; equal weeks are solved once. `solve` refuses a week in
+which a tier would do worse than it already achieved.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from capacity.allocation.domain import objectives
+from capacity.allocation.domain.arrays import Arrays
+from capacity.allocation.domain.formulation import Terms, define_program
+from capacity.allocation.domain.ladder import FROZEN_SLACK, Ladder, climb_serving_tier
+from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue
+from capacity.allocation.domain.solver import solve_model
+
+Signature = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServedWeek:
+    """Serving and burst of one week; value and bound in dollars of each tier; optimal: every step was proven."""
+
+    plan: Plan
+    values: Mapping[int, TierValue]
+    bounds: Mapping[int, float]
+    optimal: frozenset[int]
+
+
+class WeeklyServing:
+    """Solves weeks, and remembers weeks with the same work and the same room."""
+
+    def __init__(self, arrays: Arrays, *, node_limit: int) -> None:
+        self.arrays, self.node_limit = arrays, node_limit
+        self._known: dict[Signature, tuple[int, ServedWeek]] = {}
+
+    def solve(self, week: int, *, use: ExperimentUse, tiers: tuple[int, ...]) -> ServedWeek:
+        """The week's best serving of `tiers`, in the room that `use` leaves; then the cheapest places for it."""
+        signature = self._signature(week, use, tiers)
+        if signature not in self._known:
+            self._known[signature] = (week, self._climb(week, use, tiers))
+        solved_week, served = self._known[signature]
+        return served if solved_week == week else replace(served, plan=_moved(served.plan, week))
+
+    def _signature(self, week: int, use: ExperimentUse, tiers: tuple[int, ...]) -> Signature:
+        arrays = self.arrays
+        return (
+            tiers,
+            tuple(use.pool_free(pool, week) for pool in range(len(arrays.supply))),
+            tuple(use.floor_free(f, week) if floor.kept[week] else None for f, floor in enumerate(arrays.floors)),
+            tuple(demand.work[week] for demand in arrays.demands),
+            tuple(burst.limit[week] for burst in arrays.burst if burst is not None),
+        )
+
+    def _climb(self, week: int, use: ExperimentUse, tiers: tuple[int, ...]) -> ServedWeek:
+        program = define_program(self.arrays, weeks=[week], experiments=(), held=use)
+        ladder = Ladder(program, base=Plan(), node_limit=self.node_limit)
+        bounds: dict[int, float] = {}
+        optimal = set()
+        for tier in tiers:
+            step = climb_serving_tier(ladder, tier)
+            bounds[tier] = float(ladder.values[tier].usd) if step.optimal else step.bound
+            if step.optimal:
+                optimal.add(tier)
+        for terms in (objectives.usd_of_places(program), objectives.accelerators_used(program)):
+            ladder.minimise(terms)
+        return ServedWeek(ladder.plan, dict(ladder.values), bounds, frozenset(optimal))
+
+    def least_use(self, week: int, pools: list[frozenset[int]], *, frozen: Mapping[int, TierValue]) -> list[int]:
+        """For each set of pools: a lower bound on accelerators of serving less burst there, at the frozen values."""
+        program = define_program(self.arrays, weeks=[week], experiments=(), held=ExperimentUse(self.arrays))
+        for tier in self.arrays.serving_tiers:
+            if tier in frozen:
+                _hold(program.model.add_row, objectives.usd_lost(program, tier), frozen[tier].usd)
+                _hold(program.model.add_row, objectives.unmet_accelerators(program, tier), frozen[tier].unmet)
+        found = []
+        for those in pools:
+            terms: Terms = [
+                (column, float(self.arrays.classes[c].options[o].replica))
+                for (c, _, o, _), column in program.variables.replicas.items()
+                if self.arrays.classes[c].options[o].pool in those
+            ]
+            terms += [(column, -1.0) for (_, p, _), column in program.variables.burst.items() if p in those]
+            solved = solve_model(program.model, minimise=terms, relax=True, presolve=False) if terms else None
+            usable = solved is not None and solved.values is not None
+            found.append(max(0, math.ceil(solved.objective - 1e-5)) if solved is not None and usable else 0)
+        return found
+
+
+def _hold(add_row: object, terms: Terms, value: Fraction) -> None:
+    if terms and callable(add_row):
+        scale = min(abs(coefficient) for _, coefficient in terms)
+        scaled = [(column, coefficient / scale) for column, coefficient in terms]
+        add_row(("frozen",), scaled, upper=float(value) / scale + FROZEN_SLACK)
+
+
+def _moved(plan: Plan, week: int) -> Plan:
+    return Plan(
+        replicas={(c, tier, o, week): count for (c, tier, o, _), count in plan.replicas.items()},
+        burst={(tier, pool, week): bought for (tier, pool, _), bought in plan.burst.items()},
+    )

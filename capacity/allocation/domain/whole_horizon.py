@@ -1,0 +1,52 @@
+"""Problems small enough to be solved whole: every week, tier and placement in one program, to proven optimality.
+
+What belongs here: the order of steps on the ladder over the full horizon, tie-breaks included. Larger problems go
+week by week (`by_parts`); both give the same kind of result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from capacity.allocation.domain import objectives
+from capacity.allocation.domain.arrays import Arrays
+from capacity.allocation.domain.formulation import Terms, define_program
+from capacity.allocation.domain.ladder import Ladder, StepResult, climb_experiment_tier, climb_serving_tier
+from capacity.allocation.domain.plan import ExperimentUse, Plan
+
+Progress = Callable[[str, float], None]
+TIE_BREAK_NODES = 200
+
+
+def solve_whole(
+    arrays: Arrays, *, pinned: Plan, free: list[int], node_limit: int, gap: float, progress: Progress
+) -> tuple[Plan, dict[int, StepResult]]:
+    """The plan, and per tier (position) what its step proved. free: experiments to place."""
+    held = ExperimentUse.of(arrays, pinned)
+    program = define_program(arrays, weeks=range(arrays.weeks), experiments=free, held=held)
+    ladder = Ladder(program, base=pinned, node_limit=node_limit, gap=gap)
+    steps: dict[int, StepResult] = {}
+    for tier, name in enumerate(arrays.tiers):
+        progress(f"tier {name}", tier / len(arrays.tiers))
+        if tier in arrays.serving_tiers:
+            steps[tier] = climb_serving_tier(ladder, tier)
+        elif tier in arrays.experiment_tiers:
+            steps[tier] = climb_experiment_tier(ladder, tier)
+    progress("ties", 1.0)
+    ladder.gap = 0.0
+    for terms in _tie_breaks(ladder):
+        ladder.minimise(terms, node_limit=TIE_BREAK_NODES)
+    return ladder.plan, steps
+
+
+def _tie_breaks(ladder: Ladder) -> list[Terms]:
+    """Least cost of places, nothing useless, fewest moves, earliest start, then key order."""
+    program = ladder.program
+    return [
+        objectives.usd_of_places(program),
+        objectives.accelerators_used(program),
+        objectives.moves(program),
+        objectives.starts_late(program),
+        objectives.later_keys_first(program),
+        objectives.places_out_of_key_order(program),
+    ]
