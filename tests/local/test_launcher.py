@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -42,7 +43,7 @@ class Start:
     """One launcher on a stand-in product; its output is kept as it comes."""
 
     def __init__(self, root: Path, *, port: int | None = None, **environment: str) -> None:
-        self.data, self.output_path = root / "var", root / f"output-{time.monotonic_ns()}"
+        self.root, self.data, self.output_path = root, root / "var", root / f"output-{time.monotonic_ns()}"
         settings = {"CAPACITY_DATA_DIR": str(self.data), "PORT": str(port or free_port()), **environment}
         with self.output_path.open("wb") as output:
             self.process = subprocess.Popen(
@@ -114,13 +115,29 @@ def descendants(pid: int) -> list[int]:
     return found[1:]
 
 
-@pytest.fixture
-def root() -> Iterator[Path]:
+@contextlib.contextmanager
+def project_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="capacity-test-"))
     folder.chmod(0o711)
     make_project(folder / "project")
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    with project_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Start]:
+    """One start shared by the tests that leave it running as they found it."""
+    with project_folder() as folder:
+        started = Start(folder)
+        started.wait_ready()
+        yield started
+        started.end()
 
 
 @pytest.fixture
@@ -131,23 +148,21 @@ def start(root: Path) -> Iterator[Start]:
         started.end()
 
 
-def test_a_start_ends_with_the_address_the_accounts_and_a_note_for_hand_typed_commands(
-    root: Path, start: Start
-) -> None:
-    url = start.wait_ready()
-    assert "Demo accounts: chair, finance, sales, research, product, exec, auditor, admin" in start.output
-    password = (start.data / "demo_password").read_text().strip()
-    assert f"Password of each: {password}" in start.output
-    assert set(start.children()) == set(PARTS)
-    note = json.loads((start.data / "local.json").read_text())
-    assert note["pid"] == start.process.pid
+def test_a_start_ends_with_the_address_the_accounts_and_a_note_for_hand_typed_commands(running: Start) -> None:
+    url = running.wait_ready()
+    assert "Demo accounts: chair, finance, sales, research, product, exec, auditor, admin" in running.output
+    password = (running.data / "demo_password").read_text().strip()
+    assert f"Password of each: {password}" in running.output
+    assert set(running.children()) == set(PARTS)
+    note = json.loads((running.data / "local.json").read_text())
+    assert note["pid"] == running.process.pid
     assert url.endswith(f":{note['port']}/")
     assert note["database_url"].startswith("postgresql://capacity_app@/capacity?host=/")
     assert note["database_owner_url"].startswith("postgresql://capacity_owner@/capacity?host=/")
-    assert note["secret_key"] == (start.data / "secret_key").read_text().strip()
+    assert note["secret_key"] == (running.data / "secret_key").read_text().strip()
     # The schema is changed by its owner only, and the web process does not know the owner's address.
     steps = ["migrate owner", "grant_app_role owner", "collectstatic app", "load_demo app"]
-    assert (start.data / "steps-run.txt").read_text().splitlines() == steps
+    assert (running.data / "steps-run.txt").read_text().splitlines() == steps
     assert health(url)["owner_known"] is False
 
 
@@ -183,13 +198,13 @@ def test_the_second_start_repeats_no_step_and_keeps_the_password(root: Path, sta
     assert steps == ["migrate owner", "grant_app_role owner", "collectstatic app"]
 
 
-def test_a_second_start_points_to_the_first_and_changes_nothing(root: Path, start: Start) -> None:
-    url = start.wait_ready()
-    before = start.children()
-    second = Start(root)
+def test_a_second_start_points_to_the_first_and_changes_nothing(running: Start) -> None:
+    url = running.wait_ready()
+    before = running.children()
+    second = Start(running.root)
     assert second.process.wait(timeout=10) == 0
-    assert f"already runs at {url} (process {start.process.pid}, since " in second.output
-    assert start.children() == before
+    assert f"already runs at {url} (process {running.process.pid}, since " in second.output
+    assert running.children() == before
     assert health(url)["plan_age_seconds"] == 1
 
 
@@ -206,33 +221,33 @@ def test_a_taken_port_is_told_and_the_next_one_used(root: Path) -> None:
         started.end()
 
 
-def test_any_killed_part_is_back_within_seconds(root: Path, start: Start) -> None:
-    url = start.wait_ready()
-    first = start.children()
+def test_any_killed_part_is_back_within_seconds(running: Start) -> None:
+    url = running.wait_ready()
+    first = running.children()
     for part in ("worker", "beat", "web", "broker", "database"):
         os.kill(first[part], signal.SIGKILL)
-        assert wait_until(lambda part=part: start.children().get(part, first[part]) != first[part], seconds=10), part
+        assert wait_until(lambda part=part: running.children().get(part, first[part]) != first[part], seconds=10), part
     assert wait_until(lambda: _answers(url), seconds=10)
     for part in PARTS:
-        assert f"The {part} process was ended by signal 9; starting it again." in start.output
-    assert len(start.children()) == len(PARTS)
+        assert f"The {part} process was ended by signal 9; starting it again." in running.output
+    assert len(running.children()) == len(PARTS)
 
 
-def test_a_killed_worker_leaves_no_half_of_itself(root: Path, start: Start) -> None:
-    start.wait_ready()
-    trace = root / "trace"
-    send_task(start, root, str(trace), 30)
+def test_a_killed_worker_leaves_no_half_of_itself(running: Start) -> None:
+    running.wait_ready()
+    trace = running.root / "trace"
+    send_task(running, str(trace), 30)
     assert wait_until(lambda: trace.exists() and trace.read_text().endswith("\n"), seconds=10)
     pool_process = int(trace.read_text())
-    old = start.children()["worker"]
+    old = running.children()["worker"]
     os.kill(old, signal.SIGKILL)
     assert wait_until(lambda: not is_alive(pool_process), seconds=5), "the task's process outlived its worker"
-    assert wait_until(lambda: start.children().get("worker", old) != old, seconds=5)
+    assert wait_until(lambda: running.children().get("worker", old) != old, seconds=5)
 
 
 def test_a_killed_launcher_leaves_no_orphan_and_the_next_start_works(root: Path, start: Start) -> None:
     start.wait_ready()
-    send_task(start, root, str(root / "trace"), 60)
+    send_task(start, str(root / "trace"), 60)
     assert wait_until(lambda: (root / "trace").exists(), seconds=10)
     everyone = descendants(start.process.pid)
     socket_folders = re.findall(r"host=(\S+?)/db", (start.data / "local.json").read_text())
@@ -244,11 +259,11 @@ def test_a_killed_launcher_leaves_no_orphan_and_the_next_start_works(root: Path,
     assert again.end() == 0
 
 
-def send_task(start: Start, root: Path, *arguments: object) -> None:
+def send_task(start: Start, *arguments: object) -> None:
     note = json.loads((start.data / "local.json").read_text())
     code = f"from capacity.celery import work; work.delay(*{arguments!r})"
     environment = {**_clean_environment(), "CELERY_BROKER_URL": note["broker_url"]}
-    subprocess.run([sys.executable, "-c", code], cwd=root / "project", env=environment, check=True)
+    subprocess.run([sys.executable, "-c", code], cwd=start.root / "project", env=environment, check=True)
 
 
 def test_a_failing_step_shows_its_reason_and_stops_everything(root: Path) -> None:
@@ -258,10 +273,6 @@ def test_a_failing_step_shows_its_reason_and_stops_everything(root: Path) -> Non
     assert "'Tables up to date' failed (code 1)" in started.output
     assert "the reason stands here" in started.output
     assert "Traceback" not in started.output
-    (root / "project" / "fail-migrate").unlink()
-    again = Start(root)
-    again.wait_ready()
-    again.end()
 
 
 def test_ctrl_c_during_a_long_step_stops_at_once(root: Path) -> None:
@@ -282,6 +293,7 @@ def test_ctrl_c_during_a_long_step_stops_at_once(root: Path) -> None:
     assert (again.data / "steps-run.txt").read_text().splitlines()[-1] == "load_demo app"
 
 
+@pytest.mark.long
 def test_a_part_that_cannot_run_is_given_up_with_the_end_of_its_log(root: Path) -> None:
     (root / "project" / "capacity" / "celery.py").write_text("raise RuntimeError('broken on purpose')")
     started = Start(root)
@@ -312,6 +324,7 @@ def test_make_stop_ends_a_start_from_another_terminal(root: Path, start: Start) 
     assert (asked.returncode, asked.stdout) == (0, "Capacity Review does not run here.\n")
 
 
+@pytest.mark.long
 def test_reset_refuses_while_it_runs_and_never_deletes_a_strange_folder(root: Path, start: Start) -> None:
     start.wait_ready()
     reset = [sys.executable, "-m", "capacity.local", "reset", "--data-dir"]

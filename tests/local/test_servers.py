@@ -153,6 +153,7 @@ def test_a_killed_server_starts_again_on_its_data_even_with_a_busy_session(data_
     shutil.rmtree(postgres.socket_dir)
 
 
+@pytest.mark.long
 def test_a_stale_pid_file_naming_a_stranger_hurts_nobody(data_dir: Path) -> None:
     with servers(data_dir):
         pass
