@@ -212,14 +212,14 @@ class _Parts:
         single = [frozenset([pool]) for pool in sorted(everywhere)]
         floors = [floor.pools for floor in self.arrays.floors]
         self.groups = list(dict.fromkeys([*single, *floors, everywhere]))
-        first_free = min(
-            (self.arrays.experiments[e].tier for e in self.free), default=len(self.arrays.tiers)
-        )
+        first_free = min((self.arrays.experiments[e].tier for e in self.free), default=len(self.arrays.tiers))
         self.room = []
         for week in range(self.arrays.weeks):
-            frozen = {
-                tier: value for tier, value in self.served[week].values.items() if tier < first_free
-            } if week in self.served else {}
+            frozen = (
+                {tier: value for tier, value in self.served[week].values.items() if tier < first_free}
+                if week in self.served
+                else {}
+            )
             self.room.append(self.weekly.least_use(week, self.groups, frozen=frozen))
 
     def settle(self) -> None:
