@@ -15,7 +15,8 @@ from django.apps import apps
 from django.db import models
 
 from capacity.allocation.models import Run, RunDocument, RunTable
-from capacity.imports.rows import canonical_hash
+from capacity.imports.rows import as_json
+from capacity.lib.canonical import content_hash
 from capacity.review.models import Review
 
 # What of a run's row is part of the seal: what it was made of and what came out, not who worked on it when.
@@ -52,9 +53,11 @@ def run_seal(run: Run) -> dict[str, Any]:
     return {
         "run": run.pk,
         "header": header,
-        "documents": {name: canonical_hash(document[name]) for name in _DOCUMENT},
+        "documents": {name: content_hash(as_json(document[name])) for name in _DOCUMENT},
         "rows": {
-            model._meta.label: canonical_hash(list(model._default_manager.filter(run=run).order_by("pk").values()))
+            model._meta.label: content_hash(
+                as_json(list(model._default_manager.filter(run=run).order_by("pk").values()))
+            )
             for model in _result_models()
         },
     }
@@ -62,17 +65,19 @@ def run_seal(run: Run) -> dict[str, Any]:
 
 def sealed_hash(review: Review, *, seal: dict[str, Any], previous_hash: str) -> str:
     """SHA-256 (64 hex digits) of everything the review's seal covers. `seal` is run_seal of its run."""
-    return canonical_hash(
-        {
-            "week": review.week,
-            "run": seal,
-            "inputs_version": review.inputs_version,
-            "changes": review.changes,
-            "carried": review.carried,
-            "frozen_by": review.frozen_by_id,
-            "frozen_at": review.frozen_at.astimezone(UTC).isoformat(),
-            "previous": previous_hash,
-        }
+    return content_hash(
+        as_json(
+            {
+                "week": review.week,
+                "run": seal,
+                "inputs_version": review.inputs_version,
+                "changes": review.changes,
+                "carried": review.carried,
+                "frozen_by": review.frozen_by_id,
+                "frozen_at": review.frozen_at.astimezone(UTC).isoformat(),
+                "previous": previous_hash,
+            }
+        )
     )
 
 
