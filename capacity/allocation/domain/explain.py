@@ -59,7 +59,6 @@ class ServingByPlace:
         left: dict[tuple[int, int], Fraction],
     ) -> None:
         members = [d for d in arrays.classes[c].demands if arrays.demands[d].tier == tier]
-        members.sort(key=lambda d: (arrays.demands[d].usd is None, -(arrays.demands[d].usd or 0), d))
         members = [d for d in members if left[d, week]] or members[:1]
         row = self._rows.setdefault((pool, week), {})
         for d in members:
