@@ -17,6 +17,8 @@ from capacity.allocation.domain.solver import Solved, solve_model
 # Frozen rows are divided by their smallest coefficient, so this is a share of the smallest step of money or work.
 FROZEN_SLACK = 1e-6
 WHOLE = 1e-6
+# A gap at which the first whole point found is good enough.
+SOMETHING = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Ladder:
     def find(self, terms: Terms, *, roughly: float) -> Plan | None:
         """A whole plan of little `terms` that keeps every row, or None where none was found."""
         solved = self._near_relaxed(terms, roughly)
+        if solved.values is None and solved.bound < math.inf:
+            solved = solve_model(self.program.model, minimise=terms, node_limit=self.node_limit, gap=SOMETHING)
         return None if solved.values is None else self._plan_at(self._whole(solved.values))
 
     def restart_from_point(self) -> None:
