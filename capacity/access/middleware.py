@@ -1,0 +1,91 @@
+"""Per-request duties: a request id, the content policy, session limits, and who changed what in the history."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse
+from pghistory.middleware import HistoryMiddleware as PghistoryMiddleware
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+# The first hash is that of an empty style element, which plotly fills by insertRule; the second is a style sheet of
+# plotly's map library, checked by its hash although no map is drawn (a browser test fails on any console message).
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+        " 'sha256-ji27qzEtxXZW+7dun6UwjHXJ18e6WAin1VvNtkzIE/o='",
+        "style-src-attr 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    )
+)
+# How often the time of last use is written: one write a minute, not one a request.
+TOUCH_SECONDS = 60
+
+
+class RequestIdMiddleware:
+    """Gives each request an id, returned in `X-Request-Id` and kept in audit rows."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.request_id = uuid.uuid4().hex  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+
+class ContentPolicyMiddleware:
+    """Sets the content security policy, and no-store on everything a signed-in person sees."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        response.setdefault("Cache-Control", "no-store")
+        return response
+
+
+class SessionLimitsMiddleware:
+    """Ends a session after 30 idle minutes and after 12 hours in all."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated:
+            self._enforce(request)
+        return self.get_response(request)
+
+    def _enforce(self, request: HttpRequest) -> None:
+        now = time.time()
+        started = request.session.setdefault("started", now)
+        seen = request.session.setdefault("seen", now)
+        if now - seen > settings.SESSION_IDLE_SECONDS or now - started > settings.SESSION_COOKIE_AGE:
+            logout(request)
+        elif now - seen > TOUCH_SECONDS:
+            request.session["seen"] = now
+
+
+class HistoryMiddleware(PghistoryMiddleware):
+    """Row history carries who made the change and in which request."""
+
+    def get_context(self, request: HttpRequest) -> dict[str, object]:
+        return {
+            "user": request.user.pk if request.user.is_authenticated else None,
+            "request_id": getattr(request, "request_id", ""),
+        }

@@ -1,0 +1,59 @@
+"""Which role may do what: one table of actions, asked by pages and API alike. No Django here.
+
+A permission opens a page or a form; which fields then show is `visibility`'s. `admin` and `auditor` open no data page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from capacity.access.roles import Role
+
+CHAIR, FINANCE, SALES = Role.CHAIR, Role.FINANCE, Role.SALES
+RESEARCH, PRODUCT, EXEC = Role.RESEARCH, Role.PRODUCT, Role.EXEC
+_MEETING = frozenset({CHAIR, FINANCE, SALES, RESEARCH, PRODUCT, EXEC})
+
+PERMISSIONS: dict[str, frozenset[Role]] = {
+    "review.view": _MEETING,
+    "review.freeze": frozenset({CHAIR}),
+    # The chair records; finance records what it decides (prices, contracts). Executives read.
+    "decision.record": frozenset({CHAIR, FINANCE}),
+    # Whose action it is decides further: see may_update_action.
+    "action.update": _MEETING - {EXEC},
+    "run.request": _MEETING - {EXEC},
+    "run.view": _MEETING,
+    "supply.view": _MEETING - {SALES},
+    "contracts.view": _MEETING,
+    "workloads.view": _MEETING,
+    # Experiment requests are the lab's research plans: not for sales.
+    "requests.view": _MEETING - {SALES},
+    "decisions.view": _MEETING,
+    "policy.view": _MEETING,
+    "methods.view": frozenset(Role),
+    "audit.view": frozenset({Role.AUDITOR}),
+    "users.manage": frozenset({Role.ADMIN}),
+}
+
+
+def roles_for(action: str) -> frozenset[Role]:
+    """The roles that may do it. KeyError for an action the table does not list."""
+    return PERMISSIONS[action]
+
+
+def may(roles: Iterable[Role], action: str) -> bool:
+    """Whether somebody holding the roles may do it."""
+    return not roles_for(action).isdisjoint(roles)
+
+
+def may_update_action(roles: Iterable[Role], *, owner_role: str) -> bool:
+    """An action is closed by the chair, by finance, or by a holder of its owner role; executives only read."""
+    held = frozenset(roles)
+    return bool(held & {CHAIR, FINANCE}) or (may(held, "action.update") and owner_role in held - {EXEC})
+
+
+def landing_route(roles: Iterable[Role]) -> str:
+    """The route name of the page somebody starts on: the review, unless their roles open no data."""
+    held = frozenset(roles)
+    if not held or held & _MEETING:
+        return "home"
+    return "audit" if Role.AUDITOR in held else "people"

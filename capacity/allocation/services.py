@@ -1,0 +1,147 @@
+"""Asking for a plan: one queued run per scope, joined by everyone who asks while it waits.
+
+What belongs here: requests (an edit, a person, the clock). Who works on a run and how it ends is in runs.py; what is
+done about runs nobody works on is in sweeper.py.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from capacity.allocation.models import PLAN_SCOPE, Run
+from capacity.allocation.wake import wake_worker_on_commit
+
+# Each turn either joins the queued run, creates it, or lost a race to somebody who did: far more than can be lost.
+REQUEST_TURNS = 20
+
+
+class RequestNotRecorded(Exception):
+    """A run could not be asked for: other requests won every race. Asking again is safe."""
+
+
+def request_run(
+    *,
+    reason: str,
+    now: datetime,
+    requested_by: str = "",
+    is_forced: bool = False,
+    idempotency_key: str | None = None,
+    settle: bool = True,
+    scope: str = PLAN_SCOPE,
+) -> Run:
+    """Ask for a recompute and return the run that will answer: the queued one if there is one, else a new one.
+
+    Part of the caller's transaction: a rolled-back edit asks for nothing. While edits keep coming (`settle`) the start
+    moves to `now` + RECOMPUTE_SETTLE_SECONDS, but never past RECOMPUTE_MAX_WAIT_SECONDS after the first request; a
+    person who asks for it now (`settle=False`) starts it at once. A forced run computes even on unchanged inputs.
+    The same `idempotency_key` always returns the same run. Call it after the edit's own writes, so that every
+    transaction locks in one order. Raises RequestNotRecorded.
+    """
+    for _ in range(REQUEST_TURNS):
+        try:
+            with transaction.atomic():
+                return (
+                    _answered(idempotency_key)
+                    or _join_queued(scope, reason, now, requested_by, is_forced, idempotency_key, settle)
+                    or _create_queued(scope, reason, now, requested_by, is_forced, idempotency_key, settle)
+                )
+        except IntegrityError:
+            continue
+    raise RequestNotRecorded(f"no run could be queued for {reason!r} in {REQUEST_TURNS} turns")
+
+
+def retry_run(*, run_id: int, requested_by: str, now: datetime) -> Run:
+    """Ask again for what a failed or dead run could not do: at once, computing even on unchanged inputs."""
+    return request_run(
+        reason=f"retry of run {run_id}", requested_by=requested_by, is_forced=True, settle=False, now=now
+    )
+
+
+def request_scheduled_plan(*, now: datetime) -> Run:
+    """The daily run of PLAN_HOUR_UTC: asked for once per scheduled time, however many schedulers ask, however late."""
+    due = now.replace(hour=settings.PLAN_HOUR_UTC, minute=0, second=0, microsecond=0)
+    if due > now:
+        due -= timedelta(days=1)
+    return request_run(
+        reason="daily plan", requested_by="schedule", idempotency_key=f"beat:plan:{due:%Y-%m-%dT%H:%M}", now=now
+    )
+
+
+def _answered(idempotency_key: str | None) -> Run | None:
+    """The run that already answers this key."""
+    if idempotency_key is None:
+        return None
+    run = Run.objects.filter(idempotency_key=idempotency_key).select_related("reused_run").first()
+    return run.reused_run if run is not None and run.state == "superseded" and run.reused_run else run
+
+
+def _join_queued(
+    scope: str,
+    reason: str,
+    now: datetime,
+    requested_by: str,
+    is_forced: bool,
+    idempotency_key: str | None,
+    settle: bool,
+) -> Run | None:
+    """Let the queued run answer this request too; None when nothing is queued. Waits for a claim in progress."""
+    run = Run.objects.select_for_update(of=("self",)).filter(scope=scope, state="queued").first()
+    if run is None:
+        return None
+    if settle:
+        latest = run.requested_at + timedelta(seconds=settings.RECOMPUTE_MAX_WAIT_SECONDS)
+        settled = now + timedelta(seconds=settings.RECOMPUTE_SETTLE_SECONDS)
+        run.not_before_at = max(run.not_before_at, min(settled, latest))
+    elif run.not_before_at > now:
+        run.not_before_at = now
+        wake_worker_on_commit(run_id=run.pk)
+    run.is_forced = run.is_forced or is_forced
+    run.attempt = 0  # a waiting retry now answers a new request, which deserves every attempt
+    if idempotency_key and run.idempotency_key is None:
+        run.idempotency_key = idempotency_key
+    elif idempotency_key:
+        _record_join(run, reason, now, requested_by, idempotency_key)
+    run.save(update_fields=["not_before_at", "is_forced", "attempt", "idempotency_key"])
+    return run
+
+
+def _record_join(run: Run, reason: str, now: datetime, requested_by: str, idempotency_key: str) -> None:
+    """A row that keeps a second key of the same run, so that asking again with it finds that run."""
+    Run.objects.create(
+        scope=run.scope,
+        state="superseded",
+        reason=reason[:200],
+        requested_by=requested_by,
+        requested_at=now,
+        finished_at=now,
+        idempotency_key=idempotency_key,
+        reused_run=run,
+    )
+
+
+def _create_queued(
+    scope: str,
+    reason: str,
+    now: datetime,
+    requested_by: str,
+    is_forced: bool,
+    idempotency_key: str | None,
+    settle: bool,
+) -> Run:
+    """Insert the queued run and wake a worker on commit. IntegrityError when somebody else just did."""
+    wait = settings.RECOMPUTE_SETTLE_SECONDS if settle else 0.0
+    run = Run.objects.create(
+        scope=scope,
+        state="queued",
+        reason=reason[:200],
+        requested_by=requested_by,
+        requested_at=now,
+        not_before_at=now + timedelta(seconds=wait),
+        is_forced=is_forced,
+        idempotency_key=idempotency_key,
+    )
+    wake_worker_on_commit(run_id=run.pk, countdown=wait)
+    return run

@@ -1,0 +1,246 @@
+"""What the meeting decides, and the dated policy the plan obeys. Anything may point to a decision; it points to nothing above.
+
+Decisions are append-only: a wrong one is superseded, never edited. Actions change status; their wording does not.
+"""
+
+from __future__ import annotations
+
+import pghistory
+import pgtrigger
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from capacity.access.roles import ROLE_NAMES, Role
+from capacity.imports.models import bumps_inputs_version
+
+ROLE_CHOICES = [(role.value, ROLE_NAMES[role]) for role in Role]
+DECISION_KINDS = [
+    ("allocation", "Allocation"),
+    ("floor_waiver", "Floor waiver"),
+    ("buy", "Buy"),
+    ("lease_or_cloud", "Lease or cloud"),
+    ("price", "Price"),
+    ("contract", "Contract"),
+    ("default", "Default"),
+    ("quota", "Quota"),
+    ("routing", "Routing"),
+    ("context_length", "Context length"),
+    ("packaging", "Packaging"),
+    ("experiment", "Experiment"),
+    ("migration", "Migration"),
+    ("policy", "Policy"),
+]
+METRIC_DIRECTIONS = [("at_least", "at least"), ("at_most", "at most")]
+
+
+@pghistory.track()
+class PolicySet(models.Model):
+    """One version of the planning policy, in force from `effective_date` (a Monday) until the next version.
+
+    Shares are fractions of one. `tiers` is the ordered list of allocation tiers.
+    """
+
+    version = models.PositiveIntegerField(unique=True)
+    effective_date = models.DateField()
+    tiers = ArrayField(models.CharField(max_length=40))
+    # Which lots count as supply, and from which of their dates.
+    confirmed_counts_at = models.CharField(max_length=4, choices=[("p50", "P50"), ("p90", "P90")], default="p50")
+    ordered_counts_at = models.CharField(max_length=4, choices=[("p50", "P50"), ("p90", "P90")], default="p90")
+    utilisation_interactive = models.DecimalField(max_digits=5, decimal_places=4)
+    utilisation_standard = models.DecimalField(max_digits=5, decimal_places=4)
+    utilisation_batch = models.DecimalField(max_digits=5, decimal_places=4)
+    peak_factor_interactive = models.DecimalField(max_digits=6, decimal_places=3)
+    peak_factor_standard = models.DecimalField(max_digits=6, decimal_places=3)
+    peak_factor_batch = models.DecimalField(max_digits=6, decimal_places=3)
+    coincidence_factor = models.DecimalField(max_digits=5, decimal_places=4)
+    spare_replicas = models.PositiveSmallIntegerField()
+    spare_replicas_large = models.PositiveSmallIntegerField()
+    large_from_replicas = models.PositiveSmallIntegerField()
+    worst_use_multiple_metered = models.DecimalField(max_digits=5, decimal_places=2)
+    worst_use_multiple_flat = models.DecimalField(max_digits=5, decimal_places=2)
+    target_gross_margin_share = models.DecimalField(max_digits=5, decimal_places=4)
+    inference_ratio_amber_share = models.DecimalField(max_digits=5, decimal_places=4)
+    inference_ratio_red_share = models.DecimalField(max_digits=5, decimal_places=4)
+    idle_limit_share = models.DecimalField(max_digits=5, decimal_places=4)
+    loss_exposure_limit_usd = models.DecimalField(max_digits=20, decimal_places=2)
+    no_choice_limit_share = models.DecimalField(max_digits=5, decimal_places=4)
+    unexplained_frontier_limit_share = models.DecimalField(max_digits=5, decimal_places=4)
+    note = models.TextField(blank=True)
+    row_version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    utilisation_interactive__gt=0,
+                    utilisation_interactive__lte=1,
+                    utilisation_standard__gt=0,
+                    utilisation_standard__lte=1,
+                    utilisation_batch__gt=0,
+                    utilisation_batch__lte=1,
+                ),
+                name="utilisation_is_a_share",
+            ),
+            models.CheckConstraint(
+                condition=Q(peak_factor_interactive__gte=1, peak_factor_standard__gte=1, peak_factor_batch__gte=1),
+                name="policy_peak_is_at_least_mean",
+            ),
+            models.CheckConstraint(
+                condition=Q(coincidence_factor__gt=0, coincidence_factor__lte=1), name="coincidence_is_a_share"
+            ),
+            models.CheckConstraint(condition=Q(effective_date__week_day=2), name="policy_starts_on_a_monday"),
+        ]
+        triggers = [bumps_inputs_version()]
+
+    def __str__(self) -> str:
+        return f"policy {self.version}"
+
+
+@pghistory.track()
+class PolicyFloor(models.Model):
+    """Accelerators of a group of pools that only model development may use. F = max(share × allocatable, accelerators)."""
+
+    policy = models.ForeignKey(PolicySet, models.PROTECT, related_name="floors")
+    key = models.SlugField(max_length=80)
+    name = models.CharField(max_length=120)
+    pool_keys = ArrayField(models.CharField(max_length=80))
+    share = models.DecimalField(max_digits=5, decimal_places=4, null=True, blank=True)
+    accelerators = models.PositiveIntegerField(null=True, blank=True)
+    lendable = models.BooleanField(default=False)
+    row_version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["policy", "key"], name="one_floor_per_key"),
+            models.CheckConstraint(
+                condition=Q(share__isnull=True) | Q(share__gte=0, share__lte=1), name="floor_share_is_a_share"
+            ),
+            models.CheckConstraint(
+                condition=Q(share__isnull=False) | Q(accelerators__isnull=False), name="floor_has_a_size"
+            ),
+        ]
+        triggers = [bumps_inputs_version()]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Decision(models.Model):
+    """A decision recorded on a review. Never edited; `supersedes` names the one it replaces."""
+
+    number = models.PositiveIntegerField(unique=True)
+    review_week = models.CharField(max_length=8)
+    run_id = models.BigIntegerField(null=True, blank=True)
+    kind = models.CharField(max_length=20, choices=DECISION_KINDS)
+    question = models.CharField(max_length=300)
+    chosen = models.CharField(max_length=300)
+    reason = models.TextField()
+    decider_role = models.CharField(max_length=20, choices=ROLE_CHOICES)
+    owner_role = models.CharField(max_length=20, choices=ROLE_CHOICES)
+    effect_metric = models.CharField(max_length=80)
+    effect_direction = models.CharField(max_length=10, choices=METRIC_DIRECTIONS)
+    effect_target = models.DecimalField(max_digits=24, decimal_places=6)
+    effect_by_date = models.DateField()
+    review_back_date = models.DateField()
+    guardrail_metric = models.CharField(max_length=80, blank=True)
+    dissent = models.TextField(blank=True)
+    reversible = models.BooleanField(default=True)
+    supersedes = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="superseded_by")
+    decided_at = models.DateTimeField(db_default=Now())
+    recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    idempotency_key = models.CharField(max_length=80, unique=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(review_week__regex=r"^\d{4}-W\d{2}$"), name="decision_week_is_iso"),
+        ]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"D-{self.number} {self.chosen}"
+
+
+class DecisionOption(models.Model):
+    """One option that was considered, "do nothing" among them."""
+
+    decision = models.ForeignKey(Decision, models.PROTECT, related_name="options")
+    position = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=300)
+    accelerators = models.IntegerField(null=True, blank=True)
+    cost_usd = models.DecimalField(max_digits=20, decimal_places=2, null=True, blank=True)
+    risk = models.CharField(max_length=300, blank=True)
+    who_loses = models.CharField(max_length=300, blank=True)
+    is_chosen = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["decision", "position"], name="one_option_per_position"),
+            models.UniqueConstraint(fields=["decision"], condition=Q(is_chosen=True), name="one_chosen_option"),
+        ]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DecisionVerdict(models.Model):
+    """What a decision did, said at its review-back. One a decision."""
+
+    decision = models.OneToOneField(Decision, models.PROTECT, related_name="verdict")
+    review_week = models.CharField(max_length=8)
+    run_id = models.BigIntegerField(null=True, blank=True)
+    verdict = models.CharField(
+        max_length=16,
+        choices=[
+            ("met", "Met"),
+            ("partly", "Partly met"),
+            ("not_met", "Not met"),
+            ("not_measurable", "Not measurable"),
+            ("overtaken", "Overtaken by events"),
+        ],
+    )
+    actual_value = models.DecimalField(max_digits=24, decimal_places=6, null=True, blank=True)
+    note = models.TextField(blank=True)
+    recorded_at = models.DateTimeField(db_default=Now())
+    recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+
+    class Meta:
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.decision_id} {self.verdict}"
+
+
+@pghistory.track()
+class Action(models.Model):
+    """Something somebody does after the meeting. `row_version` guards against two people changing it at once."""
+
+    number = models.PositiveIntegerField(unique=True)
+    review_week = models.CharField(max_length=8)
+    decision = models.ForeignKey(Decision, models.PROTECT, null=True, blank=True, related_name="actions")
+    title = models.CharField(max_length=300)
+    owner_role = models.CharField(max_length=20, choices=ROLE_CHOICES)
+    due_date = models.DateField()
+    status = models.CharField(
+        max_length=12, choices=[("open", "Open"), ("done", "Done"), ("dropped", "Dropped")], default="open"
+    )
+    status_note = models.CharField(max_length=300, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    idempotency_key = models.CharField(max_length=80, unique=True)
+    row_version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status="open", closed_at__isnull=True) | (~Q(status="open") & Q(closed_at__isnull=False)),
+                name="closed_action_has_a_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"A-{self.number} {self.title}"

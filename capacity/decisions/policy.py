@@ -1,0 +1,110 @@
+"""The policy in force on a day, as one frozen value made of the policy rows. Pure: no database, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+
+class NoPolicyInForce(ValueError):
+    """No policy set has started on the day asked for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FloorRule:
+    """F = max(share × allocatable of the floor's own pools, accelerators), for model development only."""
+
+    key: str
+    name: str
+    pool_keys: tuple[str, ...]
+    share: Decimal | None
+    accelerators: int | None
+    lendable: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """Every dated number the plan obeys. Shares are fractions of one; money in USD."""
+
+    version: int
+    effective_date: date
+    tiers: tuple[str, ...]
+    confirmed_counts_at: str
+    ordered_counts_at: str
+    utilisation: Mapping[str, Decimal]
+    peak_factor: Mapping[str, Decimal]
+    coincidence_factor: Decimal
+    spare_replicas: int
+    spare_replicas_large: int
+    large_from_replicas: int
+    worst_use_multiple_metered: Decimal
+    worst_use_multiple_flat: Decimal
+    target_gross_margin_share: Decimal
+    inference_ratio_amber_share: Decimal
+    inference_ratio_red_share: Decimal
+    idle_limit_share: Decimal
+    loss_exposure_limit_usd: Decimal
+    no_choice_limit_share: Decimal
+    unexplained_frontier_limit_share: Decimal
+    floors: tuple[FloorRule, ...]
+
+    def tier_of(self, kind: str) -> str | None:
+        """The tier of that name, or None where the policy does not have it."""
+        return kind if kind in self.tiers else None
+
+
+_SAME_NAME = (
+    "version",
+    "effective_date",
+    "confirmed_counts_at",
+    "ordered_counts_at",
+    "coincidence_factor",
+    "spare_replicas",
+    "spare_replicas_large",
+    "large_from_replicas",
+    "worst_use_multiple_metered",
+    "worst_use_multiple_flat",
+    "target_gross_margin_share",
+    "inference_ratio_amber_share",
+    "inference_ratio_red_share",
+    "idle_limit_share",
+    "loss_exposure_limit_usd",
+    "no_choice_limit_share",
+    "unexplained_frontier_limit_share",
+)
+# Offline work has no latency to keep and no peak of its own: it is sized like batch.
+_CLASS_COLUMN = {"interactive": "interactive", "standard": "standard", "batch": "batch", "offline": "batch"}
+
+
+def policy_in_force(
+    *, policy_sets: Sequence[Mapping[str, Any]], policy_floors: Sequence[Mapping[str, Any]], on_date: date
+) -> Policy:
+    """The policy with the latest start on or before `on_date`.
+
+    Raises NoPolicyInForce with a sentence when there is none.
+    """
+    started = [row for row in policy_sets if row["effective_date"] <= on_date]
+    if not started:
+        raise NoPolicyInForce(f"No policy is in force on {on_date}: import one that starts on or before that day.")
+    row = max(started, key=lambda each: (each["effective_date"], each["version"]))
+    floors = [floor for floor in policy_floors if floor["policy"] == row["version"]]
+    return Policy(
+        **{name: row[name] for name in _SAME_NAME},
+        tiers=tuple(row["tiers"]),
+        utilisation={name: row[f"utilisation_{column}"] for name, column in _CLASS_COLUMN.items()},
+        peak_factor={name: row[f"peak_factor_{column}"] for name, column in _CLASS_COLUMN.items()},
+        floors=tuple(
+            FloorRule(
+                key=floor["key"],
+                name=floor["name"],
+                pool_keys=tuple(sorted(floor["pool_keys"])),
+                share=floor["share"],
+                accelerators=floor["accelerators"],
+                lendable=floor["lendable"],
+            )
+            for floor in sorted(floors, key=lambda each: each["key"])
+        ),
+    )

@@ -1,0 +1,64 @@
+"""Input tables as plain rows: dictionaries of values with natural keys in place of foreign keys, in a fixed order.
+
+What a run reads, what it stores as its inputs and what an export writes are all these rows. Values stay typed
+(Decimal, date); `as_json` gives the canonical text form that is hashed and kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import models
+
+Row = dict[str, Any]
+
+# Columns that say nothing about the plan: a change in them alone leaves the plan as it is.
+_BOOKKEEPING = {"id", "submitted_at"}
+
+
+def table_rows(
+    model: type[models.Model], *, keys: Sequence[str], foreign: Mapping[str, str] | None = None
+) -> list[Row]:
+    """All rows of a table in one query, ordered by the natural `keys`.
+
+    foreign: column name in the row → path of the natural key it shows, e.g. {"pool": "pool__key"}.
+    """
+    paths = dict(foreign or {})
+    columns = [
+        field.name for field in model._meta.concrete_fields if field.name not in _BOOKKEEPING and not field.is_relation
+    ]
+    values = model._default_manager.order_by(*(paths.get(key, key) for key in keys)).values(*columns, *paths.values())
+    back = {path: name for name, path in paths.items()}
+    return [{back.get(column, column): value for column, value in row.items()} for row in values]
+
+
+def as_json(value: Any) -> Any:
+    """The value in canonical JSON terms: decimals as plain strings without trailing zeros, dates in ISO form."""
+    if isinstance(value, Mapping):
+        return {str(key): as_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    if isinstance(value, Decimal):
+        return decimal_text(value)
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    return value
+
+
+def decimal_text(value: Decimal) -> str:
+    """A decimal as people write it: no exponent, no trailing zeros, no negative zero."""
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in {"-0", ""} else text
+
+
+def canonical_hash(document: Any) -> str:
+    """SHA-256 of the canonical JSON text: sorted keys, no spaces, decimal strings."""
+    text = json.dumps(as_json(document), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,390 @@
+"""One start from beginning to end: servers, schema, demo world, web, worker, beat, then watching until asked to stop.
+
+The order is the content of this file; how a single process is started or watched stands in its neighbours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import FrameType
+from urllib.parse import urlsplit
+
+from capacity.local.datadir import AlreadyRunning, DataDir
+from capacity.local.health import ask_health, missing_parts
+from capacity.local.identities import LocalModeError, remove_outside_folder
+from capacity.local.options import Options
+from capacity.local.parts import Parts, code_fingerprint
+from capacity.local.ports import first_free_port
+from capacity.local.postgres import describe
+from capacity.local.processes import Child, Guard, rotate_log
+from capacity.local.services import Services
+from capacity.local.supervisor import KeepsDying, Supervisor
+
+LOG_NAMES = ("database", "broker", "setup", "web", "worker", "beat")
+READY_SECONDS = 120.0
+FIRST_PLAN_SECONDS = 600.0
+PROGRESS_SECONDS = 5.0
+TICK_SECONDS = 0.1
+# In the order of stopping; five seconds together at the very worst.
+STOP_SECONDS = {"beat": 0.7, "web": 1.0, "worker": 1.3, "broker": 0.5, "database": 1.5}
+DEMO_ACCOUNTS = ("chair", "finance", "sales", "research", "product", "exec", "auditor", "admin")
+
+
+class StopRequested(Exception):
+    """Ctrl-C, SIGTERM or a closed terminal."""
+
+
+class Launcher:
+    """`run()` returns the exit code; everything it started has ended by then."""
+
+    def __init__(self, options: Options, *, only_services: bool = False) -> None:
+        self._options = options
+        self._only_services = only_services
+        self._data = DataDir(options.data_dir)
+        self._began = time.monotonic()
+        self._signals = 0
+        self._services: Services | None = None
+        self._supervisor = Supervisor(self._say)
+        self._guard: Guard | None = None
+        self._token = secrets.token_urlsafe(12)
+
+    def run(self) -> int:
+        try:
+            self._data.create()
+            self._data.lock()
+        except AlreadyRunning as running:
+            return self._point_to(running)
+        except LocalModeError as error:
+            return self._fail(error)
+        with self._signals_noted():
+            try:
+                return self._start_and_watch()
+            except StopRequested:
+                return 0
+            except (LocalModeError, KeepsDying) as error:
+                # Ctrl-C reaches the short helper programs too: their failure is then our stop.
+                return 0 if self._signals else self._fail(error)
+            finally:
+                self._stop()
+
+    def _start_and_watch(self) -> int:
+        for name in LOG_NAMES:
+            rotate_log(self._data.log_path(name))
+        self._guard = Guard()
+        environment = self._start_services(self._guard)
+        parts = Parts(self._options, self._data, self._guard, environment)
+        if self._only_services:
+            self._write_note(environment, port=None)
+            self._print_environment(environment)
+            return self._watch()
+        port = self._choose_port()
+        self._write_note(environment, port=port)
+        first = self._prepare(parts)
+        for child in (parts.web(port), parts.worker(), parts.beat()):
+            self._supervisor.add(child)
+        base_url = f"http://{self._options.address}:{port}/"
+        self._wait_ready(base_url)
+        if first:
+            self._wait_first_plan(base_url)
+        self._announce(base_url)
+        return self._watch()
+
+    # --- the servers -------------------------------------------------------------------------------------------------
+
+    def _start_services(self, guard: Guard) -> dict[str, str]:
+        options, data = self._options, self._data
+        self._services = Services(
+            data.path, guard=guard, database=options.database_url is None, broker=options.broker_url is None
+        )
+        created = self._start_database(self._services)
+        self._start_broker(self._services)
+        if created:
+            data.forget_steps()
+        database = options.database_url
+        given = {
+            "DATABASE_URL": database,
+            "DATABASE_OWNER_URL": options.database_owner_url or database,
+            "CELERY_BROKER_URL": options.broker_url,
+        }
+        return {
+            **self._services.environment(),
+            **{name: value for name, value in given.items() if value is not None},
+            "SECRET_KEY": options.secret_key or data.secret("secret_key", length=48),
+            "ALLOWED_HOSTS": ",".join(options.names()),
+            "CAPACITY_DATA_DIR": str(data.path),
+            "CAPACITY_START_TOKEN": self._token,
+        }
+
+    def _start_database(self, services: Services) -> bool:
+        postgres = services.postgres
+        if postgres is None:
+            self._say(f"Database: yours, {_without_password(self._options.database_url)}")
+            return False
+        new = not (postgres.cluster / "PG_VERSION").exists()
+        self._say(f"Database: {describe(postgres)}{' (creating it)' if new else ''}")
+        created = postgres.prepare()
+        postgres.start()
+        self._check()
+        if postgres.child is not None:
+            self._supervisor.add(postgres.child, before_restart=postgres.clear_crash)
+        return created
+
+    def _start_broker(self, services: Services) -> None:
+        broker = services.broker
+        if broker is None:
+            self._say(f"Broker: yours, {_without_password(self._options.broker_url)}")
+            return
+        self._say("Broker: Valkey")
+        broker.start()
+        self._check()
+        if broker.child is not None:
+            self._supervisor.add(broker.child, before_restart=broker.stop_leftover)
+
+    # --- the steps before the first page -----------------------------------------------------------------------------
+
+    def _prepare(self, parts: Parts) -> bool:
+        """Bring schema, grants, static files and demo world up to date. True on the first start of this database."""
+        mark = code_fingerprint(self._options.project_dir)
+        embedded = self._options.database_url is None
+        # A database of the user's own may have been changed by someone else since: look every time.
+        if not (embedded and self._data.is_done("prepared", mark)):
+            self._step("Tables up to date", parts.step("migrate", "--noinput", "--verbosity", "0", owner=True))
+            self._step("Rights of the application's role", parts.step("grant_app_role", owner=True))
+            self._step("Static files", parts.step("collectstatic", "--noinput", "--verbosity", "0"))
+            self._data.set_done("prepared", mark)
+        database = "embedded" if embedded else _without_password(self._options.database_url)
+        if self._data.is_done("demo", database):
+            return False
+        password = self._demo_password()
+        self._step("Demo world", parts.step("load_demo", extra={"DEMO_PASSWORD": password}), show_output=True)
+        self._data.set_done("demo", database)
+        return True
+
+    def _demo_password(self) -> str:
+        if self._options.demo_password:
+            self._data.keep_secret("demo_password", self._options.demo_password)
+        return self._data.secret("demo_password", length=9)
+
+    def _step(self, title: str, child: Child, *, show_output: bool = False) -> None:
+        """Run one `manage.py` command to its end, telling how it goes; raises LocalModeError when it fails."""
+        self._say(f"{title} …")
+        path = self._data.log_path("setup")
+        shown_to = path.stat().st_size if path.exists() else 0
+        began = said = time.monotonic()
+        child.start()
+        while child.is_running():
+            self._tick()
+            if show_output:
+                shown_to = self._show_new_lines(shown_to)
+            elif time.monotonic() - said > PROGRESS_SECONDS:
+                said = time.monotonic()
+                self._say(f"{title} … {said - began:.0f} s")
+        if show_output:
+            self._show_new_lines(shown_to)
+        code = child.return_code()
+        child.sweep()
+        if code != 0:
+            raise LocalModeError(f"'{title}' failed (code {code}). The log ({path}) ends with:\n{child.log_tail()}")
+
+    def _show_new_lines(self, position: int) -> int:
+        with self._data.log_path("setup").open("rb") as log:
+            log.seek(position)
+            new = log.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        for line in whole.decode(errors="replace").splitlines():
+            self._say(f"  {line}")
+        return position + len(whole)
+
+    def _choose_port(self) -> int:
+        port = first_free_port(self._options.host, self._options.port)
+        if port != self._options.port:
+            self._say(f"Port {self._options.port} is taken; using {port}.")
+        return port
+
+    # --- ready, and watching -----------------------------------------------------------------------------------------
+
+    def _wait_ready(self, base_url: str) -> None:
+        self._say("Web, worker and beat are starting …")
+        began = said = time.monotonic()
+        while missing := missing_parts(ask_health(base_url), token=self._token):
+            if not self._supervisor.all_running():
+                missing.append("a process that died")
+            now = time.monotonic()
+            if now - began > READY_SECONDS:
+                raise LocalModeError(
+                    f"Not ready after {READY_SECONDS:.0f} s: {', '.join(missing)}. The logs are in "
+                    f"{self._data.log_path('web').parent}."
+                )
+            if now - said > PROGRESS_SECONDS:
+                said = now
+                self._say(f"Waiting for {', '.join(missing)} … {now - began:.0f} s")
+            self._tick()
+
+    def _wait_first_plan(self, base_url: str) -> None:
+        self._say("Computing the first plan …")
+        began = said = time.monotonic()
+        while (ask_health(base_url) or {}).get("plan_age_seconds") is None:
+            now = time.monotonic()
+            if now - began > FIRST_PLAN_SECONDS:
+                self._say("The first plan is still being computed; the page shows how it goes.")
+                return
+            if now - said > PROGRESS_SECONDS:
+                said = now
+                self._say(f"Computing the first plan … {now - began:.0f} s")
+            self._tick()
+
+    def _announce(self, base_url: str) -> None:
+        self._say(f"Ready after {time.monotonic() - self._began:.1f} s. Ctrl-C stops everything.")
+        print(f"\nCapacity Review is ready at {base_url}", flush=True)
+        print(f"Demo accounts: {', '.join(DEMO_ACCOUNTS)}", flush=True)
+        print(f"Password of each: {self._demo_password()}\n", flush=True)
+        if self._options.open_browser:
+            subprocess.Popen(
+                [sys.executable, "-m", "webbrowser", base_url],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def _watch(self) -> int:
+        while True:
+            self._tick()
+
+    def _tick(self) -> None:
+        self._check()
+        self._supervisor.tick()
+        time.sleep(TICK_SECONDS)
+
+    def _check(self) -> None:
+        if self._signals:
+            raise StopRequested
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+
+    def _stop(self) -> None:
+        began = time.monotonic()
+        if self._signals:
+            self._say("Stopping …")
+        self._data.remove_note()
+        for name, seconds in STOP_SECONDS.items():
+            part = self._supervisor.parts.get(name)
+            if part is not None:
+                part.child.stop(seconds=0.2 if self._signals > 1 else seconds)
+        if self._services is not None:
+            self._services.stop()
+        if self._guard is not None:
+            self._guard.close()
+        self._data.unlock()
+        if self._signals:
+            self._say(f"Stopped in {time.monotonic() - began:.1f} s.")
+
+    @contextlib.contextmanager
+    def _signals_noted(self) -> Iterator[None]:
+        def note(_number: int, _frame: FrameType | None) -> None:
+            self._signals += 1
+
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = {number: signal.signal(number, note) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _write_note(self, environment: dict[str, str], *, port: int | None) -> None:
+        self._data.write_note(
+            {
+                "database_url": environment["DATABASE_URL"],
+                "database_owner_url": environment["DATABASE_OWNER_URL"],
+                "broker_url": environment["CELERY_BROKER_URL"],
+                "secret_key": environment["SECRET_KEY"],
+                "pid": os.getpid(),
+                "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "host": self._options.address,
+                "port": port,
+            }
+        )
+
+    def _print_environment(self, environment: dict[str, str]) -> None:
+        self._say("Database and broker are running; manage.py commands find them. Ctrl-C stops them.")
+        for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "CELERY_BROKER_URL"):
+            print(f"{name}={environment[name]}", flush=True)
+
+    def _point_to(self, running: AlreadyRunning) -> int:
+        note = running.note
+        if note.get("port"):
+            where = f"at http://{note['host']}:{note['port']}/ (process {running.pid}, since {note['started_at']})"
+        else:
+            where = f"or is starting (process {running.pid})"
+        print(f"Capacity Review already runs {where}. 'make stop' ends it.", flush=True)
+        return 0
+
+    def _fail(self, error: Exception) -> int:
+        print(f"\n{error}", file=sys.stderr, flush=True)
+        return 1
+
+    def _say(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # a closed terminal must not keep us from stopping in order
+            print(f"[{time.monotonic() - self._began:5.1f} s] {text}", flush=True)
+
+
+def _without_password(url: str | None) -> str:
+    parts = urlsplit(url or "")
+    if parts.password is None:
+        return url or ""
+    return (url or "").replace(f":{parts.password}@", ":…@", 1)
+
+
+def stop_running(options: Options, *, seconds: float = 15.0) -> int:
+    """`make stop`: ask the launcher of this data folder to end, wait until it has. Returns an exit code."""
+    data = DataDir(options.data_dir)
+    if not data.path.exists():
+        print("Capacity Review does not run here.")
+        return 0
+    end = time.monotonic() + seconds
+    asked: int | None = None
+    while time.monotonic() < end:
+        try:
+            data.lock()
+        except AlreadyRunning as running:
+            if asked != running.pid and running.pid:
+                os.kill(running.pid, signal.SIGTERM)
+                asked = running.pid
+            time.sleep(0.1)
+            continue
+        data.unlock()
+        print("Stopped." if asked else "Capacity Review does not run here.")
+        return 0
+    print(f"Process {asked} did not end within {seconds:.0f} s.", file=sys.stderr)
+    return 1
+
+
+def reset_data(options: Options) -> int:
+    """`make reset`: delete the data folder of a start that does not run. Returns an exit code."""
+    data = DataDir(options.data_dir)
+    if not data.path.exists():
+        print(f"There is no data in {data.path}.")
+        return 0
+    # Never delete a folder that only happens to be named in CAPACITY_DATA_DIR.
+    if not (data.path / "lock").exists():
+        print(f"{data.path} was not made by Capacity Review; nothing deleted.", file=sys.stderr)
+        return 1
+    try:
+        data.lock()
+    except AlreadyRunning as running:
+        print(f"Capacity Review runs (process {running.pid}); 'make stop' first. Nothing deleted.", file=sys.stderr)
+        return 1
+    remove_outside_folder(data.path)
+    shutil.rmtree(data.path)
+    print(f"Deleted {data.path}.")
+    return 0

@@ -1,0 +1,41 @@
+"""What is missing on a workload card, and whether its use of a frontier model is explained (methods: Spend purposes)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+Card = Mapping[str, Any]
+
+SENTENCES = {
+    "purpose": "no purpose has been chosen",
+    "owner": "nobody owns it",
+    "justification": "its use of a frontier model is not justified",
+    "justification_expired": "its frontier justification has expired",
+    "review": "it has no review date",
+    "review_overdue": "its review is overdue",
+}
+
+
+def missing_on_card(*, card: Card, models: Mapping[str, Card], as_of: date) -> list[str]:
+    """Codes of what keeps the card from counting as a product choice, in a fixed order. Empty: a choice was made."""
+    missing = []
+    if card["purpose"] == "no_choice":
+        missing.append("purpose")
+    if not card["owner_role"]:
+        missing.append("owner")
+    if models[card["model_version"]]["model_tier"] == "frontier":
+        missing += missing_justification(card=card, as_of=as_of)
+    if card["review_by_date"] is None:
+        missing.append("review")
+    elif card["review_by_date"] < as_of:
+        missing.append("review_overdue")
+    return missing
+
+
+def missing_justification(*, card: Card, as_of: date) -> list[str]:
+    """What is wrong with the reason a card gives for a frontier model; empty when it has one that is in date."""
+    if not card["tier_justification"] or card["justification_expires_date"] is None:
+        return ["justification"]
+    return ["justification_expired"] if card["justification_expires_date"] < as_of else []

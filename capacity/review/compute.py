@@ -1,0 +1,133 @@
+"""Inputs → plan: the spine of a run, one step after the other. Pure but for the engine's own seconds.
+
+supply → loads → classes → problem → solve → rows of every result table. Nothing is read or written here: read_inputs
+(inputs.py) comes before, publishing (cycle.py) after. What a page shows is one of the rows made here, or made of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from capacity.allocation.domain.engine import solve
+from capacity.allocation.domain.problem import Placement, Problem
+from capacity.allocation.domain.solution import Solution
+from capacity.allocation.supply import PoolWeekCost, hour_rate, pool_week_costs, problem_floors, problem_pools
+from capacity.decisions.policy import Policy
+from capacity.inventory.domain.facts import SupplyCalendar
+from capacity.inventory.inputs import rate_cards, supply_calendar
+from capacity.lib.horizon import Week
+from capacity.review.inputs import Inputs
+from contracts.demand import contract_loads, dedicated_demands, weekly_revenue
+from contracts.inputs import ContractInForce, contracts_in_force
+from workloads.demand import (
+    Unsized,
+    experiment_requests,
+    own_product_loads,
+    profiles_of,
+    serving_classes,
+    serving_demands,
+)
+from workloads.domain.classes import ServingClass
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SolvedPlan:
+    """Everything the result rows are made of. rates: (pool, week) → USD per accelerator-hour left after failures."""
+
+    inputs: Inputs
+    policy: Policy
+    calendar: SupplyCalendar
+    costs: Mapping[tuple[str, Week], PoolWeekCost]
+    rates: Mapping[tuple[str, Week], Decimal | None]
+    contracts: list[ContractInForce]
+    revenue: Mapping[str, tuple[Decimal | None, ...]]
+    classes: tuple[ServingClass, ...]
+    unsized: list[Unsized]
+    problem: Problem
+    solution: Solution
+    sites: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def solve_inputs(*, inputs: Inputs, progress: Progress) -> SolvedPlan:
+    """The plan of these inputs. Raises NoPolicyInForce, ValueError of the domain, or the engine's errors."""
+    progress("Reading supply", 0.02)
+    policy, horizon, tables = inputs.policy, inputs.horizon, inputs.tables
+    calendar = supply_calendar(tables=tables, policy=policy, horizon=horizon, as_of=inputs.as_of)
+    costs = pool_week_costs(calendar=calendar, lots=tables["lots"], cards=rate_cards(tables=tables))
+    available = {(row.pool_key, row.week): row.available for row in calendar.pool_weeks}
+    rates = {place: hour_rate(cost=cost, available=available[place]) for place, cost in costs.items()}
+
+    progress("Sizing demand", 0.08)
+    contracts = contracts_in_force(tables=tables, policy=policy, horizon=horizon, as_of=inputs.as_of)
+    revenue = {each.demand_key: weekly_revenue(contract=each, horizon=horizon) for each in contracts}
+    own, unsized_own = own_product_loads(tables=tables, policy=policy, horizon=horizon, as_of=inputs.as_of)
+    sold, unsized_sold = contract_loads(
+        contracts=contracts,
+        revenue=revenue,
+        profile_places=set(profiles_of(tables=tables, policy=policy)),
+        horizon=horizon,
+    )
+    classes = serving_classes(loads=[*own, *sold], tables=tables, policy=policy, weeks=len(horizon))
+
+    sites = {row["key"]: row for row in tables["sites"]}
+    pools = problem_pools(pools=tables["pools"], sites=sites, calendar=calendar, rates=rates)
+    committed = policy.tier_of("committed") or policy.tiers[0]
+    problem = Problem(
+        first_week=horizon.first,
+        weeks=len(horizon),
+        tiers=policy.tiers,
+        pools=pools,
+        serving=(
+            *serving_demands(
+                classes=classes, committed_tier=committed, forecast_tier=policy.tier_of("forecast") or committed
+            ),
+            *dedicated_demands(
+                contracts=contracts,
+                revenue=revenue,
+                tables=tables,
+                policy=policy,
+                horizon=horizon,
+                committed_tier=committed,
+            ),
+        ),
+        experiments=tuple(experiment_requests(tables=tables, policy=policy, horizon=horizon)),
+        floors=problem_floors(policy=policy, pools=pools, weeks=len(horizon)),
+        previous=_previous(inputs, {pool.key for pool in pools}),
+    )
+    progress("Allocating", 0.15)
+    solution = solve(problem=problem, progress=lambda stage, share: progress(stage, 0.15 + 0.7 * share))
+    return SolvedPlan(
+        inputs=inputs,
+        policy=policy,
+        calendar=calendar,
+        costs=costs,
+        rates=rates,
+        contracts=contracts,
+        revenue=revenue,
+        classes=classes,
+        unsized=[*unsized_own, *unsized_sold],
+        problem=problem,
+        solution=solution,
+        sites=sites,
+    )
+
+
+def _previous(inputs: Inputs, pools: set[str]) -> tuple[Placement, ...]:
+    """Placements of the last frozen plan, so that a new plan moves as little as it can."""
+    return tuple(
+        Placement(
+            key=row["experiment_key"],
+            pool=row["pool_key"],
+            domain=row["domain_key"] or None,
+            start=Week.parse(row["start_week"]),
+            weeks=row["weeks"],
+            accelerators=row["accelerators"],
+        )
+        for row in inputs.previous
+        if row["pool_key"] in pools
+    )

@@ -1,0 +1,189 @@
+"""The spine: claim a run, read the inputs in one snapshot, reuse or compute the plan, publish it.
+
+Only the order of steps and what each failure means stand here. What is read, how it is computed and which rows are
+written is the plan source's business; who may write is allocation's (capacity/allocation/runs.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Protocol
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
+from django.db import connection, transaction
+
+from capacity.allocation.heartbeat import LeaseKeeper
+from capacity.allocation.models import Run
+from capacity.allocation.runs import (
+    Claim,
+    LeaseLost,
+    PlanHeader,
+    PlanRefused,
+    claim_run,
+    fail_run,
+    publish_run,
+    record_inputs,
+    refuse_run,
+    report_progress,
+    reuse_run,
+    seconds_until_due,
+)
+from capacity.allocation.wake import wake_worker
+from capacity.lib.canonical import content_hash
+
+logger = logging.getLogger(__name__)
+
+# Progress is written when the stage changes, else at most this often.
+PROGRESS_SECONDS = 1.0
+
+ReportProgress = Callable[[str, float], None]
+
+
+class Inputs(Protocol):
+    """Everything a plan is made of, as read in one snapshot; `version` is InputsVersion.version of that snapshot."""
+
+    @property
+    def version(self) -> int: ...
+
+    def as_document(self) -> Mapping[str, Any]:
+        """All rows by table, sorted by key: what is hashed and stored with the run."""
+        ...
+
+
+class Plan(Protocol):
+    """A computed plan: what it says about itself, and its rows."""
+
+    @property
+    def header(self) -> PlanHeader: ...
+
+    def write(self, run: Run) -> None:
+        """Insert the run's result rows; inside the publishing transaction."""
+        ...
+
+
+class PlanSource(Protocol):
+    """Reads inputs and computes plans. Its two versions are part of the input hash: a new formula is a new plan."""
+
+    @property
+    def formula_version(self) -> str: ...
+
+    @property
+    def solver_version(self) -> str: ...
+
+    def read(self, *, as_of: date) -> Inputs: ...
+
+    def compute(self, *, inputs: Any, progress: ReportProgress) -> Plan:
+        """The plan of the inputs. `progress(stage, share)` may raise LeaseLost. Raises PlanRefused."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a `recompute` ended: the run's new state, `not_claimed` or `fenced_off`; seconds to the next try if due later."""
+
+    state: str
+    wake_in: float | None = None
+
+
+@contextmanager
+def one_snapshot() -> Iterator[None]:
+    """A read-only transaction in which every query sees the same moment. Must not be inside another transaction."""
+    with transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+def input_hash(*, inputs: Inputs, as_of: date, source: PlanSource) -> str:
+    """SHA-256 over all that decides the plan: inputs, as-of date, formula and solver version."""
+    return content_hash(
+        {
+            "as_of": as_of,
+            "formula_version": source.formula_version,
+            "inputs": inputs.as_document(),
+            "solver_version": source.solver_version,
+        }
+    )
+
+
+def recompute(*, run_id: int, worker: str, clock: Callable[[], datetime], source: PlanSource) -> Outcome:
+    """Work on the run if it is to be had. Calling it any number of times, anywhere, gives one result.
+
+    A run that is not due yet, or whose row is busy, gets another wake-up. Errors end in the run row (code and
+    sentence), never in the broker; the log has the trace.
+    """
+    claim = claim_run(run_id=run_id, worker=worker, now=clock())
+    if claim is None:
+        wake_in = seconds_until_due(run_id=run_id, now=clock())
+        if wake_in is not None:
+            wake_worker(run_id=run_id, countdown=wake_in)
+        return Outcome(state="not_claimed", wake_in=wake_in)
+    with LeaseKeeper(claim=claim, clock=clock) as lease:
+        state = _guarded(claim, clock, lambda: _solve_and_publish(claim, lease, clock, source))
+    logger.info("run %s attempt %s under token %s: %s", run_id, claim.attempt, claim.fencing_token, state)
+    return Outcome(state=state)
+
+
+def _guarded(claim: Claim, clock: Callable[[], datetime], work: Callable[[], str]) -> str:
+    """Do the work; turn each way of failing into the run's state."""
+    try:
+        return work()
+    except LeaseLost:
+        return "fenced_off"
+    except PlanRefused as refusal:
+        return refuse_run(claim=claim, code=refusal.code, sentence=refusal.sentence, now=clock()) or "fenced_off"
+    except SoftTimeLimitExceeded:
+        code, sentence = "time_limit", f"It took longer than {settings.CELERY_TASK_SOFT_TIME_LIMIT} s and was stopped."
+    except MemoryError:
+        code, sentence = "out_of_memory", "It needed more memory than the worker has."
+    except Exception as error:  # whatever it was, the run must say that it failed
+        logger.exception("run %s attempt %s failed", claim.run_id, claim.attempt)
+        code = "error"
+        sentence = f"It stopped with an unexpected {type(error).__name__}; the worker's log has the details."
+    connection.close_if_unusable_or_obsolete()
+    return fail_run(claim=claim, code=code, sentence=sentence, now=clock()) or "fenced_off"
+
+
+def _solve_and_publish(claim: Claim, lease: LeaseKeeper, clock: Callable[[], datetime], source: PlanSource) -> str:
+    as_of = clock().astimezone(UTC).date()
+    with one_snapshot():
+        inputs = source.read(as_of=as_of)
+        version, hashed = inputs.version, input_hash(inputs=inputs, as_of=as_of, source=source)
+    record_inputs(claim=claim, inputs_version=version, input_hash=hashed)
+    if reuse_run(claim=claim, inputs_version=version, input_hash=hashed, now=clock()):
+        return "reused"
+    plan = source.compute(inputs=inputs, progress=_Progress(claim, lease))
+    report_progress(claim=claim, stage="storing", share=1.0)
+    is_published = publish_run(
+        claim=claim,
+        inputs_version=version,
+        input_hash=hashed,
+        header=plan.header,
+        write_rows=plan.write,
+        now=clock(),
+    )
+    return "done" if is_published else "fenced_off"
+
+
+class _Progress:
+    """Throttles progress to the row, and stops a computation whose lease is gone."""
+
+    def __init__(self, claim: Claim, lease: LeaseKeeper) -> None:
+        self._claim = claim
+        self._lease = lease
+        self._stage = ""
+        self._written_at = float("-inf")
+
+    def __call__(self, stage: str, share: float) -> None:
+        if self._lease.is_lost:
+            raise LeaseLost(f"run {self._claim.run_id} was taken over")
+        if stage == self._stage and time.monotonic() - self._written_at < PROGRESS_SECONDS:
+            return
+        report_progress(claim=self._claim, stage=stage, share=share)
+        self._stage, self._written_at = stage, time.monotonic()

@@ -1,0 +1,83 @@
+"""Everything a plan is made of, read in one database snapshot: all input rows, the last frozen plan, the version.
+
+The rows are the document: they are hashed, solved, stored with the run, and compared between reviews.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from capacity.allocation.models import RunPlacement
+from capacity.decisions import selectors as decisions
+from capacity.decisions.policy import Policy, policy_in_force
+from capacity.imports.models import InputsVersion
+from capacity.imports.rows import Row, as_json
+from capacity.inventory import selectors as inventory
+from capacity.lib.horizon import Horizon, Week
+from capacity.review.models import Review
+from contracts import selectors as contracts
+from workloads import selectors as workloads
+
+HORIZON_WEEKS = 52
+# Raised whenever a formula changes what the same inputs give: it is part of the input hash.
+FORMULA_VERSION = "2026-11-22.1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inputs:
+    """version: the inputs counter at the time of reading. tables: name → rows. previous: last frozen placements."""
+
+    version: int
+    as_of: date
+    tables: Mapping[str, list[Row]]
+    previous: list[Row]
+
+    @property
+    def horizon(self) -> Horizon:
+        return Horizon(first=Week.containing(self.as_of), weeks=HORIZON_WEEKS)
+
+    @property
+    def policy(self) -> Policy:
+        """Raises NoPolicyInForce when no policy has started."""
+        return policy_in_force(
+            policy_sets=self.tables["policy_sets"],
+            policy_floors=self.tables["policy_floors"],
+            on_date=self.as_of,
+        )
+
+    def as_document(self) -> dict[str, Any]:
+        """The inputs as canonical JSON terms. The as-of date counts by week and by day: lateness depends on it."""
+        return {
+            "as_of": self.as_of.isoformat(),
+            "weeks": HORIZON_WEEKS,
+            "formula_version": FORMULA_VERSION,
+            "tables": as_json(self.tables),
+            "previous": as_json(self.previous),
+        }
+
+
+def read_inputs(*, as_of: date) -> Inputs:
+    """All inputs as of a day. Call inside one REPEATABLE READ transaction, so that rows and version belong together."""
+    tables = {
+        **inventory.input_rows(),
+        **workloads.input_rows(),
+        **contracts.input_rows(),
+        **decisions.input_rows(),
+    }
+    return Inputs(
+        version=InputsVersion.objects.get(id=1).version,
+        as_of=as_of,
+        tables=tables,
+        previous=_previous_placements(),
+    )
+
+
+def _previous_placements() -> list[Row]:
+    last = Review.objects.order_by("-week").values_list("run_id", flat=True).first()
+    if last is None:
+        return []
+    columns = ("experiment_key", "pool_key", "domain_key", "start_week", "weeks", "accelerators")
+    return list(RunPlacement.objects.filter(run_id=last).order_by(*columns).values(*columns))

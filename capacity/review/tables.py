@@ -1,0 +1,503 @@
+"""Runs → visible rows: the ONE way from a run's result tables to pages, plots, CSV and API.
+
+Each table says which model it reads, which resource of the visibility table its columns belong to, and who owns a row.
+A row comes out as {column: value | Banded | RESTRICTED | None}. Nothing is computed here but ratios' display.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import models
+from django.http import Http404
+
+from capacity.access.visibility import (
+    ContractLabel,
+    Viewer,
+    label_blockers,
+    label_of_contract,
+    redact,
+    see,
+)
+from capacity.allocation import models as allocation
+from capacity.lib.figures import UNKNOWN_COST, UNSIZED
+from contracts.models import RunExposure
+from workloads.models import RunWorkload
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """A column of a table: its head, unit, and how a cell is written (a name of a filter in `formats`)."""
+
+    name: str
+    label: str
+    unit: str = ""
+    kind: str = "text"
+
+    @property
+    def is_number(self) -> bool:
+        return self.kind != "text"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunTableSpec:
+    """A result table as people see it. owner: column that names the row's owner (a username or a team's key)."""
+
+    name: str
+    title: str
+    model: type[models.Model]
+    resource: str
+    columns: tuple[Column, ...]
+    order: tuple[str, ...]
+    owner: str = ""
+    absent: Mapping[str, Any] = field(default_factory=dict)
+    filters: tuple[str, ...] = ()
+    action: str = "review.view"
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+
+def _columns(text: str) -> tuple[Column, ...]:
+    """`name|Label|unit|kind` a line: the tables below are read more easily so."""
+    columns = []
+    for line in text.strip().splitlines():
+        name, label, unit, kind = (part.strip() for part in line.split("|"))
+        columns.append(Column(name=name, label=label, unit=unit, kind=kind))
+    return tuple(columns)
+
+
+EXPOSURE = RunTableSpec(
+    name="exposure",
+    title="Contract exposure",
+    model=RunExposure,
+    resource="exposure",
+    owner="owner_username",
+    order=("contract_key",),
+    filters=("shape", "model_tier", "workload_key"),
+    action="contracts.view",
+    absent={"_unsized": UNSIZED, "_cost": UNKNOWN_COST},
+    columns=_columns(
+        """
+        contract_key|Contract||text
+        contract_name|Name||text
+        customer_name|Customer||text
+        customer_alias|Alias||text
+        shape|Shape||text
+        workload_key|Workload||text
+        model_tier|Model tier||text
+        starts_date|Starts||day
+        ends_date|Ends||day
+        weeks|Weeks in the horizon|weeks|thousands
+        is_sized|Sized||text
+        is_uncapped|Uncapped||text
+        flags|Flags||text
+        committed_accelerators|Committed|accelerators|thousands
+        planned_accelerators|Planned (P50), alone|accelerators|thousands
+        worst_accelerators|Worst reasonable, alone|accelerators|thousands
+        capacity_gap_accelerators|Capacity gap|accelerators|thousands
+        coverage_share|Coverage, next 13 weeks||share
+        first_short_week|First short week||text
+        short_accelerator_weeks|Short|accelerator-weeks|thousands
+        worst_multiple|Worst reasonable use|× P50|ratio
+        break_even_multiple|Break-even use|× P50|ratio
+        revenue_usd|Revenue, P50|USD|usd
+        consumed_cost_usd|Consumed cost, P50|USD|usd
+        reserved_cost_usd|Reserved cost, P50|USD|usd
+        margin_usd|Margin, P50|USD|usd
+        margin_share|Margin, P50||share
+        consumed_margin_usd|Margin on consumed cost|USD|usd
+        worst_revenue_usd|Revenue, worst use|USD|usd
+        worst_cost_usd|Cost, worst use|USD|usd
+        worst_margin_usd|Margin, worst use|USD|usd
+        worst_margin_share|Margin, worst use||share
+        loss_exposure_usd|Loss exposure|USD|usd
+        """
+    ),
+)
+
+POOL_WEEKS = RunTableSpec(
+    name="pool-weeks",
+    title="Pools by week",
+    model=allocation.RunPoolWeek,
+    resource="pool_week",
+    order=("pool_key", "week_index"),
+    filters=("pool_key", "week"),
+    columns=_columns(
+        """
+        pool_key|Pool||text
+        week|Week||text
+        installed|Installed|accelerators|thousands
+        maintenance|Maintenance|accelerators|thousands
+        allocatable|Allocatable|accelerators|thousands
+        fragment|Fragment|accelerators|thousands
+        serving|Serving customers|accelerators|thousands
+        product|Own products|accelerators|thousands
+        internal|Internal|accelerators|thousands
+        no_choice|No product choice|accelerators|thousands
+        pretrain|Pre-training|accelerators|thousands
+        research|Research|accelerators|thousands
+        evals|Evaluation and safety|accelerators|thousands
+        idle|Idle|accelerators|thousands
+        burst|Burst bought|accelerators|thousands
+        floor|Floor|accelerators|thousands
+        floor_held|Floor held|accelerators|thousands
+        committed_need|Committed need|accelerators|thousands
+        expected_need|Expected need (P50)|accelerators|thousands
+        p10_need|Need, P10|accelerators|thousands
+        p90_need|Need, P90|accelerators|thousands
+        requested|Requested for experiments|accelerators|thousands
+        capacity_shortfall|Capacity shortfall|accelerators|thousands
+        usd_per_accelerator_hour|Loaded rate|USD per accelerator-hour|usd
+        envelope_usd|Envelope|USD a week|usd
+        idle_usd|Idle|USD a week|usd
+        """
+    ),
+)
+
+POOLS = RunTableSpec(
+    name="pools",
+    title="Pools",
+    model=allocation.RunPool,
+    resource="pool",
+    order=("pool_key",),
+    filters=("accelerator_type", "region", "source_type"),
+    columns=_columns(
+        """
+        pool_key|Pool||text
+        name|Name||text
+        accelerator_type|Type||text
+        accelerator_type_name|Accelerator||text
+        region|Region||text
+        source_type|Source||text
+        node_size|Node|accelerators|thousands
+        h100e_factor|H100e each||ratio
+        domains|Network domains||text
+        """
+    ),
+)
+
+LOT_EVENTS = RunTableSpec(
+    name="lots",
+    title="Lots arriving and leaving",
+    model=allocation.RunLotEvent,
+    resource="lot",
+    order=("week", "pool_key", "lot_key"),
+    filters=("pool_key", "state"),
+    action="supply.view",
+    columns=_columns(
+        """
+        lot_key|Lot||text
+        pool_key|Pool||text
+        week|Counts from week||text
+        accelerators|Accelerators|accelerators|signed
+        state|State||text
+        counted_date|On||day
+        """
+    ),
+)
+
+WORKLOADS = RunTableSpec(
+    name="workloads",
+    title="Workload map",
+    model=RunWorkload,
+    resource="workload",
+    order=("workload_key",),
+    filters=("model_tier", "latency_class", "purpose"),
+    action="workloads.view",
+    columns=_columns(
+        """
+        workload_key|Key||text
+        name|Workload||text
+        model_tier|Model tier||text
+        model_name|Model||text
+        latency_class|Latency class||text
+        purpose|Counts as||text
+        stated_purpose|Purpose on the card||text
+        owner_role|Owner||text
+        missing|Missing on the card||text
+        is_sized|Sized||text
+        is_frontier_explained|Frontier use explained||text
+        smaller_tier_tested|Smaller tier tested||text
+        accelerators_now|This week|accelerators|thousands
+        accelerators_mean|Mean, 13 weeks|accelerators|thousands
+        h100e_now|This week|H100e|thousands
+        usd_per_week|Cost this week|USD|usd
+        contracts|Contracts||thousands
+        """
+    ),
+)
+
+PLACEMENTS = RunTableSpec(
+    name="placements",
+    title="Placements",
+    model=allocation.RunPlacement,
+    resource="placement",
+    owner="team_key",
+    order=("start_week", "priority", "experiment_key", "pool_key"),
+    filters=("team_key", "priority", "pool_key", "purpose"),
+    action="requests.view",
+    columns=_columns(
+        """
+        experiment_key|Request||text
+        name|Name||text
+        team_key|Team key||text
+        team_name|Team||text
+        priority|Priority||text
+        purpose|Purpose||text
+        is_running|Running||text
+        pool_key|Pool||text
+        domain_key|Domain||text
+        start_week|Starts||text
+        weeks|Weeks|weeks|thousands
+        accelerators|Accelerators|accelerators|thousands
+        cost_usd|Cost inside the horizon|USD|usd
+        """
+    ),
+)
+
+UNPLACED = RunTableSpec(
+    name="unplaced",
+    title="Requests without a place",
+    model=allocation.RunUnplaced,
+    resource="unplaced",
+    owner="team_key",
+    order=("priority", "experiment_key"),
+    filters=("team_key", "priority", "reason"),
+    action="requests.view",
+    columns=_columns(
+        """
+        experiment_key|Request||text
+        name|Name||text
+        team_key|Team key||text
+        team_name|Team||text
+        priority|Priority||text
+        accelerators|Asked|accelerators|thousands
+        weeks|Weeks|weeks|thousands
+        reason|Reason||text
+        sentence|Why not||text
+        week|Binding week||text
+        needed|Needed|accelerators|thousands
+        free|Free|accelerators|thousands
+        short_by|Short by|accelerators|thousands
+        blockers|Blockers||text
+        smallest_changes|Smallest changes that fit||text
+        """
+    ),
+)
+
+ALLOCATIONS = RunTableSpec(
+    name="allocations",
+    title="Serving allocations",
+    model=allocation.RunAllocation,
+    resource="allocation",
+    order=("serving_class", "pool_key", "week"),
+    filters=("serving_class", "pool_key", "week"),
+    action="supply.view",
+    columns=_columns(
+        """
+        serving_class|Serving class||text
+        pool_key|Pool||text
+        week|Week||text
+        accelerators|Accelerators|accelerators|thousands
+        work|Work|reference accelerators|thousands
+        """
+    ),
+)
+
+SHORTFALLS = RunTableSpec(
+    name="shortfalls",
+    title="Capacity shortfalls",
+    model=allocation.RunDemand,
+    resource="demand",
+    order=("week", "demand_key"),
+    filters=("week", "tier", "serving_class"),
+    action="supply.view",
+    columns=_columns(
+        """
+        demand_key|Demand||text
+        contract_key|Contract||text
+        workload_key|Workload||text
+        serving_class|Serving class||text
+        tier|Tier||text
+        week|Week||text
+        work|Asked|reference accelerators|thousands
+        served|Served|reference accelerators|thousands
+        short_accelerators|Capacity shortfall|accelerators|thousands
+        usd_lost|Revenue not served|USD|usd
+        """
+    ),
+)
+
+SCARCITY = RunTableSpec(
+    name="scarcity-prices",
+    title="Scarcity prices",
+    model=allocation.RunScarcityPrice,
+    resource="scarcity",
+    order=("pool_key", "week"),
+    filters=("pool_key", "week"),
+    action="supply.view",
+    columns=_columns(
+        """
+        pool_key|Pool||text
+        week|Week||text
+        usd_per_accelerator_week|Value of one more accelerator|USD a week|usd
+        """
+    ),
+)
+
+TIERS = RunTableSpec(
+    name="tiers",
+    title="Tiers of the plan",
+    model=allocation.RunTier,
+    resource="tier",
+    order=("position",),
+    action="requests.view",
+    columns=_columns(
+        """
+        position|Order||thousands
+        tier|Tier||text
+        unit|Unit||text
+        value|Value||thousands
+        bound|Bound||thousands
+        gap_absolute|Gap||thousands
+        gap_relative|Gap||share
+        """
+    ),
+)
+
+ISSUES = RunTableSpec(
+    name="issues",
+    title="What the plan had to leave out or assume",
+    model=allocation.RunIssue,
+    resource="issue",
+    order=("code", "subject"),
+    filters=("code",),
+    columns=_columns(
+        """
+        code|Kind||text
+        subject|About||text
+        sentence|What and what to do||text
+        """
+    ),
+)
+
+RUN_TABLES: dict[str, RunTableSpec] = {
+    spec.name: spec
+    for spec in (
+        EXPOSURE,
+        POOLS,
+        POOL_WEEKS,
+        LOT_EVENTS,
+        WORKLOADS,
+        PLACEMENTS,
+        UNPLACED,
+        ALLOCATIONS,
+        SHORTFALLS,
+        SCARCITY,
+        TIERS,
+        ISSUES,
+    )
+}
+
+
+def contract_labels(run_id: int) -> list[ContractLabel]:
+    """The names of every contract in a run, for putting them in the viewer's own words. One query."""
+    columns = ("contract_key", "contract_name", "customer_name", "customer_alias", "owner_username")
+    return [
+        ContractLabel(key=key, name=name, customer=customer, alias=alias, owner=owner)
+        for key, name, customer, alias, owner in RunExposure.objects.filter(run_id=run_id).values_list(*columns)
+    ]
+
+
+def run_rows(
+    *, viewer: Viewer, run_id: int, spec: RunTableSpec, labels: Sequence[ContractLabel] = (), **filters: Any
+) -> list[Row]:
+    """The table's rows of a run as the viewer may see them, in the table's order. One query.
+
+    labels: needed by tables whose texts may name a contract (unplaced, shortfalls, issues). filters: field lookups;
+    one on a column the viewer does not see in full raises Http404, so that a filter cannot be used to guess it.
+    """
+    for lookup in filters:
+        name = lookup.split("__")[0]
+        if name in {column.name for column in spec.columns}:
+            refuse_blind_filter(viewer, spec, name)
+    rows = spec.model._default_manager.filter(run_id=run_id, **filters).order_by(*spec.order)
+    names = [column.name for column in spec.columns]
+    needed = {*names, *([spec.owner] if spec.owner else [])}
+    if spec is EXPOSURE:
+        needed |= {"contract_name", "customer_alias", "owner_username"}
+    return [visible_row(viewer=viewer, spec=spec, row=row, labels=labels) for row in rows.values(*sorted(needed))]
+
+
+def refuse_blind_filter(viewer: Viewer, spec: RunTableSpec, name: str) -> None:
+    """Http404 where the viewer has no full sight of the column: filtering or sorting by it would tell its value."""
+    probe = object()
+    if see(viewer, spec.resource, name, probe) is not probe:
+        raise Http404
+
+
+def visible_row(*, viewer: Viewer, spec: RunTableSpec, row: Mapping[str, Any], labels: Sequence[ContractLabel]) -> Row:
+    """One stored row as the viewer may see it. `label` is what the viewer may call the row's contract."""
+    owner = str(row.get(spec.owner, "")) if spec.owner else ""
+    if spec is SHORTFALLS and row["contract_key"]:
+        owner = next((each.owner for each in labels if each.key == row["contract_key"]), "")
+    shown = {
+        column.name: see(viewer, spec.resource, column.name, row[column.name], owner=owner) for column in spec.columns
+    }
+    if spec is EXPOSURE:
+        shown["label"] = label_of_contract(
+            viewer, name=row["contract_name"], alias=row["customer_alias"], owner=row["owner_username"]
+        )
+        _say_why_absent(shown)
+    if spec is UNPLACED:
+        by_demand = labels_by_demand(labels)
+        for name in ("blockers", "smallest_changes"):
+            if isinstance(shown[name], list):
+                shown[name] = label_blockers(viewer, shown[name], contracts=by_demand)
+        if isinstance(shown["sentence"], str):
+            shown["sentence"] = redact(viewer, shown["sentence"], contracts=labels)
+    return shown
+
+
+def labels_by_demand(labels: Iterable[ContractLabel]) -> _DemandLabels:
+    """Demand key (`c.<contract>.v<version>`) → the label of its contract."""
+    return _DemandLabels({label.key: label for label in labels})
+
+
+class _DemandLabels(dict[str, ContractLabel]):
+    """Looks a contract's label up by the key of its demand."""
+
+    def get(self, key: str, default: Any = None) -> Any:  # type: ignore[override]
+        if not key.startswith("c."):
+            return default
+        return super().get(key[2:].rpartition(".v")[0], default)
+
+
+_MONEY = ("revenue_usd", "consumed_cost_usd", "reserved_cost_usd", "margin_usd", "worst_revenue_usd", "worst_cost_usd")
+_SIZES = ("committed_accelerators", "planned_accelerators", "worst_accelerators", "capacity_gap_accelerators")
+
+
+def _say_why_absent(row: Row) -> None:
+    """An empty size is "unsized", an empty cost of a sized contract is "unknown cost": never a dash that reads as zero."""
+    is_unsized = row["is_sized"] is False
+    for name in (*_SIZES, *_MONEY, "worst_margin_usd", "loss_exposure_usd", "margin_share", "worst_margin_share"):
+        if row[name] is None:
+            row[name] = UNSIZED if is_unsized else UNKNOWN_COST
+
+
+def sorted_rows(rows: list[Row], *, key: str, descending: bool) -> list[Row]:
+    """Rows by a column's visible value; what is hidden or not known comes last in either direction."""
+
+    def known(row: Row) -> bool:
+        return (
+            isinstance(row[key], int | float | str) or hasattr(row[key], "quantize") or hasattr(row[key], "isoformat")
+        )
+
+    have: list[Row] = [row for row in rows if known(row)]
+    rest = [row for row in rows if not known(row)]
+    return [*sorted(have, key=lambda row: row[key], reverse=descending), *rest]

@@ -1,0 +1,328 @@
+"""What each contract earns, costs and risks in a plan: pooled showback at expected use, stand-alone at worst use.
+
+Pure: contracts in force, classes and what the plan gave them → exposure rows (methods: Exposure). Parts that are not
+known stay None, counted and listed; they are never zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from typing import Any
+
+from capacity.decisions.policy import Policy
+from capacity.lib.horizon import Horizon, Week
+from capacity.lib.money import exact_context, to_decimal
+from capacity.lib.units import HOURS_PER_WEEK, exact
+from contracts.demand import HOURS_PER_DAY
+from contracts.domain.margin import ContractResult, ExposurePolicy, UsageProfile, assess_contract
+from contracts.domain.promises import burndown_flags
+from contracts.inputs import ContractInForce
+from workloads.demand import spare_rule
+from workloads.domain.classes import ServingClass
+from workloads.domain.serving import Profile
+
+PROMISE_WEEKS = 13
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassWeekCost:
+    """What the plan gave a class in a week, and what it costs. usd None: a pool's cost is unknown."""
+
+    accelerators: int
+    usd: Decimal | None
+    work: Decimal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DemandWeek:
+    """What a demand asked and got in a week, in its class's work units."""
+
+    work: Decimal
+    served: Decimal
+    short_accelerators: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlanCosts:
+    """The plan as exposure needs it. by_class and by_demand: (key, week index) → row."""
+
+    horizon: Horizon
+    by_class: Mapping[tuple[str, int], ClassWeekCost]
+    by_demand: Mapping[tuple[str, int], DemandWeek]
+
+
+def exposure_rows(
+    *,
+    contracts: Sequence[ContractInForce],
+    classes: Sequence[ServingClass],
+    revenue: Mapping[str, tuple[Decimal | None, ...]],
+    plan: PlanCosts,
+    fallback_rates: Mapping[str, Decimal | None],
+    policy: Policy,
+    models: Mapping[str, Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """One row a contract (its versions together), in key order, with the columns of the exposure table.
+
+    fallback_rates: class key → USD per accelerator-hour where the plan gave the class nothing that week.
+    """
+    class_of = {member.key: each for each in classes for member in each.members}
+    grouped: dict[str, list[ContractInForce]] = {}
+    for contract in contracts:
+        grouped.setdefault(contract.row["key"], []).append(contract)
+    rules = _ExposureRules(
+        exposure=ExposurePolicy(
+            metered_multiple=policy.worst_use_multiple_metered,
+            flat_multiple=policy.worst_use_multiple_flat,
+            spares=spare_rule(policy),
+        ),
+        plan=plan,
+        fallback_rates=fallback_rates,
+        revenue=revenue,
+        models=models,
+    )
+    with localcontext(exact_context()):
+        return [
+            _row([_Measured(version, class_of.get(version.demand_key), rules) for version in versions], plan.horizon)
+            for _, versions in sorted(grouped.items())
+        ]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _ExposureRules:
+    exposure: ExposurePolicy
+    plan: PlanCosts
+    fallback_rates: Mapping[str, Decimal | None]
+    revenue: Mapping[str, tuple[Decimal | None, ...]]
+    models: Mapping[str, Mapping[str, Any]]
+
+
+class _Measured:
+    """One contract version against the plan: its weekly sums and its result in its first week of the horizon."""
+
+    def __init__(self, contract: ContractInForce, serving: ServingClass | None, rules: _ExposureRules) -> None:
+        self.contract = contract
+        self.serving = serving
+        self.rules = rules
+        self.indexes = [index for index, days in enumerate(contract.days) if days]
+        self.results = {index: self._assess(index) for index in self.indexes}
+
+    @property
+    def class_key(self) -> str:
+        return self.serving.key if self.serving else f"dedicated.{self.contract.row['key']}"[:80]
+
+    @property
+    def profile(self) -> Profile | None:
+        return self.serving.reference if self.serving else None
+
+    @property
+    def is_sized(self) -> bool:
+        return self.serving is not None or self.contract.dedicated_unit is not None
+
+    def rate(self, index: int) -> Decimal | None:
+        """USD per accelerator-hour of what serves the contract that week."""
+        cost = self.rules.plan.by_class.get((self.class_key, index))
+        if cost is None or not cost.accelerators:
+            return self.rules.fallback_rates.get(self.class_key)
+        return None if cost.usd is None else to_decimal(exact(cost.usd) / (cost.accelerators * HOURS_PER_WEEK))
+
+    def reserved_usd(self, index: int) -> Decimal | None:
+        """Its showback: the class's cost that week times its share of the class's peak load."""
+        if not self.is_sized:
+            return None
+        cost = self.rules.plan.by_class.get((self.class_key, index))
+        if cost is None:
+            return Decimal(0)
+        if cost.usd is None:
+            return None
+        return to_decimal(exact(cost.usd) * self._share(index))
+
+    def consumed_usd(self, index: int) -> Decimal | None:
+        """Its average work at the cost of what serves it; dedicated accelerators are consumed as they are reserved."""
+        reserved = self.reserved_usd(index)
+        if self.serving is None or reserved is None:
+            return reserved
+        week = self.serving.weeks[index]
+        if not week.total.replicas:
+            return Decimal(0)
+        load = week.average_loads.get(self.contract.demand_key, Fraction(0))
+        share = week.shares.get(self.contract.demand_key, Fraction(0))
+        if not share:
+            return Decimal(0)
+        return to_decimal(min(exact(reserved), exact(reserved) * load / (week.total.replicas * share)))
+
+    def _share(self, index: int) -> Fraction:
+        if self.serving is None:
+            return Fraction(1)
+        return self.serving.weeks[index].shares.get(self.contract.demand_key, Fraction(0))
+
+    def _assess(self, index: int) -> ContractResult:
+        terms = self.contract.terms[index]
+        assert terms is not None
+        week = self.rules.plan.horizon.first.plus(index)
+        hours = self.contract.days[index] * HOURS_PER_DAY
+        return assess_contract(
+            terms=terms,
+            usage=UsageProfile(
+                traffic=self.contract.traffic[index] if self.contract.traffic else None,
+                p95_multiple=self.contract.row["p95_multiple"],
+            ),
+            profile=self.profile,
+            rate_usd_per_hour=self.rate(index),
+            on_date=max(week.monday, terms.starts_date),
+            policy=ExposurePolicy(
+                metered_multiple=self.rules.exposure.metered_multiple,
+                flat_multiple=self.rules.exposure.flat_multiple,
+                spares=self.rules.exposure.spares,
+                hours=hours,
+            ),
+        )
+
+
+def _row(versions: list[_Measured], horizon: Horizon) -> dict[str, Any]:
+    first = min(versions, key=lambda each: each.indexes[0])
+    row, result = first.contract.row, first.results[first.indexes[0]]
+    weeks = sorted({index for version in versions for index in version.indexes})
+    is_sized = all(version.is_sized for version in versions)
+    is_priced = all(version.contract.is_priced for version in versions)
+    results = [result for version in versions for result in version.results.values()]
+    revenue = _total(_each(versions, lambda v, i: v.rules.revenue[v.contract.demand_key][i])) if is_priced else None
+    reserved = _total(_each(versions, lambda v, i: v.reserved_usd(i)))
+    worst_revenue = _total(each.worst.revenue_usd for each in results) if is_priced else None
+    worst_cost = _total(each.worst.reserved_cost_usd for each in results)
+    consumed = _total(_each(versions, lambda v, i: v.consumed_usd(i)))
+    promises = _promises(versions, horizon)
+    worst_needs = [each.worst.accelerators for each in results]
+    planned_needs = [each.planned.accelerators for each in results]
+    gaps = [each.capacity_gap_accelerators for each in results]
+    return {
+        "contract_key": row["key"],
+        "contract_version": row["version"],
+        "contract_name": row["name"],
+        "customer_key": row["customer"],
+        "customer_name": first.contract.customer["name"],
+        "customer_alias": first.contract.customer["alias"],
+        "owner_username": row["owner"] or "",
+        "shape": row["shape"],
+        "workload_key": row["workload"] or "",
+        "model_tier": _model_tier(first),
+        "starts_date": min(version.contract.row["starts_date"] for version in versions),
+        "ends_date": max(version.contract.row["ends_date"] for version in versions),
+        "weeks": len(weeks),
+        "is_sized": is_sized,
+        "is_uncapped": "uncapped_exposure" in result.badges,
+        "flags": _flags(versions, is_sized=is_sized, is_priced=is_priced),
+        "committed_accelerators": _most([each.committed.accelerators for each in results]) if is_sized else None,
+        "planned_accelerators": _most(planned_needs) if is_sized else None,
+        "worst_accelerators": _most(worst_needs) if is_sized else None,
+        "capacity_gap_accelerators": _most(gaps) if is_sized else None,
+        **promises,
+        "worst_multiple": to_decimal(result.worst.multiple),
+        "break_even_multiple": None if result.break_even.multiple is None else to_decimal(result.break_even.multiple),
+        "revenue_usd": revenue,
+        "consumed_cost_usd": consumed,
+        "consumed_margin_usd": _minus(revenue, consumed),
+        "reserved_cost_usd": reserved,
+        "margin_usd": _minus(revenue, reserved),
+        "margin_share": _share_of(_minus(revenue, reserved), revenue),
+        "worst_revenue_usd": worst_revenue,
+        "worst_cost_usd": worst_cost,
+        "worst_margin_usd": _minus(worst_revenue, worst_cost),
+        "worst_margin_share": _share_of(_minus(worst_revenue, worst_cost), worst_revenue),
+        "loss_exposure_usd": _total(each.loss_exposure_usd for each in results) if is_priced and is_sized else None,
+        "terms": _stated_terms(first),
+    }
+
+
+def _each(versions: Iterable[_Measured], value: Any) -> list[Decimal | None]:
+    return [value(version, index) for version in versions for index in version.indexes]
+
+
+def _total(values: Iterable[Decimal | None]) -> Decimal | None:
+    """The sum, or None when any part is not known."""
+    found = list(values)
+    return None if any(value is None for value in found) else sum((v for v in found if v is not None), Decimal(0))
+
+
+def _minus(left: Decimal | None, right: Decimal | None) -> Decimal | None:
+    return None if left is None or right is None else left - right
+
+
+def _share_of(part: Decimal | None, whole: Decimal | None) -> Decimal | None:
+    """part ÷ whole; None (n/a) where the whole is zero or either is not known."""
+    return None if part is None or not whole else to_decimal(exact(part) / exact(whole))
+
+
+def _most(values: Iterable[int | None]) -> int | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _promises(versions: Iterable[_Measured], horizon: Horizon) -> dict[str, Any]:
+    """Served ÷ asked over the next 13 weeks at its worst week, the first short week, and what is short in all."""
+    coverage: list[Fraction] = []
+    short, first_short = Decimal(0), ""
+    asked = False
+    for version in versions:
+        for index in version.indexes:
+            week = version.rules.plan.by_demand.get((version.contract.demand_key, index))
+            if week is None or not week.work:
+                continue
+            asked = True
+            if index < PROMISE_WEEKS:
+                coverage.append(exact(week.served) / exact(week.work))
+            if week.short_accelerators:
+                short += week.short_accelerators
+                first_short = first_short or _key(horizon.first, index)
+    return {
+        "coverage_share": to_decimal(min(coverage)) if coverage else None,
+        "first_short_week": first_short,
+        "short_accelerator_weeks": short if asked else None,
+    }
+
+
+def _key(first: Week, index: int) -> str:
+    return first.plus(index).key
+
+
+def _model_tier(measured: _Measured) -> str:
+    workload = measured.contract.workload
+    return measured.rules.models[workload["model_version"]]["model_tier"] if workload else ""
+
+
+def _flags(versions: list[_Measured], *, is_sized: bool, is_priced: bool) -> list[str]:
+    """Codes a person must look at, in a fixed order."""
+    flags = []
+    first = versions[0]
+    if not is_sized:
+        flags.append("unsized")
+    if not is_priced:
+        flags.append("unknown_price")
+    if "uncapped_exposure" in first.results[first.indexes[0]].badges:
+        flags.append("uncapped")
+    unit = first.contract.provisioned_unit
+    if unit is not None and first.profile is not None and burndown_flags(unit=unit, profile=first.profile):
+        flags.append("burndown_mismatch")
+    workload = first.contract.workload
+    if workload is not None:
+        retires = first.rules.models[workload["model_version"]]["retire_date"]
+        if retires is not None and retires < max(version.contract.row["ends_date"] for version in versions):
+            flags.append("pinned_past_retirement")
+    if first.serving is not None and not first.serving.options:
+        flags.append("no_pool_in_region")
+    return flags
+
+
+def _stated_terms(measured: _Measured) -> dict[str, Any]:
+    """The prices and limits the figures stand on, for the page that explains them."""
+    terms = measured.contract.terms[measured.indexes[0]]
+    assert terms is not None
+    return {
+        "prices": {line.key: str(line.tiers[0].unit_price_usd) for line in terms.price_lines}
+        | {fee.key: str(fee.unit_price_usd) for fee in terms.fixed_fees}
+        | {line.key: str(line.price_usd) for line in terms.unit_lines},
+        "spend_commitment_usd": None if terms.spend_commitment is None else str(terms.spend_commitment.amount_usd),
+        "usage_basis": measured.contract.row["usage_basis"],
+        "rate_usd_per_hour": None if (rate := measured.rate(measured.indexes[0])) is None else f"{rate:.6f}",
+    }

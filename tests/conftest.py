@@ -1,0 +1,30 @@
+"""Shared by all tests. Keep it small: what one app needs stands in that app's folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db.models.signals import post_migrate
+
+from tests.recorded_broker import RecordedBroker
+
+
+def _restore_inputs_version(using: str, **_: Any) -> None:
+    """A migration inserts this row; the flush after a transactional test takes it away again."""
+    apps.get_model("imports", "InputsVersion").objects.using(using).get_or_create(pk=1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    post_migrate.connect(
+        _restore_inputs_version, sender=apps.get_app_config("imports"), dispatch_uid="restore_inputs_version"
+    )
+
+
+@pytest.fixture
+def recorded_broker(monkeypatch: pytest.MonkeyPatch) -> RecordedBroker:
+    """Wake-ups are recorded, not sent."""
+    recorded = RecordedBroker()
+    monkeypatch.setattr("capacity.allocation.wake._producer", lambda: recorded)
+    return recorded

@@ -1,0 +1,277 @@
+"""Workload rows → demand: profiles, own products' loads, experiment requests, and the pooled serving classes.
+
+Pure: rows in, problem parts out. Contracts bring their own loads (contracts/demand.py); the review composes both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from capacity.allocation.domain.problem import Experiment, ExperimentOption, Pin, ServingDemand, ServingOption
+from capacity.decisions.policy import Policy
+from capacity.lib.horizon import Horizon, Week
+from capacity.lib.money import to_decimal
+from capacity.lib.units import SECONDS_PER_WEEK, TOKENS_PER_MILLION, exact
+from workloads.domain.classes import ServingClass, ServingLoad, TrafficLoad, build_class
+from workloads.domain.serving import Profile, SpareRule, Traffic
+
+Row = Mapping[str, Any]
+Rows = Mapping[str, Sequence[Row]]
+DAYS_PER_YEAR = 365
+MONTHS_PER_YEAR = 12
+NO_SPARES = SpareRule(few=0, many=0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unsized:
+    """Something that asks for accelerators but cannot be sized: counted and listed, never zero."""
+
+    kind: str
+    key: str
+    name: str
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassLoad:
+    """A load and the class it belongs to."""
+
+    model_key: str
+    latency_class: str
+    regions: tuple[str, ...]
+    load: ServingLoad
+
+    @property
+    def class_key(self) -> str:
+        return ".".join([self.model_key, self.latency_class, "+".join(self.regions) or "any"]).replace("+", "_")[:80]
+
+
+def spare_rule(policy: Policy) -> SpareRule:
+    return SpareRule(few=policy.spare_replicas, many=policy.spare_replicas_large, many_from=policy.large_from_replicas)
+
+
+def profiles_of(*, tables: Rows, policy: Policy) -> dict[tuple[str, str], dict[str, Profile]]:
+    """(model version, latency class) → accelerator type → profile, with the policy's utilisation target."""
+    found: dict[tuple[str, str], dict[str, Profile]] = {}
+    for row in tables["throughput_profiles"]:
+        place = (row["model_version"], row["latency_class"])
+        found.setdefault(place, {})[row["accelerator_type"]] = Profile.of(
+            replica_accelerators=row["replica_accelerators"],
+            prefill_tps=row["prefill_tokens_per_second"],
+            decode_tps=row["decode_tokens_per_second"],
+            cached_cost_ratio=row["cached_cost_share"],
+            utilisation_target=policy.utilisation[row["latency_class"]],
+            key=f"{row['model_version']} on {row['accelerator_type']}, {row['latency_class']}",
+            is_estimated=row["basis"] == "estimated",
+        )
+    return found
+
+
+def weekly_traffic(
+    *, row: Row, latency_class: str, policy: Policy, horizon: Horizon, starts: date, ends: date | None, measured: date
+) -> tuple[Traffic | None, ...] | None:
+    """Traffic by week of a usage row, grown by whole planning months since `measured`; None where out of term.
+
+    None altogether when tokens in or out are not given. A missing cache hit share is no caching; a missing peak
+    factor is the policy's default for the latency class. (methods: Traffic)
+    """
+    if row["input_tokens_per_second"] is None or row["output_tokens_per_second"] is None:
+        return None
+    base = Traffic.of(
+        input_tps=row["input_tokens_per_second"],
+        output_tps=row["output_tokens_per_second"],
+        cache_hit_share=row["cache_hit_share"] or 0,
+        peak_factor=row["peak_factor"] or policy.peak_factor[latency_class],
+    )
+    growth = 1 + exact(row["growth_share_per_month"])
+    traffic: list[Traffic | None] = []
+    for week in horizon:
+        if not week.days_within(start=starts, end=ends):
+            traffic.append(None)
+            continue
+        months = max(0, (week.monday - measured).days) * MONTHS_PER_YEAR // DAYS_PER_YEAR
+        traffic.append(base.times(growth**months))
+    return tuple(traffic)
+
+
+def own_product_loads(
+    *, tables: Rows, policy: Policy, horizon: Horizon, as_of: date
+) -> tuple[list[ClassLoad], list[Unsized]]:
+    """Loads of workloads that carry a forecast of their own (own products and internal use): the forecast tier."""
+    profiles = profiles_of(tables=tables, policy=policy)
+    loads, unsized = [], []
+    for row in tables["workloads"]:
+        traffic = weekly_traffic(
+            row=row,
+            latency_class=row["latency_class"],
+            policy=policy,
+            horizon=horizon,
+            starts=date.min,
+            ends=None,
+            measured=row["forecast_date"] or as_of,
+        )
+        if traffic is None:
+            continue
+        if (row["model_version"], row["latency_class"]) not in profiles:
+            unsized.append(
+                Unsized(
+                    kind="workload",
+                    key=row["key"],
+                    name=row["name"],
+                    sentence=f"{row['name']} has a forecast but no serving profile for {row['model_version']} at "
+                    f"{row['latency_class']} latency: its need is unknown. Add a throughput profile.",
+                )
+            )
+            continue
+        loads.append(
+            ClassLoad(
+                model_key=row["model_version"],
+                latency_class=row["latency_class"],
+                regions=tuple(sorted(row["regions"])),
+                load=ServingLoad(
+                    key=f"w.{row['key']}"[:80],
+                    source=TrafficLoad(traffic=traffic),
+                    is_committed=False,
+                    workload_key=row["key"],
+                    p10_multiple=exact(row["p10_multiple"] or 1),
+                    p90_multiple=exact(row["p90_multiple"] or 1),
+                    weekly_value_usd=_own_value(row, traffic),
+                ),
+            )
+        )
+    return loads, unsized
+
+
+def _own_value(row: Row, traffic: Sequence[Traffic | None]) -> tuple[Decimal | None, ...]:
+    """What a week of the workload is worth, where a value per million tokens is given."""
+    value = row["usd_value_per_million_tokens"]
+    if value is None:
+        return (None,) * len(traffic)
+    return tuple(
+        None
+        if each is None
+        else to_decimal(
+            (each.input_tokens_per_second + each.output_tokens_per_second)
+            * SECONDS_PER_WEEK
+            / TOKENS_PER_MILLION
+            * exact(value)
+        )
+        for each in traffic
+    )
+
+
+def serving_classes(
+    *, loads: Sequence[ClassLoad], tables: Rows, policy: Policy, weeks: int
+) -> tuple[ServingClass, ...]:
+    """All loads pooled into classes, in key order. Every load's model and latency class must have a profile."""
+    profiles = profiles_of(tables=tables, policy=policy)
+    region_of = {row["key"]: row["region"] for row in tables["sites"]}
+    grouped: dict[str, list[ClassLoad]] = {}
+    for load in loads:
+        grouped.setdefault(load.class_key, []).append(load)
+    classes = []
+    for key, group in sorted(grouped.items()):
+        first = group[0]
+        pool_types = {
+            pool["key"]: pool["accelerator_type"]
+            for pool in tables["pools"]
+            if not first.regions or region_of[pool["site"]] in first.regions
+        }
+        classes.append(
+            build_class(
+                key=key,
+                loads=[each.load for each in group],
+                profiles=profiles[first.model_key, first.latency_class],
+                pool_types=pool_types,
+                weeks=weeks,
+                # Batch and offline work waits: it has no peak to survive and needs no spare.
+                spares=NO_SPARES if first.latency_class in {"batch", "offline"} else spare_rule(policy),
+                coincidence=policy.coincidence_factor,
+            )
+        )
+    return tuple(classes)
+
+
+def serving_demands(*, classes: Sequence[ServingClass], committed_tier: str, forecast_tier: str) -> list[ServingDemand]:
+    """Demand blocks of the allocation problem: one a member, its work by week and the $ lost by a week's unmet unit."""
+    demands = []
+    for each in classes:
+        options = tuple(
+            ServingOption(
+                pool=option.pool_key,
+                work_per_accelerator=option.work_per_accelerator,
+                replica_accelerators=option.replica_accelerators,
+            )
+            for option in each.options
+        )
+        for member in each.members:
+            work = tuple(week.work.get(member.key, Decimal(0)) for week in each.weeks)
+            demands.append(
+                ServingDemand(
+                    key=member.key,
+                    class_=each.key,
+                    tier=committed_tier if member.is_committed else forecast_tier,
+                    work=work,
+                    usd_lost_per_work_week=loss_per_work(member.weekly_value_usd, work),
+                    options=options,
+                )
+            )
+    return demands
+
+
+def loss_per_work(values: Sequence[Decimal | None], work: Sequence[Decimal]) -> Decimal | None:
+    """$ lost by one unit of work unmet for a week: Σ value ÷ Σ work over the weeks with a known value. None: unknown.
+
+    Rounded to a millionth of a dollar, so that the problem file says exactly what was solved.
+    """
+    known = [(value, amount) for value, amount in zip(values, work, strict=False) if value is not None and amount]
+    total = sum((exact(amount) for _, amount in known), Fraction(0))
+    if not total:
+        return None
+    rate = sum((exact(value) for value, _ in known), Fraction(0)) / total
+    return Decimal(round(rate * TOKENS_PER_MILLION)) / TOKENS_PER_MILLION
+
+
+def experiment_requests(*, tables: Rows, policy: Policy, horizon: Horizon) -> list[Experiment]:
+    """Experiment rows as the engine takes them. Pools: those of an acceptable type, narrowed to the named ones."""
+    priority_tiers = set(policy.tiers)
+    found = []
+    for row in tables["experiments"]:
+        pools = tuple(
+            sorted(
+                pool["key"]
+                for pool in tables["pools"]
+                if pool["accelerator_type"] in row["accelerator_types"]
+                and (not row["pool_keys"] or pool["key"] in row["pool_keys"])
+            )
+        )
+        tier = row["experiment_priority"]
+        if row["preemptible"] and "preemptible" in priority_tiers:
+            tier = "preemptible"
+        if tier not in priority_tiers:
+            continue
+        options = (ExperimentOption(pools=pools, accelerators=row["accelerators"], weeks=row["weeks"]),)
+        pin = None
+        if row["state"] == "running":
+            pin = Pin(pool=row["pool"], domain=row["domain_key"] or None, start=Week.containing(row["started_date"]))
+            options = (ExperimentOption(pools=(row["pool"],), accelerators=row["accelerators"], weeks=row["weeks"]),)
+        found.append(
+            Experiment(
+                key=row["key"],
+                tier=tier,
+                team=row["team"],
+                model_development=row["is_model_development"],
+                earliest_start=Week.containing(row["earliest_start_date"]),
+                latest_start=Week.containing(row["latest_start_date"]),
+                options=options if pools or pin else (),
+                preemptible=row["preemptible"],
+                divisible=row["divisible"],
+                pinned=pin,
+            )
+        )
+    return found

@@ -1,0 +1,219 @@
+"""Loads that share replicas: one serving class is one model version, latency class and region set (methods: Pooling).
+
+What belongs here: pooling loads under one ceiling, splitting the whole replicas back into the members' work by tier,
+and the rate at which another accelerator type does that work. Not here: which rows become loads, who is allocated what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Protocol
+
+from capacity.lib.money import round_parts, to_decimal
+from workloads.domain.serving import (
+    Need,
+    PoolMember,
+    Profile,
+    RateLimit,
+    SpareRule,
+    Traffic,
+    average_load,
+    peak_load,
+    size_pool,
+)
+
+# Work is split among members in millionths of an accelerator, so that the parts sum to whole replicas exactly.
+WORK_STEP = Decimal("0.000001")
+RATE_DENOMINATOR = 1_000_000
+
+
+class LoadSource(Protocol):
+    """Where a load comes from. Gives (average, peak) replica-seconds per second on a profile, or None when not active."""
+
+    def loads(self, *, profile: Profile, index: int) -> tuple[Fraction, Fraction] | None: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrafficLoad:
+    """Load of a traffic that differs by week; None where there is none. limit caps the peak."""
+
+    traffic: tuple[Traffic | None, ...]
+    limit: RateLimit | None = None
+
+    def loads(self, *, profile: Profile, index: int) -> tuple[Fraction, Fraction] | None:
+        traffic = self.traffic[index]
+        if traffic is None:
+            return None
+        return (
+            average_load(traffic=traffic, profile=profile),
+            peak_load(traffic=traffic, profile=profile, limit=self.limit),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServingLoad:
+    """One contract's or own product's load. p10/p90: multiples of P50 for the band. committed: in the first tier."""
+
+    key: str
+    source: LoadSource
+    is_committed: bool
+    workload_key: str = ""
+    contract_key: str = ""
+    p10_multiple: Fraction = Fraction(1)
+    p90_multiple: Fraction = Fraction(1)
+    weekly_value_usd: tuple[Decimal | None, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassWeek:
+    """The need of a class in one week, in accelerators of its reference type.
+
+    committed, total: sized under one ceiling each; p10, p90: accelerators at the band's ends. work: load key → its
+    part of the whole replicas (committed members first; the rest share what the total adds). shares: by peak load.
+    """
+
+    committed: Need
+    total: Need
+    p10_accelerators: int
+    p90_accelerators: int
+    work: Mapping[str, Decimal]
+    shares: Mapping[str, Fraction]
+    average_loads: Mapping[str, Fraction]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassOption:
+    """A pool that can serve the class, and the reference accelerators' work one of its accelerators does."""
+
+    pool_key: str
+    work_per_accelerator: Fraction
+    replica_accelerators: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServingClass:
+    """Everything the plan needs to know of a class. options empty: no pool in its regions can serve it."""
+
+    key: str
+    reference_type: str
+    reference: Profile
+    options: tuple[ClassOption, ...]
+    weeks: tuple[ClassWeek, ...]
+    members: tuple[ServingLoad, ...]
+
+
+def build_class(
+    *,
+    key: str,
+    loads: Sequence[ServingLoad],
+    profiles: Mapping[str, Profile],
+    pool_types: Mapping[str, str],
+    weeks: int,
+    spares: SpareRule,
+    coincidence: Decimal,
+) -> ServingClass:
+    """Size a class over `weeks` weeks and find its options.
+
+    profiles: accelerator type → profile at the class's latency (at least one). pool_types: pool → its type, the pools
+    its regions allow. The reference is the type that needs the fewest accelerators for the class's busiest week,
+    among types that have a pool if any has. Raises ValueError without a profile.
+    """
+    if not profiles:
+        raise ValueError(f"class {key} has no serving profile: it cannot be sized")
+    members = tuple(sorted(loads, key=lambda load: load.key))
+    usable = {kind: profile for kind, profile in profiles.items() if kind in pool_types.values()} or dict(profiles)
+    footprint = {kind: _busiest(members, profile, weeks) for kind, profile in usable.items()}
+    reference_type = min(usable, key=lambda kind: (footprint[kind], kind))
+    reference = usable[reference_type]
+    return ServingClass(
+        key=key,
+        reference_type=reference_type,
+        reference=reference,
+        options=tuple(
+            ClassOption(
+                pool_key=pool,
+                work_per_accelerator=_rate(footprint[reference_type], footprint[kind], is_same=kind == reference_type),
+                replica_accelerators=usable[kind].replica_accelerators,
+            )
+            for pool, kind in sorted(pool_types.items())
+            if kind in usable
+        ),
+        weeks=tuple(
+            _class_week(members=members, profile=reference, index=index, spares=spares, coincidence=coincidence)
+            for index in range(weeks)
+        ),
+        members=members,
+    )
+
+
+def _busiest(members: Sequence[ServingLoad], profile: Profile, weeks: int) -> Fraction:
+    """Accelerators at work in the busiest week, unrounded: the yardstick between types."""
+    totals = (
+        sum((pair[1] for load in members if (pair := load.source.loads(profile=profile, index=index))), Fraction(0))
+        for index in range(weeks)
+    )
+    return max(totals, default=Fraction(0)) * profile.replica_accelerators
+
+
+def _rate(reference: Fraction, other: Fraction, *, is_same: bool) -> Fraction:
+    """Work per accelerator of another type: how many reference accelerators one of them stands for, rounded down."""
+    if is_same or not other:
+        return Fraction(1)
+    rate = reference / other
+    return Fraction(rate.numerator * RATE_DENOMINATOR // rate.denominator, RATE_DENOMINATOR)
+
+
+def _class_week(
+    *, members: Sequence[ServingLoad], profile: Profile, index: int, spares: SpareRule, coincidence: Decimal
+) -> ClassWeek:
+    pairs = {
+        load.key: pair
+        for load in members
+        if (pair := load.source.loads(profile=profile, index=index)) is not None and pair[1] > 0
+    }
+    active = [load for load in members if load.key in pairs]
+
+    def pooled(chosen: Sequence[ServingLoad], band: str = "") -> Need:
+        scale = {load.key: getattr(load, band) if band else Fraction(1) for load in chosen}
+        return size_pool(
+            members=[
+                PoolMember(
+                    key=load.key,
+                    load_average=pairs[load.key][0] * scale[load.key],
+                    load_peak=pairs[load.key][1] * scale[load.key],
+                )
+                for load in chosen
+            ],
+            profile=profile,
+            spares=spares,
+            coincidence=coincidence,
+        ).need
+
+    committed = pooled([load for load in active if load.is_committed])
+    total = pooled(active)
+    peaks = sum((pairs[load.key][1] for load in active), Fraction(0))
+    return ClassWeek(
+        committed=committed,
+        total=total,
+        p10_accelerators=pooled(active, "p10_multiple").accelerators,
+        p90_accelerators=pooled(active, "p90_multiple").accelerators,
+        work=_work(active, pairs, committed.accelerators, total.accelerators),
+        shares={load.key: pairs[load.key][1] / peaks for load in active},
+        average_loads={load.key: pairs[load.key][0] for load in active},
+    )
+
+
+def _work(
+    active: Sequence[ServingLoad], pairs: Mapping[str, tuple[Fraction, Fraction]], committed: int, total: int
+) -> dict[str, Decimal]:
+    """Whole replicas as the members' work: committed ones share their own ceiling, the rest what the total adds."""
+    work: dict[str, Decimal] = {}
+    for is_committed, accelerators in ((True, committed), (False, total - committed)):
+        group = [load for load in active if load.is_committed is is_committed]
+        peaks = sum((pairs[load.key][1] for load in group), Fraction(0))
+        parts = {load.key: to_decimal(accelerators * pairs[load.key][1] / peaks) for load in group}
+        work |= round_parts(parts, step=WORK_STEP)
+    return work
