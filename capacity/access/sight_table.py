@@ -92,11 +92,11 @@ TABLE: dict[str, dict[str, Rule]] = {
             ALL,
             "pool_key week week_index installed maintenance allocatable fragment serving product internal no_choice "
             "pretrain research evals idle burst committed_need expected_need p10_need p90_need requested "
-            "capacity_shortfall allocated spare spare_share",
+            "capacity_shortfall consumed allocated spare spare_share",
         ),
         **_fields(NOT_SALES, "floor floor_held floor_share"),
         **_fields(COST_AND_RESEARCH, "usd_per_accelerator_hour"),
-        **_fields(COST, "envelope_usd idle_usd"),
+        **_fields(COST, "envelope_usd envelope_parts idle_usd"),
     },
     "lot": {
         **_fields(
