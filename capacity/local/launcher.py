@@ -181,17 +181,19 @@ class Launcher:
         shown_to = path.stat().st_size if path.exists() else 0
         began = said = time.monotonic()
         child.start()
-        while child.is_running():
-            self._tick()
-            if show_output:
-                shown_to = self._show_new_lines(shown_to)
-            elif time.monotonic() - said > PROGRESS_SECONDS:
-                said = time.monotonic()
-                self._say(f"{title} … {said - began:.0f} s")
+        try:
+            while child.is_running():
+                self._tick()
+                if show_output:
+                    shown_to = self._show_new_lines(shown_to)
+                elif time.monotonic() - said > PROGRESS_SECONDS:
+                    said = time.monotonic()
+                    self._say(f"{title} … {said - began:.0f} s")
+        finally:
+            code = child.return_code()
+            child.stop(seconds=1.0)
         if show_output:
             self._show_new_lines(shown_to)
-        code = child.return_code()
-        child.sweep()
         if code != 0:
             raise LocalModeError(f"'{title}' failed (code {code}). The log ({path}) ends with:\n{child.log_tail()}")
 

@@ -28,10 +28,10 @@ from tests.faults.plans import (
     Probe,
     assert_plans_are_whole,
     edit,
+    few_or_many,
     is_up_to_date,
     plan_here,
     sweep_until,
-    trials,
 )
 from tests.faults.processes import Forker, OwnBroker, Worker, wait_until
 
@@ -54,11 +54,14 @@ def kill(pid: int, number: int = signal.SIGKILL) -> None:
     os.kill(pid, number)
 
 
-def test_a_kill_at_any_point_loses_nothing_and_leaves_no_half_plan(make_forker: Callable[..., Forker]) -> None:
+@few_or_many(10, 150)
+def test_a_kill_at_any_point_loses_nothing_and_leaves_no_half_plan(
+    make_forker: Callable[..., Forker], trials: range
+) -> None:
     forker, chance = make_forker(**COMPUTE), random.Random(1)
     first_plan()
     with Probe() as probe:
-        for trial in trials(10, 150):
+        for trial in trials:
             run = edit(f"site{trial}")
             assert run is not None
             pid = forker.order("recompute", run_id=run.pk)
@@ -79,12 +82,13 @@ def _finish_here() -> bool:
     return is_up_to_date()
 
 
-def test_a_killed_worker_child_is_replaced_and_the_run_done(make_worker: Callable[..., Worker]) -> None:
+@few_or_many(3, 40)
+def test_a_killed_worker_child_is_replaced_and_the_run_done(make_worker: Callable[..., Worker], trials: range) -> None:
     chance = random.Random(2)
     first_plan()
     worker = make_worker(**COMPUTE)
     with Probe() as probe:
-        for trial in trials(3, 40):
+        for trial in trials:
             run = edit(f"site{trial}")
             assert run is not None
             wait_until(lambda: running(run), seconds=20, what="the worker took the run")  # noqa: B023
@@ -95,12 +99,13 @@ def test_a_killed_worker_child_is_replaced_and_the_run_done(make_worker: Callabl
     assert probe.failures == []
 
 
-def test_a_killed_worker_loses_nothing_for_the_next_one(make_worker: Callable[..., Worker]) -> None:
+@few_or_many(1, 10)
+def test_a_killed_worker_loses_nothing_for_the_next_one(make_worker: Callable[..., Worker], trials: range) -> None:
     chance = random.Random(3)
     first_plan()
     worker = make_worker(**COMPUTE)
     with Probe() as probe:
-        for trial in trials(1, 10):
+        for trial in trials:
             run = edit(f"site{trial}")
             assert run is not None
             wait_until(lambda: running(run), seconds=20, what="the worker took the run")  # noqa: B023
@@ -114,9 +119,12 @@ def test_a_killed_worker_loses_nothing_for_the_next_one(make_worker: Callable[..
     assert probe.failures == []
 
 
-def test_a_worker_stalled_past_its_lease_cannot_write_when_it_wakes(make_forker: Callable[..., Forker]) -> None:
-    forker = make_forker(FAKE_PLAN_SECONDS=0.3)
-    for trial in trials(3, 50):
+@few_or_many(3, 50)
+def test_a_worker_stalled_past_its_lease_cannot_write_when_it_wakes(
+    make_forker: Callable[..., Forker], trials: range
+) -> None:
+    forker = make_forker(FAKE_PLAN_SECONDS=3)
+    for trial in trials:
         run = edit(f"site{trial}")
         assert run is not None
         stalled = forker.order("recompute", run_id=run.pk)
@@ -131,9 +139,12 @@ def test_a_worker_stalled_past_its_lease_cannot_write_when_it_wakes(make_forker:
         assert_plans_are_whole()
 
 
-def test_a_worker_stalled_while_publishing_keeps_its_run_and_publishes_once(make_forker: Callable[..., Forker]) -> None:
-    forker = make_forker(FAKE_WRITE_SECONDS=0.5)
-    for trial in trials(1, 10):
+@few_or_many(1, 10)
+def test_a_worker_stalled_while_publishing_keeps_its_run_and_publishes_once(
+    make_forker: Callable[..., Forker], trials: range
+) -> None:
+    forker = make_forker(FAKE_WRITE_SECONDS=3)
+    for trial in trials:
         run = edit(f"site{trial}")
         assert run is not None
         stalled = forker.order("recompute", run_id=run.pk)
@@ -149,11 +160,12 @@ def test_a_worker_stalled_while_publishing_keeps_its_run_and_publishes_once(make
         assert_plans_are_whole()
 
 
+@few_or_many(5, 100)
 def test_an_edit_whose_process_dies_before_the_message_is_picked_up_by_the_sweep(
-    make_forker: Callable[..., Forker], own_broker: OwnBroker
+    make_forker: Callable[..., Forker], own_broker: OwnBroker, trials: range
 ) -> None:
     forker = make_forker()
-    for trial in trials(5, 100):
+    for trial in trials:
         forker.order("edit_and_die", key=f"site{trial}")
         assert forker.answer() == "exit 9"
         run = Run.objects.get(state="queued")

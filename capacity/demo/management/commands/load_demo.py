@@ -26,7 +26,8 @@ class Command(BaseCommand):
         self.stdout.write("Composing the demo world …")
         self.stdout.flush()
         try:
-            load = load_demo(as_of=options["as_of"] or datetime.now(tz=UTC).date(), password=password)
+            now = datetime.now(tz=UTC)
+            load = load_demo(as_of=options["as_of"] or now.date(), password=password, now=now)
         except DemoRefused as error:
             raise CommandError(str(error)) from None
         for name, counts in load.outcome.counts.items():
