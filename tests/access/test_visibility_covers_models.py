@@ -81,7 +81,7 @@ def named_lines(source: str) -> set[tuple[str, str]]:
         if isinstance(node, ast.Tuple) and len(texts) != 2:
             continue
         for first, second in pairwise(texts):
-            if isinstance(first, str) and isinstance(second, str) and first in TABLE:
+            if isinstance(first, str) and first in TABLE and isinstance(second, str) and second.isidentifier():
                 found.add((first, second))
     return found
 
