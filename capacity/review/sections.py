@@ -68,9 +68,9 @@ class Weekly:
 
 
 SUMMED = (
-    "allocatable installed serving product internal no_choice pretrain research evals idle committed_need "
-    "expected_need p10_need p90_need requested capacity_shortfall burst"
-).split()
+    *("allocatable", "installed", "serving", "product", "internal", "no_choice", "pretrain", "research", "evals"),
+    *("idle", "committed_need", "expected_need", "p10_need", "p90_need", "requested", "capacity_shortfall", "burst"),
+)
 
 
 def weekly_sums(*, pool_weeks: Sequence[Row], factors: Mapping[str, Decimal]) -> Weekly:
@@ -238,7 +238,8 @@ def excess_sentence(*, pool_weeks: Sequence[Row]) -> str:
     idle, allocatable = sum(row["idle"] for row in now), sum(row["allocatable"] for row in now)
     if not allocatable:
         return "No accelerator is allocatable this week"
-    return f"Excess: {thousands(idle)} of {thousands(allocatable)} accelerators are unallocated this week ({idle / allocatable:.0%})"
+    part = idle / allocatable
+    return f"Excess: {thousands(idle)} of {thousands(allocatable)} accelerators are unallocated this week ({part:.0%})"
 
 
 def counted_issues(issues: Sequence[Row]) -> list[dict[str, Any]]:
