@@ -9,7 +9,19 @@ from django.urls import include, path
 
 from capacity.urls import urlpatterns as product_routes
 
-OTHER_PAGES = ["home", "workloads", "requests", "contracts", "supply", "runs", "policy", "methods", "styleguide", "plan-status", "run-request"]
+OTHER_PAGES = [
+    "home",
+    "workloads",
+    "requests",
+    "contracts",
+    "supply",
+    "runs",
+    "policy",
+    "methods",
+    "styleguide",
+    "plan-status",
+    "run-request",
+]
 
 
 def other(request: HttpRequest, **parameters: Any) -> Any:
