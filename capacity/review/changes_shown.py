@@ -6,7 +6,7 @@ that something is. Contracts are put in the viewer's own words, in free text too
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -40,7 +40,7 @@ def visible_changes(
     labels: contracts to put in the viewer's words besides those the document names itself.
     """
     lines = changes.get("lines", [])
-    known = [*labels, *_labels_in(lines)]
+    known = [*labels, *(ContractLabel(**names) for names in changes.get("contracts", []))]
     groups: dict[str, dict[str, Any]] = {}
     for line in lines:
         group = groups.setdefault(
@@ -52,11 +52,6 @@ def visible_changes(
         else:
             group["lines"].append(shown)
     return [groups[key] for key in TITLES if key in groups]
-
-
-def _labels_in(lines: Iterable[Mapping[str, Any]]) -> list[ContractLabel]:
-    found = {line["contract"]["key"]: line["contract"] for line in lines if line.get("contract")}
-    return [ContractLabel(**each) for each in found.values()]
 
 
 def _visible_line(viewer: Viewer, line: Mapping[str, Any], labels: Sequence[ContractLabel]) -> dict[str, Any] | None:
@@ -140,7 +135,7 @@ def _written(viewer: Viewer, field: Mapping[str, Any], value: Any, labels: Seque
         return figures.usd(value)
     if kind == "number" and isinstance(value, Decimal):
         # Inputs are written as they were typed: 0.65 to 0.7 must not both read 1.
-        text = f"{value.normalize():,f}" if value == value.to_integral_value() else f"{value:,f}"
+        text = f"{value.normalize():,f}"
         return f"{text} {field['unit']}" if field.get("unit") else text
     if kind == "day":
         day = date.fromisoformat(str(value))

@@ -57,7 +57,7 @@ def test_a_frozen_review_pins_the_current_run_with_its_inputs_version(chair: Use
     assert (review.run, review.week, review.frozen_by, review.frozen_at) == (run, "2026-W48", chair, NOW)
     assert review.inputs_version == run.inputs_version
     assert review.previous is None
-    assert review.changes == {"against": None, "is_first": True, "lines": []}
+    assert review.changes == {"against": None, "is_first": True, "contracts": [], "lines": []}
     assert len(review.content_hash) == 64
 
 
