@@ -14,6 +14,10 @@ role = os.environ.get("CAPACITY_DB_ROLE", "app")
 print(sys.argv[1], role, "owner address known" if "DATABASE_OWNER_URL" in os.environ else "")
 with open(os.path.join(os.environ["CAPACITY_DATA_DIR"], "steps-run.txt"), "a") as seen:
     seen.write(f"{sys.argv[1]} {role}\\n")
+with open(os.path.join(os.environ["CAPACITY_DATA_DIR"], "arguments.txt"), "a") as seen:
+    seen.write(" ".join(sys.argv[1:]) + " " + os.environ.get("DEMO_PASSWORD", "") + "\\n")
+if sys.argv[1] == "load_demo" and os.path.exists("not-empty"):
+    sys.exit(3)
 if os.path.exists(f"fail-{sys.argv[1]}"):
     sys.exit("the reason stands here")
 if os.path.exists(f"slow-{sys.argv[1]}"):

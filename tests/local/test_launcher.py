@@ -150,7 +150,7 @@ def start(root: Path) -> Iterator[Start]:
 
 def test_a_start_ends_with_the_address_the_accounts_and_a_note_for_hand_typed_commands(running: Start) -> None:
     url = running.wait_ready()
-    assert "Demo accounts: chair, finance, sales, research, product, exec, auditor, admin" in running.output
+    assert "Demo accounts: chair, finance, sales, sales_west, research, product, exec, auditor, admin" in running.output
     password = (running.data / "demo_password").read_text().strip()
     assert f"Password of each: {password}" in running.output
     assert set(running.children()) == set(PARTS)
@@ -311,6 +311,32 @@ def test_a_database_and_a_broker_of_ones_own_are_used_instead_of_the_embedded_on
     assert "Password of each: given by hand" in started.output
     assert not (started.data / "postgres").exists()
     started.end()
+
+
+@pytest.mark.long
+def test_another_demo_password_changes_the_accounts_and_loads_nothing_again(root: Path, start: Start) -> None:
+    start.wait_ready()
+    start.end()
+    again = Start(root, DEMO_PASSWORD="asked for later")
+    again.wait_ready()
+    again.end()
+    assert "Password of each: asked for later" in again.output
+    assert (again.data / "arguments.txt").read_text().splitlines()[-1] == "load_demo --accounts-only asked for later"
+    third = Start(root)
+    third.wait_ready()
+    third.end()
+    assert "Password of each: asked for later" in third.output
+
+
+def test_a_database_with_other_peoples_accounts_gets_no_demo_world(root: Path) -> None:
+    given = {name: os.environ[name] for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "CELERY_BROKER_URL")}
+    (root / "project" / "not-empty").touch()
+    for _ in range(2):
+        started = Start(root, **given)
+        started.wait_ready()
+        started.end()
+        assert "Demo accounts" not in started.output
+    assert "load_demo --only-empty" in (started.data / "arguments.txt").read_text()
 
 
 def test_make_stop_ends_a_start_from_another_terminal(root: Path, start: Start) -> None:
