@@ -25,6 +25,9 @@ from capacity.lib.units import exact
 from capacity.review.inputs import Inputs
 from capacity.review.plan_source import ComputedPlan, ReviewPlanSource
 
+# Only so that the test database is made; the plans themselves need none.
+pytestmark = pytest.mark.django_db
+
 AS_OF = date(2026, 11, 22)
 PURPOSES = ("serving", "product", "internal", "no_choice", "pretrain", "research", "evals")
 
