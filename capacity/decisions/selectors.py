@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from capacity.decisions.models import PolicyFloor, PolicySet
 from capacity.imports.rows import Row, table_rows
 
@@ -12,3 +14,12 @@ def input_rows() -> dict[str, list[Row]]:
         "policy_sets": table_rows(PolicySet, keys=["version"]),
         "policy_floors": table_rows(PolicyFloor, keys=["policy", "key"], foreign={"policy": "policy__version"}),
     }
+
+
+def policy_versions() -> list[dict[str, Any]]:
+    """Every version of the policy, the latest start first, each with its `floors`. Two queries."""
+    floors: dict[int, list[dict[str, Any]]] = {}
+    for floor in PolicyFloor.objects.order_by("key").values():
+        floors.setdefault(floor["policy_id"], []).append({**floor})
+    rows = PolicySet.objects.order_by("-effective_date", "-version").values()
+    return [{**row, "floors": floors.get(row["id"], [])} for row in rows]
