@@ -18,8 +18,9 @@ from capacity.allocation.domain.solution import Blocker, Unplaced
 
 SERVING_REASONS = ("blocked_by_commitment", "blocked_by_forecast", "blocked_by_hold")
 RUNNING, HIGHER, SAME = "blocked_by_running", "blocked_by_higher_class", "blocked_by_same_class"
-# Of the reasons that would each free enough, the one that is easiest to ask for is the main one.
-MAIN_FIRST = (SAME, HIGHER, *reversed(SERVING_REASONS), RUNNING)
+# Of the reasons that would each free enough, the main one is the easiest to ask: equals first, then serving that
+# nobody was promised, then higher classes, then promises, then what runs.
+MAIN_FIRST = (SAME, "blocked_by_hold", "blocked_by_forecast", HIGHER, "blocked_by_commitment", RUNNING)
 
 
 def explain_unplaced(arrays: Arrays, plan: Plan) -> tuple[Unplaced, ...]:
@@ -59,7 +60,6 @@ class ServingByPlace:
         left: dict[tuple[int, int], Fraction],
     ) -> None:
         members = [d for d in arrays.classes[c].demands if arrays.demands[d].tier == tier]
-        members.sort(key=lambda d: (arrays.demands[d].usd is None, -(arrays.demands[d].usd or 0), d))
         members = [d for d in members if left[d, week]] or members[:1]
         row = self._rows.setdefault((pool, week), {})
         for d in members:
@@ -148,8 +148,7 @@ def _ending_or_late(residual: Residual, best: Spot) -> str:
 def _blocking_reason(residual: Residual, spot: Spot, week: int, amounts: dict[str, int], short_by: int) -> str:
     pool = spot.pool
     only_floor = all(residual.use.pool_free(pool, t) >= spot.accelerators for t in spot.span) and (
-        residual.row.divisible
-        or all(residual.use.domain_free(spot.domain, t) >= spot.accelerators for t in spot.span)
+        residual.row.divisible or all(residual.use.domain_free(spot.domain, t) >= spot.accelerators for t in spot.span)
     )
     if only_floor and residual.floors(pool):
         return "floor_reserved"
@@ -162,9 +161,7 @@ def _blocking_reason(residual: Residual, spot: Spot, week: int, amounts: dict[st
 def _blockers(residual: Residual, serving: ServingByPlace, spot: Spot, week: int) -> Iterator[tuple[str, Blocker]]:
     """(reason, blocker) of all that uses a constraint which is too tight for the request in the binding week."""
     arrays, use = residual.arrays, residual.use
-    tight_floors = [
-        arrays.floors[f] for f in residual.floors(spot.pool) if use.floor_free(f, week) < spot.accelerators
-    ]
+    tight_floors = [arrays.floors[f] for f in residual.floors(spot.pool) if use.floor_free(f, week) < spot.accelerators]
     pools = {spot.pool} if use.pool_free(spot.pool, week) < spot.accelerators else set()
     floor_pools = {pool for floor in tight_floors for pool in floor.pools}
     for pool in sorted(pools | floor_pools):
