@@ -4,7 +4,7 @@
 |---|---|---|---|
 | R1 kill -9 of the process at a random point of a recompute, the commit included | 8 | 150 | 0 lost, 0 half plans, \
 every 100 ms probe reads a whole plan, a new plan within lease + 60 s |
-| R1 kill -9 of the Celery worker's child | 3 | 40 | the same |
+| R1 kill -9 of the Celery worker's child | 2 | 40 | the same |
 | R1 kill -9 of the Celery worker itself, then a new one | 1 | 10 | the same |
 | R4 stalled past the lease while computing, a successor finishes | 2 | 25 | the late write is refused, all of them |
 | R4 the same, the successor still computing | 2 | 25 | the same |
@@ -86,7 +86,7 @@ def _finish_here() -> bool:
     return is_up_to_date()
 
 
-@few_or_many(3, 40)
+@few_or_many(2, 40)
 def test_a_killed_worker_child_is_replaced_and_the_run_done(make_worker: Callable[..., Worker], trials: range) -> None:
     chance = random.Random(2)
     first_plan()
