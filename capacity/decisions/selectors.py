@@ -96,3 +96,12 @@ def last_change_of_action(number: int) -> tuple[str, datetime] | None:
     who = (event.pgh_context.metadata if event.pgh_context else {}).get("user")
     username = User.objects.filter(pk=who).values_list("username", flat=True).first() if who else None
     return username or "", event.pgh_created_at
+
+
+def policy_versions() -> list[dict[str, Any]]:
+    """Every version of the policy, the latest start first, each with its `floors`. Two queries."""
+    floors: dict[int, list[dict[str, Any]]] = {}
+    for floor in PolicyFloor.objects.order_by("key").values():
+        floors.setdefault(floor["policy_id"], []).append({**floor})
+    rows = PolicySet.objects.order_by("-effective_date", "-version").values()
+    return [{**row, "floors": floors.get(row["id"], [])} for row in rows]
