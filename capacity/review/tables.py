@@ -131,6 +131,7 @@ POOL_WEEKS = RunTableSpec(
         """
         pool_key|Pool||text
         week|Week||text
+        week_index|Weeks from now||thousands
         installed|Installed|accelerators|thousands
         maintenance|Maintenance|accelerators|thousands
         allocatable|Allocatable|accelerators|thousands
