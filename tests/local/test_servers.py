@@ -235,6 +235,7 @@ def test_a_data_folder_behind_a_closed_door_is_moved_to_where_the_server_can_go(
 
 
 @pytest.mark.skipif(not (IS_ROOT and denied.is_possible()), reason="needs root on x86-64 Linux")
+@pytest.mark.long
 def test_the_same_data_are_used_whichever_way_the_server_runs(data_dir: Path) -> None:
     data_dir.chmod(0o700)  # nobody else may pass: the dropped way must move the cluster, the others must find it
     way = "from capacity.local.identities import choose_identity\nprint(choose_identity().name)\n"
