@@ -9,6 +9,7 @@ import ast
 import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,11 @@ def imports_of(tree: ast.AST, *, in_function: bool = False) -> Iterator[Import]:
         yield from imports_of(node, in_function=inside)
 
 
+@cache
+def imports_in(source: str) -> tuple[Import, ...]:
+    return tuple(imports_of(ast.parse(source)))
+
+
 def package_of(module: str) -> str | None:
     """The package of the order (or capacity.local) a module belongs to."""
     return next((name for name in (*ORDER, LOCAL) if module == name or module.startswith(name + ".")), None)
@@ -128,7 +134,7 @@ def reaches_framework(module: str, known: dict[str, str], seen: set[str]) -> boo
     return any(
         found.module.split(".")[0] in IMPURE
         or any(reaches_framework(target, known, seen) for target in targets(found, known))
-        for found in imports_of(ast.parse(known[module]))
+        for found in imports_in(known[module])
     )
 
 
@@ -141,7 +147,7 @@ def _problems(name: str, source: str, known: dict[str, str]) -> Iterator[str]:
         yield f"{name}:1 no module docstring"
     if name == "capacity" and source.strip():
         yield f"{name}:1 capacity/__init__.py is empty, or the pure core would import Celery"
-    for found in imports_of(tree):
+    for found in imports_in(source):
         for problem in _import_problems(name, found, known):
             yield f"{name}:{found.line} {problem}"
     for line, problem in _relation_problems(name, tree):

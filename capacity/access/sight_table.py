@@ -2,7 +2,7 @@
 
 Everything that reaches a page, a plot, the API, a file, an e-mail or an error text is looked up here (through
 `capacity.access.visibility`). What is not listed is hidden. A new column of a run table needs a line here; a test
-compares the table with the models. Reasons for the lines: methods, "Who sees what".
+compares the table with the models. Reasons for the lines: methods: Visibility.
 """
 
 from __future__ import annotations

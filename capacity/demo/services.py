@@ -13,6 +13,7 @@ from datetime import date, datetime
 from django.db import transaction
 from django.db.models import ProtectedError, Q
 
+from capacity.access.audit import record_event
 from capacity.access.models import AuditEvent, User
 from capacity.allocation.services import request_run
 from capacity.demo.accounts import ACCOUNTS, GRANTED_BY, make_accounts
@@ -67,7 +68,7 @@ def load_demo(*, as_of: date, password: str, now: datetime) -> DemoLoad:
         if outcome.errors:
             raise DemoRefused("The demo world was refused: " + "; ".join(str(issue) for issue in outcome.errors[:5]))
         if before is None:
-            AuditEvent.objects.create(action=LOADED, subject=monday.isoformat(), detail=dict(outcome.counts))
+            record_event(action=LOADED, subject=monday.isoformat(), detail=outcome.counts)
         if any(counts["added"] or counts["changed"] for counts in outcome.counts.values()):
             request_run(reason="demo loaded", requested_by=SOURCE, settle=False, now=now)
     return DemoLoad(monday=monday, new_accounts=new_accounts, outcome=outcome)
@@ -91,7 +92,7 @@ def remove_demo(*, now: datetime) -> dict[str, int]:
                 raise DemoRefused(f"Rows of {name} are used by: {users}. Remove those first.") from None
             counts[name] = len(found)
         User.objects.filter(_are_demo_accounts()).update(is_active=False)
-        AuditEvent.objects.create(action=REMOVED, subject=monday.isoformat(), detail=counts)
+        record_event(action=REMOVED, subject=monday.isoformat(), detail=counts)
         request_run(reason="demo removed", requested_by=SOURCE, now=now)
     return counts
 

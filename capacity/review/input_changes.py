@@ -48,7 +48,7 @@ def contract_names(tables: Mapping[str, Sequence[Row]]) -> dict[str, dict[str, s
     customers = {row["key"]: row for row in tables.get("customers", [])}
     names = {}
     for row in sorted(tables.get("contracts", []), key=lambda row: (row["key"], row["version"])):
-        customer = customers.get(row["customer"], {})
+        customer = customers.get(row.get("customer"), {})
         names[row["key"]] = {
             "key": row["key"],
             "name": row["name"],
@@ -88,8 +88,9 @@ def _table_lines(
 
 
 def _by_key(rows: Sequence[Row], spec: TableSpec) -> dict[tuple[str, ...], Row]:
-    # As text, numbers padded: keys sort, and version 10 comes after version 9.
-    return {tuple(str(row[column]).rjust(12) for column in spec.key): row for row in rows}
+    # As text, numbers padded: keys sort, and version 10 comes after version 9. A document stored under an older formula
+    # may lack a column of today's key.
+    return {tuple(str(row.get(column, "")).rjust(12) for column in spec.key): row for row in rows}
 
 
 def _changed_lines(
@@ -165,9 +166,9 @@ def _line(
     names: Mapping[str, dict[str, str]],
 ) -> Line:
     is_of_contract = spec.owner == "contract"
-    contract = names.get(row["key"] if table == "contracts" else row["contract"]) if is_of_contract else None
+    contract = names.get(str(row.get("key" if table == "contracts" else "contract"))) if is_of_contract else None
     gate: Entry = spec.gate
-    if table == "commit_steps" and row["kind"] in CAPACITY_COMMITMENTS:
+    if table == "commit_steps" and row.get("kind") in CAPACITY_COMMITMENTS:
         gate = CAPACITY_COMMITMENT
     return {
         "group": spec.group,
@@ -175,12 +176,18 @@ def _line(
         "kind": kind,
         "noun": spec.noun,
         "subject": _subject(table, row),
-        "key": [row[column] for column in spec.key],
+        "key": [row.get(column) for column in spec.key],
         "gate": list(gate),
-        "owner": (contract or {}).get("owner", "") if is_of_contract else str(row.get(spec.owner) or ""),
+        "owner": _owner(spec, row, contract),
         "contract": contract,
         "fields": fields,
     }
+
+
+def _owner(spec: TableSpec, row: Row, contract: Mapping[str, str] | None) -> str:
+    if spec.owner == "contract":
+        return (contract or {}).get("owner", "")
+    return str(row.get(spec.owner) or "") if spec.owner else ""
 
 
 def _subject(table: str, row: Row) -> str:
@@ -188,13 +195,13 @@ def _subject(table: str, row: Row) -> str:
     if table == "contracts":
         return f"version {row['version']}" if row["version"] != 1 else ""
     if table in {"price_lines", "commit_steps"}:
-        return f"{str(row['kind']).replace('_', ' ')} from {row['starts_date']}"
+        return f"{str(row.get('kind', '')).replace('_', ' ')} from {row.get('starts_date', 'its start')}"
     if table == "network_domains":
         return f"{row['key']} of {row['pool']}"
     if table == "throughput_profiles":
         return f"{row['model_version']} on {row['accelerator_type']}, {row['latency_class']}"
     if table == "cost_rates":
-        return f"{row['key']} from {row['starts_date']}"
+        return f"{row['key']} from {row.get('starts_date', 'its start')}"
     if table == "policy_floors":
         return f"{row['name']} of policy {row['policy']}"
     if table == "policy_sets":

@@ -6,7 +6,7 @@ The rows are the document: they are hashed, solved, stored with the run, and com
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -16,6 +16,7 @@ from capacity.decisions.policy import Policy, policy_in_force
 from capacity.imports.models import InputsVersion
 from capacity.imports.rows import Row, as_json
 from capacity.inventory import selectors as inventory
+from capacity.lib.canonical import canonical_json
 from capacity.lib.horizon import Horizon, Week
 from capacity.review.models import Review
 from contracts import selectors as contracts
@@ -53,6 +54,11 @@ class Inputs:
             on_date=self.as_of,
         )
 
+    def in_order(self) -> Inputs:
+        """The same inputs with every table's rows in one order, so that a plan cannot depend on the order they came in."""
+        tables = {name: sorted(rows, key=_row_text) for name, rows in self.tables.items()}
+        return replace(self, tables=tables)
+
     def as_document(self) -> dict[str, Any]:
         """The inputs as canonical JSON terms. The as-of date counts by week and by day: lateness depends on it."""
         return {
@@ -63,6 +69,10 @@ class Inputs:
             "tables": as_json(self.tables),
             "previous": as_json(self.previous),
         }
+
+
+def _row_text(row: Row) -> str:
+    return canonical_json(as_json(row))
 
 
 def read_inputs(*, as_of: date) -> Inputs:

@@ -30,7 +30,6 @@ LEAST_MONEY_SHARE = Decimal("0.01")
 LEAST_MONEY_USD = Decimal(1000)
 LEAST_SHARE = Decimal("0.001")
 
-_UNPLACED_REASONS = {"window_closed": "its window has closed", "exceeds_any_pool": "it is larger than any pool"}
 _EXPOSURE_FIELDS = (
     ("committed_accelerators", "Committed accelerators", "number"),
     ("planned_accelerators", "Planned accelerators", "number"),
@@ -220,8 +219,8 @@ def _cause_of_place(key: str, unplaced_was: set[str], inputs: Sequence[Line]) ->
 
 
 def _cause_of_loss(unplaced: Row) -> str:
-    reason = str(unplaced["reason"])
-    return _UNPLACED_REASONS.get(reason, reason.replace("_", " "))
+    # The plan's own reason code, in words.
+    return str(unplaced["reason"]).replace("_", " ")
 
 
 def _is_moved(kind: str, was: Any, now: Any) -> bool:

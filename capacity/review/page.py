@@ -100,7 +100,9 @@ def visible_figures(viewer: Viewer, run_ids: Sequence[int]) -> dict[int, dict[st
     for row in rows.values(*columns):
         row["value"] = see(viewer, row["resource"], row["field"], row["value"])
         if isinstance(row["value"], Absent):
+            # A state or a limit would narrow a band, and says what is hidden.
             row["state"] = ""
+            row["threshold"] = row["threshold"] if row["value"] is not RESTRICTED else ""
         elif row["value"] is None and row["absent"]:
             row["value"] = Absent(row["absent"], "na", "This figure has no value in this run.")
         found.setdefault(row.pop("run_id"), {})[row["key"]] = row

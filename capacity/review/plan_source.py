@@ -100,6 +100,7 @@ class ReviewPlanSource:
     def compute(self, *, inputs: Inputs, progress: Progress) -> ComputedPlan:
         """Raises PlanRefused where the inputs cannot be planned whatever is tried again."""
         started = time.perf_counter()
+        inputs = inputs.in_order()
         try:
             plan = solve_inputs(inputs=inputs, progress=progress)
         except NoPolicyInForce as error:

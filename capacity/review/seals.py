@@ -35,7 +35,8 @@ _HEADER = (
 )
 _DOCUMENT = ("inputs", "problem", "solution", "changes")
 
-HashOfRun = Callable[[int], str]
+# None: the hash of that run cannot be made any more (an older formula, with other columns).
+HashOfRun = Callable[[Run], str | None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,38 +54,31 @@ def run_seal(run: Run) -> dict[str, Any]:
     return {
         "run": run.pk,
         "header": header,
-        "documents": {name: content_hash(as_json(document[name])) for name in _DOCUMENT},
-        "rows": {
-            model._meta.label: content_hash(
-                as_json(list(model._default_manager.filter(run=run).order_by("pk").values()))
-            )
-            for model in _result_models()
-        },
+        "documents": {name: _hash(document[name]) for name in _DOCUMENT},
+        "rows": {label: _hash(rows) for label, rows in _result_rows(run) if rows},
     }
 
 
 def sealed_hash(review: Review, *, seal: dict[str, Any], previous_hash: str) -> str:
     """SHA-256 (64 hex digits) of everything the review's seal covers. `seal` is run_seal of its run."""
-    return content_hash(
-        as_json(
-            {
-                "week": review.week,
-                "run": seal,
-                "inputs_version": review.inputs_version,
-                "changes": review.changes,
-                "carried": review.carried,
-                "frozen_by": review.frozen_by_id,
-                "frozen_at": review.frozen_at.astimezone(UTC).isoformat(),
-                "previous": previous_hash,
-            }
-        )
+    return _hash(
+        {
+            "week": review.week,
+            "run": seal,
+            "inputs_version": review.inputs_version,
+            "changes": review.changes,
+            "carried": review.carried,
+            "frozen_by": review.frozen_by_id,
+            "frozen_at": review.frozen_at.astimezone(UTC).isoformat(),
+            "previous": previous_hash,
+        }
     )
 
 
 def seal_faults(*, row_hash: HashOfRun | None = None) -> Iterator[Fault]:
     """Every frozen review that does not match its seal, in the order of the weeks; nothing when all do.
 
-    row_hash: run id → the hash of its result rows as publishing computed it, compared with the run's result_hash.
+    row_hash: run → the hash of its result rows as publishing computes it, compared with the run's result_hash.
     """
     before: Review | None = None
     for review in Review.objects.select_related("run").order_by("week"):
@@ -104,8 +98,24 @@ def _faults(review: Review, before: Review | None, row_hash: HashOfRun | None) -
         return
     if sealed_hash(review, seal=seal, previous_hash=before.content_hash if before else "") != review.content_hash:
         yield "Its content is not what was sealed."
-    if row_hash is not None and row_hash(review.run_id) != review.run.result_hash:
+    if row_hash is not None and row_hash(review.run) not in {None, review.run.result_hash}:
         yield "The result rows of its run are not those that were published."
+
+
+def _result_rows(run: Run) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The rows of each result table without their empty columns: a column or table added later does not break a seal."""
+    for model in _result_models():
+        rows = model._default_manager.filter(run=run).order_by("pk").values()
+        yield model._meta.label, [_without_empty(row) for row in rows]
+
+
+def _without_empty(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if value is not None and value not in ("", [], {})}
+
+
+def _hash(value: Any) -> str:
+    # Decimals without their trailing zeros: what the database holds as 1.50 and as 1.5 is one value.
+    return content_hash(as_json(value))
 
 
 def _result_models() -> list[type[models.Model]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import models, transaction
 
 from capacity.access.audit import record_event
 from capacity.access.models import User
@@ -29,7 +29,7 @@ from contracts.models import RunExposure
 # A plan published between reading and locking makes the freeze start again; it cannot happen often.
 FREEZE_TURNS = 3
 
-_RESULT_TABLES = {
+_RESULT_TABLES: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
     "pool_weeks": (RunPoolWeek, ("pool_key", "week_index")),
     "placements": (RunPlacement, ("experiment_key", "start_week", "pool_key")),
     "unplaced": (RunUnplaced, ("experiment_key",)),

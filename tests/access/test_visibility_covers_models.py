@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+from itertools import pairwise
+from pathlib import Path
+
 from django.apps import apps
 from django.db import models
 
@@ -11,6 +15,7 @@ from capacity.allocation.models import Run, RunTable
 from capacity.decisions.models import Action, Decision, PolicySet
 from capacity.review.models import Review
 
+ROOT = Path(__file__).resolve().parents[2]
 RESOURCES = {
     "RunPool": "pool",
     "RunPoolWeek": "pool_week",
@@ -63,3 +68,36 @@ def test_every_column_of_runs_reviews_decisions_actions_and_the_audit_log_is_lis
         if name not in TABLE[resource]
     }
     assert missing == set()
+
+
+def named_lines(source: str) -> set[tuple[str, str]]:
+    """Pairs of neighbouring text literals ("resource", "field") in tuples and calls, whose first is a resource."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        parts: list[ast.expr] = node.elts if isinstance(node, ast.Tuple) else getattr(node, "args", [])
+        if not isinstance(node, ast.Tuple | ast.Call):
+            continue
+        texts = [part.value if isinstance(part, ast.Constant) else None for part in parts]
+        if isinstance(node, ast.Tuple) and len(texts) != 2:
+            continue
+        for first, second in pairwise(texts):
+            if isinstance(first, str) and first in TABLE and isinstance(second, str) and second.isidentifier():
+                found.add((first, second))
+    return found
+
+
+def test_every_line_that_the_review_names_is_in_the_table() -> None:
+    missing = {
+        (path.name, resource, field)
+        for path in sorted((ROOT / "capacity" / "review").glob("*.py"))
+        for resource, field in named_lines(path.read_text())
+        if field not in TABLE[resource]
+    }
+    assert missing == set()
+
+
+def test_a_misspelt_line_would_be_found() -> None:
+    assert named_lines('see(viewer, "exposure", "margin", 3); sight=("metric", "H99")') == {
+        ("exposure", "margin"),
+        ("metric", "H99"),
+    }

@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from capacity.imports.models import ImportBatch, InputsVersion
+from capacity.imports.tables import tables
 from capacity.inventory.models import Lot
 from contracts.models import Contract, PriceLine
 from tests.imports.world import GOOD, broken, import_texts
@@ -41,7 +42,7 @@ def test_the_same_files_a_second_time_change_nothing() -> None:
 
     assert outcome.applied
     assert all(counts["added"] == counts["changed"] == 0 for counts in outcome.counts.values())
-    assert sum(counts["unchanged"] for counts in outcome.counts.values()) == 17
+    assert sum(counts["unchanged"] for counts in outcome.counts.values()) == 19
     assert inputs_version() == before
 
 
@@ -189,3 +190,16 @@ def test_the_command_says_when_a_path_is_wrong(tmp_path: Path) -> None:
         call_command("import_tables", str(tmp_path))
     with pytest.raises(CommandError, match="There is no file"):
         call_command("import_tables", str(tmp_path / "lots.csv"))
+
+
+def test_the_command_lists_every_table_with_its_columns() -> None:
+    out = io.StringIO()
+
+    call_command("import_tables", "--columns", stdout=out)
+
+    assert "network_domains.csv: key*, pool*, fabric, gbit_per_second, provenance" in out.getvalue()
+    assert all(f"{name}: " in out.getvalue() for name in GOOD)
+
+
+def test_there_is_a_sample_of_every_table() -> None:
+    assert {Path(name).stem for name in GOOD} == set(tables())

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
 
 from capacity.access.models import User
 from capacity.demo.accounts import ACCOUNTS, make_accounts
@@ -41,6 +42,8 @@ class Command(BaseCommand):
             load = load_demo(as_of=options["as_of"] or now.date(), password=password, now=now)
         except DemoRefused as error:
             raise CommandError(str(error)) from None
+        except OperationalError as error:
+            raise CommandError(f"The database could not take the demo now; try again. ({error})") from None
         for name, counts in load.outcome.counts.items():
             self.stdout.write(
                 f"  {name}: {counts['added']} added, {counts['changed']} changed, {counts['unchanged']} unchanged"
