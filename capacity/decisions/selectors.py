@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.apps import apps
 from django.db.models import Q, QuerySet
 
+from capacity.access.models import User
 from capacity.decisions.models import Action, Decision, PolicyFloor, PolicySet
 from capacity.imports.rows import Row, table_rows
 
@@ -83,3 +85,14 @@ def decisions_of_week(week: str) -> QuerySet[Decision]:
 def actions_of_week(week: str) -> QuerySet[Action]:
     """What was asked for on a review, in the order it was recorded."""
     return actions().filter(review_week=week).order_by("number")
+
+
+def last_change_of_action(number: int) -> tuple[str, datetime] | None:
+    """Who changed an action last, and when, from its row history; None when it was never changed."""
+    events = apps.get_model("decisions", "ActionEvent")._default_manager
+    event = events.filter(number=number).select_related("pgh_context").order_by("-pgh_id").first()
+    if event is None:
+        return None
+    who = (event.pgh_context.metadata if event.pgh_context else {}).get("user")
+    username = User.objects.filter(pk=who).values_list("username", flat=True).first() if who else None
+    return username or "", event.pgh_created_at

@@ -18,6 +18,7 @@ from capacity.access.models import User
 from capacity.access.permissions import may
 from capacity.access.roles import Role
 from capacity.allocation.models import PLAN_SCOPE, CurrentRun, Run, RunDocument, RunPlacement, RunPoolWeek, RunUnplaced
+from capacity.allocation.services import request_run
 from capacity.imports.models import InputsVersion
 from capacity.imports.rows import Row
 from capacity.review.carry import follow_through
@@ -201,6 +202,8 @@ def _seal(week: str, pinned: _Pinned, *, pointer: CurrentRun, user: User, now: d
         review, seal=pinned.seal, previous_hash=pinned.previous.content_hash if pinned.previous else ""
     )
     review.save(force_insert=True)
+    # The plan of this week is told for good: planning goes on with the next.
+    request_run(reason=f"review of {week} frozen", requested_by=user.get_username(), settle=False, now=now)
     record_event(
         user=user,
         request=request,
