@@ -153,8 +153,8 @@ def _run_guard(read_end: int) -> None:
                 groups.pop(int(value), None)
             else:
                 folders.append(value)
-    for pgid, number in groups.items():
-        signal_group(pgid, number)
+    for pgid, death_signal in groups.items():
+        signal_group(pgid, death_signal)
     if not wait_until(lambda: not any(map(group_is_alive, groups)), seconds=GUARD_PATIENCE_SECONDS):
         for pgid in groups:
             signal_group(pgid, signal.SIGKILL)
@@ -171,8 +171,8 @@ class Child:
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     log_path: Path | None = None
     cwd: Path | str = "/"
-    stop_signal: int = signal.SIGTERM
-    death_signal: int = signal.SIGTERM
+    stop_signal: int = int(signal.SIGTERM)
+    death_signal: int = int(signal.SIGTERM)
     user: int | None = None
     group: int | None = None
     guard: Guard | None = None

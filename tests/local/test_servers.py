@@ -28,7 +28,7 @@ from capacity.local.identities import (
 from capacity.local.options import PROJECT_DIR
 from capacity.local.postgres import APP_ROLE, OWNER_ROLE, Postgres, find_binaries
 from capacity.local.processes import Guard, is_alive, wait_until
-from capacity.local.services import Services, make_socket_dir
+from capacity.local.services import Services
 from tests.local import denied
 
 pytestmark = pytest.mark.fault
@@ -58,7 +58,8 @@ def servers(data_dir: Path) -> Iterator[Services]:
 
 
 def make_postgres(data_dir: Path) -> Postgres:
-    return Postgres(data_dir=data_dir, socket_dir=make_socket_dir(), log_path=data_dir / "log" / "db.log", fast=True)
+    sockets = Path(tempfile.mkdtemp(dir=data_dir))
+    return Postgres(data_dir=data_dir, socket_dir=sockets, log_path=data_dir / "log" / "db.log", fast=True)
 
 
 def test_the_applications_role_can_neither_change_the_schema_nor_make_databases(data_dir: Path) -> None:
@@ -117,7 +118,7 @@ def test_a_left_over_server_of_the_same_cluster_is_ended_before_the_next_start(d
     left_over.prepare()
     left_over.start()
     old_pid = left_over.child.pid if left_over.child else 0
-    broker = Broker(data_dir=data_dir, socket_dir=make_socket_dir(), log_path=data_dir / "mq.log")
+    broker = Broker(data_dir=data_dir, socket_dir=Path(tempfile.mkdtemp(dir=data_dir)), log_path=data_dir / "mq.log")
     broker.start()
     with servers(data_dir) as services:
         assert services.postgres is not None
@@ -129,8 +130,6 @@ def test_a_left_over_server_of_the_same_cluster_is_ended_before_the_next_start(d
     left_over.child.sweep()
     broker.child.sweep()
     assert not is_alive(old_pid)
-    for folder in (left_over.socket_dir, broker.socket_dir):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_a_killed_server_starts_again_on_its_data_even_with_a_busy_session(data_dir: Path) -> None:
@@ -150,7 +149,6 @@ def test_a_killed_server_starts_again_on_its_data_even_with_a_busy_session(data_
     assert postgres.run_sql(running).strip() == "0"
     postgres.stop()
     client.wait()
-    shutil.rmtree(postgres.socket_dir)
 
 
 @pytest.mark.long
@@ -191,7 +189,6 @@ def test_a_server_that_cannot_start_shows_the_end_of_its_log(data_dir: Path) -> 
     with pytest.raises(LocalModeError, match=r"PostgreSQL did not start[\s\S]*work_mem"):
         postgres.start()
     postgres.stop()
-    shutil.rmtree(postgres.socket_dir)
 
 
 # --- whom the server runs as ----------------------------------------------------------------------------------------------
@@ -238,6 +235,7 @@ def test_a_data_folder_behind_a_closed_door_is_moved_to_where_the_server_can_go(
 
 
 @pytest.mark.skipif(not (IS_ROOT and denied.is_possible()), reason="needs root on x86-64 Linux")
+@pytest.mark.long
 def test_the_same_data_are_used_whichever_way_the_server_runs(data_dir: Path) -> None:
     data_dir.chmod(0o700)  # nobody else may pass: the dropped way must move the cluster, the others must find it
     way = "from capacity.local.identities import choose_identity\nprint(choose_identity().name)\n"
