@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from django.db import transaction
 from django.db.models import ProtectedError, Q
 
+from capacity.access.audit import record_event
 from capacity.access.models import AuditEvent, User
+from capacity.allocation.services import request_run
 from capacity.demo.accounts import ACCOUNTS, GRANTED_BY, make_accounts
 from capacity.demo.builder import demo_tables
 from capacity.imports.references import ReferenceIndex
@@ -46,8 +48,11 @@ def loaded_monday() -> date | None:
     return date.fromisoformat(last.subject) if last is not None and last.action == LOADED else None
 
 
-def load_demo(*, as_of: date, password: str) -> DemoLoad:
-    """Accounts and tables of the demo world, all or nothing. Raises DemoRefused."""
+def load_demo(*, as_of: date, password: str, now: datetime) -> DemoLoad:
+    """Accounts and tables of the demo world, all or nothing, and a plan asked for. Raises DemoRefused.
+
+    as_of: a day of the first week (the first load decides). now: when a changed world's plan is asked for.
+    """
     monday = Week.containing(as_of).monday
     before = loaded_monday()
     if before is not None:
@@ -63,11 +68,13 @@ def load_demo(*, as_of: date, password: str) -> DemoLoad:
         if outcome.errors:
             raise DemoRefused("The demo world was refused: " + "; ".join(str(issue) for issue in outcome.errors[:5]))
         if before is None:
-            AuditEvent.objects.create(action=LOADED, subject=monday.isoformat(), detail=dict(outcome.counts))
+            record_event(action=LOADED, subject=monday.isoformat(), detail=outcome.counts)
+        if any(counts["added"] or counts["changed"] for counts in outcome.counts.values()):
+            request_run(reason="demo loaded", requested_by=SOURCE, settle=False, now=now)
     return DemoLoad(monday=monday, new_accounts=new_accounts, outcome=outcome)
 
 
-def remove_demo() -> dict[str, int]:
+def remove_demo(*, now: datetime) -> dict[str, int]:
     """Take the demo's rows out and close its accounts; table → rows removed. Raises DemoRefused.
 
     Plans, reviews and the audit log stay: they are records. A demo row that another row needs stops the removal.
@@ -85,7 +92,8 @@ def remove_demo() -> dict[str, int]:
                 raise DemoRefused(f"Rows of {name} are used by: {users}. Remove those first.") from None
             counts[name] = len(found)
         User.objects.filter(_are_demo_accounts()).update(is_active=False)
-        AuditEvent.objects.create(action=REMOVED, subject=monday.isoformat(), detail=counts)
+        record_event(action=REMOVED, subject=monday.isoformat(), detail=counts)
+        request_run(reason="demo removed", requested_by=SOURCE, now=now)
     return counts
 
 

@@ -15,10 +15,10 @@ from decimal import Decimal
 
 Value = str | int | bool | Decimal | date | datetime | list[str] | None
 
-_WHOLE = re.compile(r"[+-]?\d+")
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?")
-_GROUPED = re.compile(r"[+-]?\d{1,3}([,  ']\d{3})+([.,]\d+)?")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
+_GROUPED = re.compile(r"[+-]?\d{1,3}([,  ']\d{3})+([.,]\d+)?", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _YEARS = (1990, 2200)

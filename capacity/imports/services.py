@@ -13,6 +13,7 @@ from pathlib import Path
 
 from django.db import transaction
 
+from capacity.access.audit import record_event
 from capacity.access.models import User
 from capacity.imports.cells import nearest
 from capacity.imports.models import ImportBatch, ImportIssue, InputsVersion
@@ -200,6 +201,12 @@ def _record(
 ) -> int:
     """The batch with its issues, in a transaction of its own when the import was rolled back."""
     with transaction.atomic():
+        record_event(
+            action="import.applied" if applied else "import.refused",
+            subject=source,
+            detail=findings.counts if applied else {"issues": len(findings.issues)},
+            user=imported_by,
+        )
         batch = ImportBatch.objects.create(
             source=source,
             imported_by=imported_by,

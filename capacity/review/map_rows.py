@@ -142,13 +142,13 @@ def issue_rows(rows: PlanRows) -> list[Row]:
         for contract in rows.plan.contracts
         if not contract.is_priced
     ]
-    for pool in rows.tables["pools"]:
-        if not any(domain["pool"] == pool["key"] for domain in rows.tables["network_domains"]):
+    for row in rows.tables["pools"]:
+        if not any(domain["pool"] == row["key"] for domain in rows.tables["network_domains"]):
             found.append(
                 {
                     "code": "pool_without_domain",
-                    "subject": pool["key"],
-                    "sentence": f"Pool {pool['key']} has no network domain, so it can hold no lot.",
+                    "subject": row["key"],
+                    "sentence": f"Pool {row['key']} has no network domain, so it can hold no lot.",
                 }
             )
     found += [engine_issue(issue) for issue in rows.plan.solution.issues]

@@ -25,12 +25,14 @@ from capacity.allocation.runs import PlanHeader, PlanRefused
 from capacity.decisions.policy import NoPolicyInForce
 from capacity.imports.rows import as_json
 from capacity.lib.canonical import content_hash
+from capacity.review.changes import Changes, compare
 from capacity.review.compute import solve_inputs
 from capacity.review.inputs import FORMULA_VERSION, Inputs, read_inputs
 from capacity.review.map_rows import issue_rows, unplaced_rows, workload_rows
 from capacity.review.metrics import figure_rows
-from capacity.review.models import RunFigure
+from capacity.review.models import Review, RunFigure
 from capacity.review.plan_rows import PlanRows
+from capacity.review.snapshots import against_review, result_rows
 from contracts.exposure import exposure_rows
 from contracts.models import RunExposure
 from workloads.models import RunWorkload
@@ -66,11 +68,24 @@ class ComputedPlan:
     tables: Mapping[str, list[Row]]
 
     def write(self, run: Run) -> None:
-        """Insert everything under the run. Called inside the publishing transaction."""
-        RunDocument.objects.create(run=run, **self.document)
+        """Insert everything under the run, with what changed since the last frozen review. Inside the publishing
+        transaction, so that the comparison is with the review that is the last one when the plan becomes current."""
+        RunDocument.objects.create(run=run, **self.document, changes=self._changes())
         for name, model in RESULT_TABLES:
             rows = [model(run=run, **row) for row in self.tables[name]]
             model._default_manager.bulk_create(rows, batch_size=BATCH_ROWS)
+
+    def _changes(self) -> Changes:
+        last = Review.objects.order_by("-week").first()
+        if last is None:
+            return compare(before_inputs=None, before_results={}, after_inputs={}, after_results={})
+        return compare(
+            before_inputs=RunDocument.objects.values_list("inputs", flat=True).get(run_id=last.run_id),
+            before_results=result_rows(last.run_id),
+            after_inputs=self.document["inputs"],
+            after_results=self.tables,
+            against=against_review(last),
+        )
 
 
 class ReviewPlanSource:
@@ -85,6 +100,7 @@ class ReviewPlanSource:
     def compute(self, *, inputs: Inputs, progress: Progress) -> ComputedPlan:
         """Raises PlanRefused where the inputs cannot be planned whatever is tried again."""
         started = time.perf_counter()
+        inputs = inputs.in_order()
         try:
             plan = solve_inputs(inputs=inputs, progress=progress)
         except NoPolicyInForce as error:

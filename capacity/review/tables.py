@@ -472,7 +472,7 @@ def labels_by_demand(labels: Iterable[ContractLabel]) -> _DemandLabels:
 class _DemandLabels(dict[str, ContractLabel]):
     """Looks a contract's label up by the key of its demand."""
 
-    def get(self, key: str, default: Any = None) -> Any:  # type: ignore[override]
+    def get(self, key: str, default: Any = None) -> Any:
         if not key.startswith("c."):
             return default
         return super().get(key[2:].rpartition(".v")[0], default)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from capacity.allocation.domain.problem import Experiment, Problem
+from capacity.allocation.domain.problem import Experiment, Problem, ServingDemand
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,10 @@ class OptionRow:
 
 @dataclass(frozen=True, slots=True)
 class ClassRow:
-    """best_rate: work per accelerator of the best option, 1 where there is none. demands: positions, key order."""
+    """best_rate: work per accelerator of the best option, 1 where there is none.
+
+    demands: positions in the order they are served: by tier, the dearest first, unknown loss last, then key.
+    """
 
     key: str
     options: tuple[OptionRow, ...]
@@ -218,6 +221,7 @@ def _build_serving(
     classes: list[ClassRow] = []
     class_index: dict[str, int] = {}
     for key in sorted(members):
+        members[key].sort(key=lambda d: _serving_order(problem.serving[d], tier_index))
         first = problem.serving[members[key][0]]
         rates = [Fraction(option.work_per_accelerator) for option in first.options]
         best = max(rates, default=Fraction(1))
@@ -241,6 +245,11 @@ def _build_serving(
             )
         )
     return tuple(classes), tuple(demands)
+
+
+def _serving_order(demand: ServingDemand, tier_index: dict[str, int]) -> tuple[int, bool, Fraction, str]:
+    lost = demand.usd_lost_per_work_week
+    return (tier_index[demand.tier], lost is None, -Fraction(lost or 0), demand.key)
 
 
 def _build_experiment(

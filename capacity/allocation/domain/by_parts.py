@@ -21,7 +21,7 @@ from capacity.allocation.domain.packing import (
     place_greedily,
     preferred_columns,
 )
-from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue, tier_values
+from capacity.allocation.domain.plan import ExperimentUse, Plan, tier_values
 from capacity.allocation.domain.residual import held_use
 from capacity.allocation.domain.solver import solve_model
 from capacity.allocation.domain.weekly import ServedWeek, WeeklyServing
@@ -31,6 +31,7 @@ Progress = Callable[[str, float], None]
 PACKING_ENTRIES = 60_000
 BOUND_ENTRIES = 150_000
 PACKING_NODES = 60
+WEEKLY_NODES = 40
 REPLACEMENTS_PER_TIER = 150
 SPOTS_TRIED = 3
 
@@ -40,15 +41,26 @@ def solve_by_parts(
 ) -> tuple[Plan, dict[int, StepResult]]:
     """The plan, and per tier (position) what is proven of it. free: experiments to place."""
     parts = _Parts(arrays, pinned, free, node_limit)
-    for tier, name in enumerate(arrays.tiers):
-        progress(f"tier {name}", tier / len(arrays.tiers))
-        if tier in arrays.serving_tiers:
-            parts.serve(tier)
-        elif tier in arrays.experiment_tiers:
-            parts.place(tier)
+    for run in _runs(arrays):
+        progress(f"tier {arrays.tiers[run[0]]}", run[0] / len(arrays.tiers))
+        if run[0] in arrays.serving_tiers:
+            parts.serve(run)
+        else:
+            parts.place(run[0])
     progress("ties", 1.0)
     parts.settle()
     return parts.plan, parts.steps(gap)
+
+
+def _runs(arrays: Arrays) -> list[tuple[int, ...]]:
+    """Tiers with members in order; serving tiers that follow one another are solved together, week by week."""
+    runs: list[tuple[int, ...]] = []
+    for tier in sorted({*arrays.serving_tiers, *arrays.experiment_tiers}):
+        if runs and tier in arrays.serving_tiers and runs[-1][0] in arrays.serving_tiers:
+            runs[-1] = (*runs[-1], tier)
+        else:
+            runs.append((tier,))
+    return runs
 
 
 class _Parts:
@@ -58,29 +70,26 @@ class _Parts:
         self.arrays, self.free, self.node_limit = arrays, free, node_limit
         self.plan = pinned
         self.pinned = pinned
-        self.weekly = WeeklyServing(arrays, node_limit=node_limit)
+        self.weekly = WeeklyServing(arrays, node_limit=min(node_limit, WEEKLY_NODES))
         self.served: dict[int, ServedWeek] = {}
         self.tiers: tuple[int, ...] = ()
         self.bounds: dict[int, float] = {}
         self.room: list[list[int]] | None = None
         self.groups: list[frozenset[int]] = []
 
-    def serve(self, tier: int) -> None:
-        """The tier's serving in every week, with all placements held."""
-        self.tiers = (*self.tiers, tier)
+    def serve(self, tiers: tuple[int, ...]) -> None:
+        """Serving of these tiers in every week, with all placements held."""
+        self.tiers = (*self.tiers, *tiers)
         use = ExperimentUse.of(self.arrays, self.plan)
         for week in range(self.arrays.weeks):
             self._adopt(week, self.weekly.solve(week, use=use, tiers=self.tiers))
-        # With placements held the weeks' bounds add up; before any free placement that is a bound of the whole.
-        free_placed = set(self.plan.gangs) - set(self.pinned.gangs) or self.plan.divided
-        bound = sum(self.served[week].bounds[tier] for week in self.served)
-        self.bounds[tier] = self._serving_bound(tier) if free_placed else bound
-
-    def _serving_bound(self, tier: int) -> float:
-        """Dollars of the tier if no experiment but the pinned were there: less cannot be achieved."""
-        use = ExperimentUse.of(self.arrays, self.pinned)
-        weeks = (self.weekly.solve(week, use=use, tiers=self.tiers) for week in range(self.arrays.weeks))
-        return sum(week.bounds[tier] for week in weeks)
+        weeks = list(self.served.values())
+        if len(self.plan.gangs) > len(self.pinned.gangs) or self.plan.divided:
+            # Placements may still move: only what serving could do without any of them bounds it.
+            alone = ExperimentUse.of(self.arrays, self.pinned)
+            weeks = [self.weekly.solve(week, use=alone, tiers=self.tiers) for week in range(self.arrays.weeks)]
+        for tier in tiers:
+            self.bounds[tier] = sum(week.bounds[tier] for week in weeks)
 
     def _adopt(self, week: int, served: ServedWeek) -> None:
         self.served[week] = served
@@ -142,8 +151,7 @@ class _Parts:
         solved: dict[int, ServedWeek | None] = {}
         for week in range(column.first, column.last):
             if everything.free_for(column, week) < column.accelerators:
-                found = self.weekly.solve(week, use=use, tiers=self.tiers)
-                solved[week] = None if _is_worse(found, self.served[week]) else found
+                solved[week] = self.weekly.around(week, use=use, served=self.served[week])
                 if solved[week] is None:
                     break
         use.add(column, -1)
@@ -269,11 +277,6 @@ class _Parts:
     def steps(self, gap: float) -> dict[int, StepResult]:
         """optimal where the bound meets the value; the rest is told as a gap."""
         return {tier: StepResult(False, bound) for tier, bound in self.bounds.items()}
-
-
-def _is_worse(found: ServedWeek, before: ServedWeek) -> bool:
-    nothing = TierValue()
-    return any(found.values.get(tier, nothing).is_worse_than(value) for tier, value in before.values.items())
 
 
 def _entries(arrays: Arrays, experiments: Sequence[int]) -> int:

@@ -272,9 +272,10 @@ class _Judge:
                 for key in floor.pools:
                     used += self.serving[key, week] - self.burst.get((key, week), 0)
                     for row in self.running[key, week]:
-                        experiment = self.experiments[row.key]
-                        lent = floor.lendable and experiment.preemptible
-                        used += 0 if experiment.model_development or lent else row.accelerators
+                        experiment = self.experiments.get(row.key)
+                        lent = experiment is not None and floor.lendable and experiment.preemptible
+                        development = experiment is not None and experiment.model_development
+                        used += 0 if development or lent else row.accelerators
                 self._require(kept == 0 or used <= supply - kept, f"Floor {floor.key} is entered in {week}.")
 
     def check_accounts(self) -> None:

@@ -18,8 +18,9 @@ from capacity.allocation.domain.solution import Blocker, Unplaced
 
 SERVING_REASONS = ("blocked_by_commitment", "blocked_by_forecast", "blocked_by_hold")
 RUNNING, HIGHER, SAME = "blocked_by_running", "blocked_by_higher_class", "blocked_by_same_class"
-# Of the reasons that would each free enough, the one that is easiest to ask for is the main one.
-MAIN_FIRST = (SAME, HIGHER, *reversed(SERVING_REASONS), RUNNING)
+# Of the reasons that would each free enough, the main one is the easiest to ask: equals first, then serving that
+# nobody was promised, then higher classes, then promises, then what runs.
+MAIN_FIRST = (SAME, "blocked_by_hold", "blocked_by_forecast", HIGHER, "blocked_by_commitment", RUNNING)
 
 
 def explain_unplaced(arrays: Arrays, plan: Plan) -> tuple[Unplaced, ...]:
@@ -59,7 +60,6 @@ class ServingByPlace:
         left: dict[tuple[int, int], Fraction],
     ) -> None:
         members = [d for d in arrays.classes[c].demands if arrays.demands[d].tier == tier]
-        members.sort(key=lambda d: (arrays.demands[d].usd is None, -(arrays.demands[d].usd or 0), d))
         members = [d for d in members if left[d, week]] or members[:1]
         row = self._rows.setdefault((pool, week), {})
         for d in members:

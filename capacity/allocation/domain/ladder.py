@@ -6,7 +6,8 @@ tier worse, in exact numbers. The same ladder serves the whole horizon at once a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from capacity.allocation.domain import objectives
 from capacity.allocation.domain.formulation import Program, Terms
@@ -15,6 +16,9 @@ from capacity.allocation.domain.solver import Solved, solve_model
 
 # Frozen rows are divided by their smallest coefficient, so this is a share of the smallest step of money or work.
 FROZEN_SLACK = 1e-6
+WHOLE = 1e-6
+# A gap at which the first whole point found is good enough.
+SOMETHING = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +55,56 @@ class Ladder:
                 self.program.model.lower[column] = self._open_lower[column]
                 self.program.model.upper[column] = self._open_upper[column]
 
+    def find(self, terms: Terms, *, roughly: float) -> Plan | None:
+        """A whole plan of little `terms` that keeps every row, or None where none was found."""
+        solved = self._near_relaxed(terms, roughly)
+        if solved.values is None and solved.bound < math.inf:
+            solved = solve_model(self.program.model, minimise=terms, node_limit=self.node_limit, gap=SOMETHING)
+        return None if solved.values is None else self._plan_at(self._whole(solved.values))
+
     def restart_from_point(self) -> None:
         """Takes `point`, changed from outside to another feasible one, as where the ladder stands."""
         self.plan = self._plan_at(self.point)
 
-    def minimise(self, terms: Terms, *, tier: int | None = None, node_limit: int | None = None) -> StepResult:
-        """One step: least value of `terms`, then frozen there. tier: whose exact value this step settles."""
+    def minimise(
+        self, terms: Terms, *, tier: int | None = None, node_limit: int | None = None, roughly: float | None = None
+    ) -> StepResult:
+        """One step: least value of `terms`, then frozen there. tier: whose exact value this step settles.
+
+        roughly: relative gap at which a tie-break of a large problem is good enough.
+        """
         if not terms:
             self._settle(tier)
             return StepResult(True, 0.0)
-        solved = solve_model(
-            self.program.model,
-            minimise=terms,
-            start=self.point,
-            node_limit=self.node_limit if node_limit is None else node_limit,
-            gap=self.gap,
-        )
+        if roughly is not None:
+            solved = self._near_relaxed(terms, roughly)
+        else:
+            solved = solve_model(
+                self.program.model,
+                minimise=terms,
+                start=self.point,
+                node_limit=self.node_limit if node_limit is None else node_limit,
+                gap=self.gap,
+            )
         accepted = self._accept(solved, terms, tier)
         self._settle(tier)
         self._freeze(terms)
         return StepResult(solved.status == "optimal" and accepted and not self.gap, solved.bound)
+
+    def _near_relaxed(self, terms: Terms, gap: float) -> Solved:
+        """The best whole point whose every count is the relaxed one rounded up or down; it may not exist."""
+        model = self.program.model
+        relaxed = solve_model(model, minimise=terms, relax=True, presolve=False)
+        if relaxed.values is None:
+            return relaxed
+        lower, upper = list(model.lower), list(model.upper)
+        for column, value in enumerate(relaxed.values):
+            if model.integer[column]:
+                model.lower[column] = max(lower[column], math.floor(value + WHOLE))
+                model.upper[column] = min(upper[column], math.ceil(value - WHOLE))
+        solved = solve_model(model, minimise=terms, node_limit=1, gap=gap, quick=True)
+        model.lower[:], model.upper[:] = lower, upper
+        return replace(solved, bound=relaxed.bound)
 
     def _accept(self, solved: Solved, terms: Terms, tier: int | None) -> bool:
         if solved.values is None:

@@ -121,23 +121,18 @@ def served_work(arrays: Arrays, plan: Plan, *, weeks: Iterable[int] | None = Non
     served: dict[tuple[int, int], Fraction] = {}
     those = list(range(arrays.weeks) if weeks is None else weeks)
     for c, row in enumerate(arrays.classes):
-        order = sorted(row.demands, key=lambda d: _serving_order(arrays, d))
-        tiers = sorted({arrays.demands[d].tier for d in order})
         for week in those:
-            room = ZERO
-            for tier in tiers:
-                room += capacity.get((c, tier, week), ZERO)
-                for d in order:
-                    demand = arrays.demands[d]
-                    if demand.tier == tier:
-                        served[d, week] = min(demand.work[week], room)
-                        room -= served[d, week]
+            room, reached = ZERO, -1
+            for d in row.demands:
+                demand = arrays.demands[d]
+                while reached < demand.tier:
+                    reached += 1
+                    room += capacity.get((c, reached, week), ZERO)
+                done = min(demand.work[week], room)
+                served[d, week] = done
+                if done:
+                    room -= done
     return served
-
-
-def _serving_order(arrays: Arrays, d: int) -> tuple[bool, Fraction, str]:
-    demand = arrays.demands[d]
-    return (demand.usd is None, -(demand.usd or ZERO), demand.key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,15 +105,25 @@ def _experiment(experiment: Experiment) -> dict[str, Any]:
         "model_development": experiment.model_development,
         "earliest_start": experiment.earliest_start.monday.isoformat(),
         "latest_start": experiment.latest_start.monday.isoformat(),
-        "options": [
-            {"pool": pool, "accelerators": option.accelerators, "weeks": option.weeks}
-            for option in experiment.options
-            for pool in option.pools
-        ],
+        **_options(experiment),
         "preemptible": experiment.preemptible,
         "divisible": experiment.divisible,
         "weight": _number(experiment.weight),
         "pinned": None
         if pin is None
         else {"pool": pin.pool, "domain": pin.domain, "start": pin.start.monday.isoformat()},
+    }
+
+
+def _options(experiment: Experiment) -> dict[str, Any]:
+    """One option with its pools (divisible work is then spread over all of them), or a choice of single pools."""
+    if len(experiment.options) == 1:
+        only = experiment.options[0]
+        return {"pools": list(only.pools), "accelerators": only.accelerators, "weeks": only.weeks}
+    return {
+        "options": [
+            {"pool": pool, "accelerators": option.accelerators, "weeks": option.weeks}
+            for option in experiment.options
+            for pool in option.pools
+        ]
     }

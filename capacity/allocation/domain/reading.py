@@ -145,7 +145,8 @@ class ObjectReader:
 
     def close(self) -> None:
         for name in sorted(set(self._row) - self._taken):
-            self.errors.add(self.path, f"the name {quoted(name)} is not known here")
+            at = f"{self.path}.{name}" if KEY_PATTERN.fullmatch(name) else f"{self.path}[{quoted(name)}]"
+            self.errors.add(at, "is not a known name here")
 
 
 def whole(

@@ -48,12 +48,19 @@ def solve_model(
     relax: bool = False,
     presolve: bool = True,
     gap: float = 0.0,
+    quick: bool = False,
 ) -> Solved:
-    """Minimises `minimise` over the model. relax: without integrality. start: a feasible point to begin from."""
+    """Minimises `minimise` over the model. relax: without integrality. start: a feasible point to begin from.
+
+    quick: no search for better points beside the tree, for steps that begin from a good one.
+    """
     highs = _load(model, minimise, relax=relax)
     highs.setOptionValue("presolve", "on" if presolve else "off")
     highs.setOptionValue("mip_max_nodes", node_limit)
     highs.setOptionValue("mip_rel_gap", gap)
+    if quick:
+        highs.setOptionValue("mip_heuristic_effort", 0.0)
+        highs.setOptionValue("mip_allow_restart", False)
     if start is not None and not relax and any(model.integer):
         solution = highspy.HighsSolution()
         solution.col_value = list(start)

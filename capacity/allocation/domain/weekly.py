@@ -15,8 +15,11 @@ from capacity.allocation.domain import objectives
 from capacity.allocation.domain.arrays import Arrays
 from capacity.allocation.domain.formulation import Terms, define_program
 from capacity.allocation.domain.ladder import FROZEN_SLACK, Ladder, climb_serving_tier
-from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue
+from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue, tier_values
 from capacity.allocation.domain.solver import solve_model
+
+# A whole-replica knapsack in dollars is costly to close and decides nothing else.
+ROUGH_COST = 3e-3
 
 Signature = tuple[object, ...]
 
@@ -67,8 +70,25 @@ class WeeklyServing:
             if step.optimal:
                 optimal.add(tier)
         for terms in (objectives.usd_of_places(program), objectives.accelerators_used(program)):
-            ladder.minimise(terms)
+            ladder.minimise(terms, roughly=ROUGH_COST)
         return ServedWeek(ladder.plan, dict(ladder.values), bounds, frozenset(optimal))
+
+    def around(self, week: int, *, use: ExperimentUse, served: ServedWeek) -> ServedWeek | None:
+        """Serving as good in every tier as `served`, in the room that `use` leaves; None where none was found."""
+        program = define_program(self.arrays, weeks=[week], experiments=(), held=use)
+        ladder = Ladder(program, base=Plan(), node_limit=self.node_limit)
+        for tier, value in served.values.items():
+            ladder.admit(tier)
+            _hold(program.model.add_row, objectives.usd_lost(program, tier), value.usd)
+            _hold(program.model.add_row, objectives.unmet_accelerators(program, tier), value.unmet)
+        cost = objectives.usd_of_places(program) or objectives.accelerators_used(program)
+        plan = ladder.find(cost, roughly=ROUGH_COST)
+        if plan is None:
+            return None
+        found = tier_values(self.arrays, plan, weeks=[week])
+        if any(found[tier].is_worse_than(value) for tier, value in served.values.items()):
+            return None
+        return replace(served, plan=plan)
 
     def least_use(self, week: int, pools: list[frozenset[int]], *, frozen: Mapping[int, TierValue]) -> list[int]:
         """For each set of pools: a lower bound on accelerators of serving less burst there, at the frozen values."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -14,7 +15,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            counts = remove_demo()
+            counts = remove_demo(now=datetime.now(tz=UTC))
         except DemoRefused as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"Removed {sum(counts.values())} rows of the demo.")
