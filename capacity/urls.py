@@ -9,6 +9,7 @@ from capacity.review import views_review
 urlpatterns: list = [
     path("", views_review.home, name="home"),
     path("reviews/<str:week>/", views_review.review, name="review"),
+    path("reviews/<str:week>/tables/<str:name>/", views_review.review_table, name="review-table"),
     path("", include("capacity.review.urls_meeting")),
     path("", include("capacity.review.urls")),
     path("api/v1/", include("capacity.review.urls_api")),

@@ -30,6 +30,18 @@ def csv_response(*, listing: Listing, file_name: str) -> HttpResponse:
     return response
 
 
+def csv_rows_response(*, head: Sequence[str], rows: Iterable[Sequence[str | int]], file_name: str) -> HttpResponse:
+    """Plain rows as an attachment: the numbers of a chart."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow([safe_text(text) for text in head])
+    writer.writerows([safe_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    response = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{file_name}.csv"'
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
 def csv_text(columns: Sequence[Column], rows: Iterable[dict[str, Any]]) -> str:
     """A head line, then a line a row. Dates in ISO form, weeks as 2026-W48, money and shares unrounded."""
     out = io.StringIO()

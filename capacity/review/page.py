@@ -30,7 +30,7 @@ KPI_NAMES = {
     "metric:H9": "Serving margin, fully loaded",
     "metric:H11": "Loss exposure, worst use",
 }
-STATE_WORDS = {"good": "on track", "warn": "near its limit", "bad": "over its limit"}
+STATE_WORDS = {"good": "on track", "warn": "watch", "bad": "off track"}
 RANKING_ROWS = 12
 GANTT_WEEKS = 26
 
@@ -202,31 +202,11 @@ def review_context(*, viewer: Viewer, rows: RunRows, week: Week) -> Row:
         "strips": sections.pool_strips(pools=rows.pools, pool_weeks=rows.pool_weeks),
         "supply_figure": supply_demand(chart),
         "supply_label": rows.figures and _supply_label(rows, names),
-        "supply_head": ["Week", "Allocatable", "Expected demand", "Firm demand", "Short"],
-        "supply_rows": [
-            [
-                f"{w.key}",
-                thousands(round(s)),
-                thousands(round(e)),
-                thousands(round(f)),
-                thousands(round(m)) if m else "—",
-            ]
-            for w, s, e, f, m in zip(weekly.weeks, chart.supply, chart.expected, chart.firm, chart.short, strict=True)
-        ],
         "lots": _lot_rows(rows, names),
         "allocation_figure": allocation_by_purpose(
             weeks=weekly.weeks, layers=layers, floor=weekly.of("floor") if sees_floor else None
         ),
         "allocation_label": _allocation_label(layers, sees_floor),
-        "allocation_head": ["Week", *(layer.name for layer in layers), *(["Floor"] if sees_floor else [])],
-        "allocation_rows": [
-            [
-                w.key,
-                *(thousands(round(layer.values[i])) for layer in layers),
-                *([thousands(round(weekly.sums["floor"][i]))] if sees_floor else []),
-            ]
-            for i, w in enumerate(weekly.weeks)
-        ],
         "floor": _floor_facts(rows) if sees_floor else None,
         "gantt_rows": sections.placement_gantt(
             pools=rows.pools,
@@ -242,9 +222,54 @@ def review_context(*, viewer: Viewer, rows: RunRows, week: Week) -> Row:
         "unplaced": _unplaced_rows(rows),
         "exposure": _exposure_rows(viewer, rows),
         "exposure_largest": _largest(rows.exposure, "loss_exposure_usd"),
-        "exposure_count": len(rows.exposure),
+        "contracts_text": f"All {len(rows.exposure)} contracts",
         "h100e": {type_["accelerator_type_name"]: type_["h100e_factor"] for type_ in rows.pools},
     }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WeeklyTable:
+    """A chart's numbers: the first cell of a row names its week. H100e, whole."""
+
+    title: str
+    label: str
+    head: list[str]
+    rows: list[list[Any]]
+
+
+WEEKLY_TABLES = ("supply", "allocation")
+
+
+def weekly_table(*, viewer: Viewer, run: Run, name: str) -> WeeklyTable:
+    """The numbers behind a chart of the review, for its table and its file. Two queries."""
+    pools = tables.run_rows(viewer=viewer, run_id=run.pk, spec=tables.POOLS)
+    pool_weeks = tables.run_rows(viewer=viewer, run_id=run.pk, spec=tables.POOL_WEEKS)
+    weekly = sections.weekly_sums(
+        pool_weeks=pool_weeks, factors={pool["pool_key"]: pool["h100e_factor"] for pool in pools}
+    )
+    if name == "supply":
+        chart = sections.supply_demand_chart(weekly=weekly, lots=[], names={})
+        columns = {
+            "Allocatable": chart.supply,
+            "Expected demand": chart.expected,
+            "P10": chart.p10,
+            "P90": chart.p90,
+            "Firm demand": chart.firm,
+            "Short": chart.short,
+        }
+    else:
+        columns = {layer.name: layer.values for layer in sections.purpose_layers(weekly)}
+        if see(viewer, "pool_week", "floor", 0) == 0:
+            columns["Floor"] = weekly.of("floor")
+    return WeeklyTable(
+        title="Supply and demand" if name == "supply" else "Allocation by purpose",
+        label="H100e by week",
+        head=["Week", *columns],
+        rows=[
+            [week.key, *(round(values[index]) for values in columns.values())]
+            for index, week in enumerate(weekly.weeks)
+        ],
+    )
 
 
 def _metric_rows(rows: RunRows) -> list[Row]:
@@ -314,12 +339,12 @@ def _promise_rows(viewer: Viewer, rows: RunRows) -> list[Row]:
                 "coverage_url": _row_figure(rows, row, "coverage_share"),
                 "planned_url": _row_figure(rows, row, "planned_accelerators"),
                 "is_short": _is_number(coverage) and coverage < 1 or bool(_text(row["first_short_week"])),
-                "rank": coverage if _is_number(coverage) else 2,
+                "is_best_effort": row["committed_accelerators"] == 0,
+                "rank": (row["committed_accelerators"] == 0, coverage if _is_number(coverage) else 2),
             }
         )
-    return sorted(
-        found, key=lambda r: (r["rank"], not r["is_short"], _text(r["first_short_week"]) or "9", str(r["label"]))
-    )
+    found.sort(key=lambda r: (r["rank"], not r["is_short"], _text(r["first_short_week"]) or "9", str(r["label"])))
+    return found[:RANKING_ROWS]
 
 
 def _text(value: Any) -> str:
@@ -393,8 +418,13 @@ def _floor_facts(rows: RunRows) -> Row | None:
         "text": write_figure(figure),
         "url": figure_url(rows.run.pk, "metric:H4"),
         "state": figure["state"],
-        "terms": [term for term in figure["terms"] if term["value"] is not None],
+        "terms": [{**term, "text": _term_text(term["value"])} for term in figure["terms"] if term["value"] is not None],
     }
+
+
+def _term_text(value: str) -> str:
+    """A term's stored text: whole numbers with their thousands, anything else as it is."""
+    return thousands(int(value)) if value.isdigit() else value
 
 
 def _unplaced_rows(rows: RunRows) -> list[Row]:

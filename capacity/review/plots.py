@@ -79,17 +79,18 @@ def supply_demand(chart: SupplyDemand) -> Figure:
         _right_label(text=f"{name} <b>{compact(value)}</b>", y=y, role=role) for name, value, role, y in labels
     ]
     shapes = []
-    for index, text in chart.events:
+    for level, (index, text) in enumerate(chart.events):
         at = chart.weeks[index].monday.isoformat()
         shapes.append({"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "yref": "paper", "name": "role:delivery"})
         annotations.append(
             {
                 "x": at,
-                "y": 0,
+                # Deliveries of neighbouring weeks stand one above the other, so that their labels do not meet.
+                "y": 0.06 * (level % 3),
                 "yref": "paper",
                 "yanchor": "bottom",
-                "xanchor": "left",
-                "xshift": 3,
+                "xanchor": "left" if index < 0.75 * len(chart.weeks) else "right",
+                "xshift": 3 if index < 0.75 * len(chart.weeks) else -3,
                 "text": text,
                 "showarrow": False,
                 "font": {"size": 11},

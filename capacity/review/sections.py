@@ -101,7 +101,7 @@ def supply_demand_chart(*, weekly: Weekly, lots: Sequence[Row], names: Mapping[s
     for lot in lots:
         if lot["week"] in keys and keys[lot["week"]] > 0 and isinstance(lot["accelerators"], int):
             name = names.get(lot["pool_key"], lot["pool_key"])
-            events[keys[lot["week"]]].append(f"{thousands(lot['accelerators'], signed=True)} {name}")
+            events[keys[lot["week"]]].append(f"{thousands(lot['accelerators'], signed=True)} {name.split()[0]}")
     return SupplyDemand(
         weeks=weekly.weeks,
         supply=weekly.of("allocatable"),
@@ -110,7 +110,7 @@ def supply_demand_chart(*, weekly: Weekly, lots: Sequence[Row], names: Mapping[s
         p10=[a + b for a, b in zip(weekly.of("p10_need"), running, strict=True)],
         p90=[a + b for a, b in zip(weekly.of("p90_need"), running, strict=True)],
         short=weekly.of("capacity_shortfall"),
-        events=[(index, "<br>".join(texts)) for index, texts in sorted(events.items())],
+        events=[(index, ", ".join(texts)) for index, texts in sorted(events.items())],
     )
 
 

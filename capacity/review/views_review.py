@@ -15,11 +15,13 @@ from capacity.access.permissions import may
 from capacity.access.viewer import deny, requires, viewer_of
 from capacity.access.visibility import Viewer
 from capacity.allocation.models import Run, RunDocument
+from capacity.lib.figures import thousands
 from capacity.lib.horizon import Week
 from capacity.review import carry, changes_shown
 from capacity.review.context import plan_state
+from capacity.review.csv_files import csv_rows_response
 from capacity.review.models import Review
-from capacity.review.page import read_run, review_context, visible_header
+from capacity.review.page import WEEKLY_TABLES, read_run, review_context, visible_header, weekly_table
 
 LANDING = (("sales", "contracts"), ("research", "requests"))
 
@@ -44,6 +46,31 @@ def review(request: HttpRequest, week: str) -> HttpResponse:
         return _page(request, viewer_of(request), week=Week.parse(week))
     except ValueError:
         raise Http404 from None
+
+
+@require_GET
+@requires("review.view")
+def review_table(request: HttpRequest, week: str, name: str) -> HttpResponse:
+    """The numbers of a chart: alone for the chart's fold-out, as a page without script, as a file with ?format=csv."""
+    if name not in WEEKLY_TABLES:
+        raise Http404
+    table = weekly_table(viewer=viewer_of(request), run=_run_of(request, week), name=name)
+    if request.GET.get("format") == "csv":
+        return csv_rows_response(head=table.head, rows=table.rows, file_name=f"{name}-{week}")
+    written = [[row[0], *(thousands(value) for value in row[1:])] for row in table.rows]
+    context = {"label": table.label, "head": table.head, "rows": written, "title": table.title, "week": week}
+    return render(request, "includes/_table.html" if request.htmx else "review/table.html", context)  # type: ignore[attr-defined]
+
+
+def _run_of(request: HttpRequest, week: str) -> Run:
+    """The run a week's review shows: the frozen one's, else the current one if it starts in that week."""
+    frozen = Review.objects.select_related("run").filter(week=week).first()
+    if frozen is not None:
+        return frozen.run
+    run = plan_state(request).run
+    if run is None or run.first_week != week:
+        raise Http404
+    return run
 
 
 def _page(request: HttpRequest, viewer: Viewer, *, week: Week | None) -> HttpResponse:

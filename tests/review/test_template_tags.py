@@ -106,5 +106,11 @@ def test_every_heat_cell_tells_its_week() -> None:
         render("{% heat_strip cells 'x' %}", cells=[("hot", "W1")])
 
 
+def test_neighbouring_heat_cells_of_one_step_are_one_rectangle_that_names_each_week() -> None:
+    text = render("{% heat_strip cells 'x' %}", cells=[("tight", "W1"), ("tight", "W2"), ("short3", "W3")])
+    assert text.count("<rect") == 2
+    assert "W1\nW2</title>" in text
+
+
 def test_the_heat_key_names_all_six_steps() -> None:
     assert render("{% heat_key %}").count("<li>") == 6

@@ -7,6 +7,7 @@ sheet by class. Marks stand beside their number, so they are hidden from screen 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 from django import template
@@ -97,18 +98,25 @@ def heat_strip(cells: Iterable[tuple[str, str]], label: str) -> SafeString:
     for step, _ in found:
         if step not in HEAT_STEPS:
             raise ValueError(f"no heat step {step!r}: one of {', '.join(HEAT_STEPS)}")
+    # Neighbouring cells of one step are one rectangle that names each of its weeks: a quarter of the elements.
+    runs = [(step, list(cells)) for step, cells in groupby(enumerate(found), key=lambda cell: cell[1][0])]
     boxes = format_html_join(
         "",
-        '<rect class="{}" x="{}"><title>{}</title></rect>',
-        ((step, place * 7, sentence) for place, (step, sentence) in enumerate(found)),
+        '<rect class="{}" x="{}" width="{}"><title>{}</title></rect>',
+        (
+            (step, cells[0][0] * 7, len(cells) * 7 - 1, "\n".join(sentence for _, (_, sentence) in cells))
+            for step, cells in runs
+        ),
     )
+    gaps = "".join(f"M{place * 7 - 0.5} 0v16" for place in range(1, len(found)))
     width = max(1, len(found) * 7 - 1)
     return format_html(
-        '<svg class="heat" viewBox="0 0 {} 16" width="{}" height="16" role="img" aria-label="{}">{}</svg>',
+        '<svg class="heat" viewBox="0 0 {} 16" width="{}" height="16" role="img" aria-label="{}">{}<path class="gaps" d="{}"/></svg>',
         width,
         width,
         label,
         boxes,
+        gaps,
     )
 
 
