@@ -217,6 +217,8 @@ CELERY_RESULT_EXTENDED = False
 CELERY_RESULT_EXPIRES = 7 * 24 * 3600
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+# Each tick is written at once, so that /healthz can tell a beat that is silent.
+CELERY_BEAT_SYNC_EVERY = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

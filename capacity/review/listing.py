@@ -218,7 +218,7 @@ def in_readers_order(rows: list[Row], order: Sequence[str]) -> list[Row]:
     """
     if all(row.get(name) is not RESTRICTED for row in rows for name in order):
         return rows
-    names = sorted(rows[0])
+    names = sorted(rows[0], key=lambda name: (name != "label", name))
     return sorted(rows, key=lambda row: [str(row[name]) for name in names])
 
 
