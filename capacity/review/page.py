@@ -140,7 +140,7 @@ def kpis(rows: RunRows) -> list[Row]:
             {
                 "label": KPI_NAMES[key],
                 "value": write_figure(row),
-                "unit": {"USD a week": "a week"}.get(row["unit"], ""),
+                "unit": "a week" if row["unit"] == "USD a week" and _is_number(row["value"]) else "",
                 "url": figure_url(rows.run.pk, key),
                 "delta": delta or (STATE_WORDS.get(row["state"], "")),
                 "delta_kind": kind or row["state"],

@@ -485,10 +485,12 @@ _SIZES = ("committed_accelerators", "planned_accelerators", "worst_accelerators"
 
 def _say_why_absent(row: Row) -> None:
     """An empty size is "unsized", an empty cost of a sized contract is "unknown cost": never a dash that reads as zero."""
-    is_unsized = row["is_sized"] is False
-    for name in (*_SIZES, *_MONEY, "worst_margin_usd", "loss_exposure_usd", "margin_share", "worst_margin_share"):
+    for name in _SIZES:
         if row[name] is None:
-            row[name] = UNSIZED if is_unsized else UNKNOWN_COST
+            row[name] = UNSIZED
+    for name in (*_MONEY, "worst_margin_usd", "loss_exposure_usd", "margin_share", "worst_margin_share"):
+        if row[name] is None:
+            row[name] = UNSIZED if row["is_sized"] is False else UNKNOWN_COST
 
 
 def sorted_rows(rows: list[Row], *, key: str, descending: bool) -> list[Row]:

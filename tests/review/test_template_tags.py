@@ -101,7 +101,7 @@ def test_a_sparkline_has_its_last_point_and_its_limit() -> None:
 def test_every_heat_cell_tells_its_week() -> None:
     text = render("{% heat_strip cells 'Short' %}", cells=[("short3", "W1"), ("tight", "W2")])
     assert text.count("<rect") == 2
-    assert '<rect class="tight" x="7"><title>W2</title></rect>' in text
+    assert '<rect class="tight" x="7" width="6"><title>W2</title></rect>' in text
     with pytest.raises(ValueError, match="no heat step"):
         render("{% heat_strip cells 'x' %}", cells=[("hot", "W1")])
 
