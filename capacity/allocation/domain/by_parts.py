@@ -9,28 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from capacity.allocation.domain import objectives
 from capacity.allocation.domain.arrays import Arrays, Column
-from capacity.allocation.domain.formulation import Program, define_program
 from capacity.allocation.domain.ladder import StepResult
 from capacity.allocation.domain.packing import (
     column_value,
     divide,
-    improve_by_program,
     most_value,
     place_greedily,
     preferred_columns,
 )
-from capacity.allocation.domain.plan import ExperimentUse, Plan, tier_values
+from capacity.allocation.domain.plan import ExperimentUse, Plan
 from capacity.allocation.domain.residual import held_use
-from capacity.allocation.domain.solver import solve_model
+from capacity.allocation.domain.room import Packing, Room
 from capacity.allocation.domain.weekly import ServedWeek, WeeklyServing
 
 Progress = Callable[[str, float], None]
 
-PACKING_ENTRIES = 60_000
-BOUND_ENTRIES = 150_000
+PACKING_ENTRIES = 150_000
 PACKING_NODES = 60
+PACKING_ATTEMPTS = 6
+MOST_FAILED_WEEKS = 8
 WEEKLY_NODES = 40
 REPLACEMENTS_PER_TIER = 150
 SPOTS_TRIED = 3
@@ -74,8 +72,7 @@ class _Parts:
         self.served: dict[int, ServedWeek] = {}
         self.tiers: tuple[int, ...] = ()
         self.bounds: dict[int, float] = {}
-        self.room: list[list[int]] | None = None
-        self.groups: list[frozenset[int]] = []
+        self.room: Room | None = None
 
     def serve(self, tiers: tuple[int, ...]) -> None:
         """Serving of these tiers in every week, with all placements held."""
@@ -102,18 +99,15 @@ class _Parts:
         self._make_room(mine)
         most = float(sum(most_value(self.arrays, e) for e in mine))
         if self._placed(tier, mine) < most - 1e-9:
-            if _entries(self.arrays, mine) <= PACKING_ENTRIES:
-                self.plan = improve_by_program(
-                    self.arrays, self.plan, tier=tier, free=mine, node_limit=min(self.node_limit, PACKING_NODES)
-                )
-                self._make_room(mine)
-            most = min(most, self._packing_bound(tier))
+            most = self._pack(tier, mine, most)
         self.bounds[tier] = -most
 
-    def _placed(self, tier: int, mine: Sequence[int]) -> float:
-        gangs = sum(float(column_value(self.arrays, self.plan.gangs[e])) for e in mine if e in self.plan.gangs)
+    def _placed(self, tier: int, mine: Sequence[int], plan: Plan | None = None) -> float:
+        """Value of the tier's free experiments."""
+        plan = plan or self.plan
+        gangs = sum(float(column_value(self.arrays, plan.gangs[e])) for e in mine if e in plan.gangs)
         weight = {e: float(self.arrays.experiments[e].weight) for e in mine}
-        return gangs + sum(weight[key[0]] * n for key, n in self.plan.divided.items() if key[0] in weight)
+        return gangs + sum(weight[key[0]] * n for key, n in plan.divided.items() if key[0] in weight)
 
     def _make_room(self, mine: Sequence[int]) -> None:
         """Re-places serving where that lets an unplaced gang in at no loss to any serving tier."""
@@ -163,72 +157,64 @@ class _Parts:
                 self._adopt(week, served)
         self.plan = replace(self.plan, gangs=self.plan.gangs | {column.experiment: column})
 
-    def _packing_bound(self, tier: int) -> float:
-        """Most value of the tier in the LP over placements of this and higher tiers, in the room serving can leave."""
-        arrays = self.arrays
-        among = [e for e in self.free if arrays.experiments[e].tier <= tier]
-        if _entries(arrays, among) > BOUND_ENTRIES:
-            among = [e for e in among if arrays.experiments[e].tier == tier]
-        if _entries(arrays, among) > BOUND_ENTRIES:
-            return float("inf")
-        held = ExperimentUse.of(arrays, self.pinned)
-        program = define_program(arrays, weeks=range(arrays.weeks), experiments=among, held=held, serving=False)
-        self._limit_to_room(program)
-        values = tier_values(arrays, self.plan)
-        for above in arrays.experiment_tiers:
-            terms = objectives.work_not_placed(program, above)
-            if above < tier and terms:
-                fixed = tier_values(arrays, self.pinned)[above].placed
-                reached = float(values[above].placed - fixed)
-                program.model.add_row(("frozen", str(above)), terms, upper=-reached + 1e-6 * max(1.0, reached) * 1e-3)
-        solved = solve_model(program.model, minimise=objectives.work_not_placed(program, tier), relax=True)
-        return float("inf") if solved.values is None else -solved.objective + 1e-6
+    def _pack(self, tier: int, mine: Sequence[int], most: float) -> float:
+        """Re-packs this and the higher tiers into the room serving can leave; returns the tier's most value.
 
-    def _limit_to_room(self, program: Program) -> None:
-        """Rows Σ placements in a group of pools ≤ supply less the least that serving must hold there."""
-        model = program.model
-        self._know_room()
-        least = self.room or []
-        for g, pools in enumerate(self.groups):
-            used: dict[int, list[tuple[int, float]]] = {}
-            for start, column in program.variables.starts.items():
-                if start.pool in pools:
-                    for week in range(start.first, start.last):
-                        used.setdefault(week, []).append((column, float(start.accelerators)))
-            for (_, _, pool, week), column in program.variables.divided.items():
-                if pool in pools:
-                    used.setdefault(week, []).append((column, 1.0))
-            for week, terms in sorted(used.items()):
-                if least[week][g]:
-                    there = sum(program.held.pool_free(pool, week) for pool in pools)
-                    model.add_row(("room", str(g), str(week)), terms, upper=float(there - least[week][g]))
-        self._limit_floors(program, least)
+        The packing program relaxes serving; a packing that serving cannot make room for is cut off and tried again.
+        """
+        among = [e for e in self.free if self.arrays.experiments[e].tier <= tier]
+        if _entries(self.arrays, among) > PACKING_ENTRIES:
+            among = list(mine)
+        if _entries(self.arrays, among) > PACKING_ENTRIES:
+            return most
+        others = _without(self.plan, among)
+        packing = Packing(self.arrays, others=others, among=among, tier=tier, reached=self.plan)
+        packing.limit_to_room(self._known_room())
+        for attempt in range(PACKING_ATTEMPTS):
+            found = packing.solve(start=self.plan, node_limit=min(self.node_limit, PACKING_NODES))
+            if attempt == 0:
+                # Higher tiers may move too, or else this bound would only hold for where they are.
+                whole = len(among) == len([e for e in self.free if self.arrays.experiments[e].tier <= tier])
+                most = min(most, packing.most) if whole else most
+            if found is None or self._placed(tier, mine, found) <= self._placed(tier, mine) + 1e-9:
+                break
+            failed = self._realise(found)
+            if not failed:
+                break
+            packing.forbid(found, weeks=failed)
+        return most
 
-    def _limit_floors(self, program: Program, least: list[list[int]]) -> None:
-        names = {("floor", floor.key): f for f, floor in enumerate(self.arrays.floors)}
-        weeks = {program.week_name(week): week for week in range(self.arrays.weeks)}
-        for row, name in enumerate(program.model.row_names):
-            if name[:2] in names:
-                group = self.groups.index(self.arrays.floors[names["floor", name[1]]].pools)
-                program.model.row_upper[row] -= least[weeks[name[2]]][group]
-
-    def _know_room(self) -> None:
-        """Once, after the first serving tiers: what they must hold in each pool, each floor's pools, and all."""
-        if self.room is not None:
-            return
-        everywhere = frozenset(range(len(self.arrays.supply)))
-        single = [frozenset([pool]) for pool in sorted(everywhere)]
-        floors = [floor.pools for floor in self.arrays.floors]
-        self.groups = list(dict.fromkeys([*single, *floors, everywhere]))
-        first_free = min(
-            (self.arrays.experiments[e].tier for e in self.free), default=len(self.arrays.tiers)
-        )
-        self.room = []
+    def _realise(self, packed: Plan) -> list[int]:
+        """Takes the packing if serving can be placed around it as well as now; else the weeks that failed."""
+        use, everything = ExperimentUse.of(self.arrays, packed), ExperimentUse.of(self.arrays, packed)
+        everything.add_serving(self.plan)
+        solved: dict[int, ServedWeek] = {}
+        failed = []
         for week in range(self.arrays.weeks):
+            if everything.is_overdrawn(week):
+                found = self.weekly.around(week, use=use, served=self.served[week])
+                if found is None:
+                    failed.append(week)
+                    if len(failed) == MOST_FAILED_WEEKS:
+                        break
+                else:
+                    solved[week] = found
+        if not failed:
+            self.plan = replace(self.plan, gangs=packed.gangs, divided=packed.divided)
+            for week, served in solved.items():
+                self._adopt(week, served)
+        return failed
+
+    def _known_room(self) -> Room:
+        """Once, after the first serving tiers: what they must hold in each pool, each floor's pools, and all."""
+        if self.room is None:
+            first_free = min((self.arrays.experiments[e].tier for e in self.free), default=len(self.arrays.tiers))
             frozen = {
-                tier: value for tier, value in self.served[week].values.items() if tier < first_free
-            } if week in self.served else {}
-            self.room.append(self.weekly.least_use(week, self.groups, frozen=frozen))
+                week: {tier: value for tier, value in served.values.items() if tier < first_free}
+                for week, served in self.served.items()
+            }
+            self.room = Room.known(self.arrays, self.weekly, frozen)
+        return self.room
 
     def settle(self) -> None:
         """Earliest starts with serving held, and nothing left out that would fit."""
@@ -277,6 +263,17 @@ class _Parts:
     def steps(self, gap: float) -> dict[int, StepResult]:
         """optimal where the bound meets the value; the rest is told as a gap."""
         return {tier: StepResult(False, bound) for tier, bound in self.bounds.items()}
+
+
+def _without(plan: Plan, experiments: Sequence[int]) -> Plan:
+    """The plan with those experiments taken out."""
+    out = set(experiments)
+    return Plan(
+        plan.replicas,
+        plan.burst,
+        {e: column for e, column in plan.gangs.items() if e not in out},
+        {key: n for key, n in plan.divided.items() if key[0] not in out},
+    )
 
 
 def _entries(arrays: Arrays, experiments: Sequence[int]) -> int:

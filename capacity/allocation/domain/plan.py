@@ -99,6 +99,10 @@ class ExperimentUse:
     def floor_free(self, floor: int, week: int) -> int:
         return self._floor[floor][week]
 
+    def is_overdrawn(self, week: int) -> bool:
+        """More is used than a pool, or what a floor leaves, has."""
+        return any(row[week] < 0 for row in self._pool) or any(row[week] < 0 for row in self._floor)
+
     def free_for(self, column: Column, week: int) -> int:
         """The most accelerators the experiment could have in the column's domain in one week."""
         free = min(self._pool[column.pool][week], self._domain[column.domain][week])
