@@ -6,8 +6,10 @@ for the whole problem. Every intermediate plan is feasible, so a limit only cost
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from capacity.allocation.domain.arrays import Arrays, Column
 from capacity.allocation.domain.ladder import StepResult
@@ -18,16 +20,19 @@ from capacity.allocation.domain.packing import (
     place_greedily,
     preferred_columns,
 )
-from capacity.allocation.domain.plan import ExperimentUse, Plan
+from capacity.allocation.domain.plan import ExperimentUse, Plan, tier_values
 from capacity.allocation.domain.residual import held_use
 from capacity.allocation.domain.room import Packing, Room
 from capacity.allocation.domain.weekly import ServedWeek, WeeklyServing
 
 Progress = Callable[[str, float], None]
 
-PACKING_ENTRIES = 150_000
+BOUND_ENTRIES = 200_000
+PACKING_ENTRIES = 12_000
 PACKING_NODES = 60
-PACKING_ATTEMPTS = 6
+PACKING_ATTEMPTS = 3
+THOROUGH_ATTEMPTS = 8
+SAME_VALUE = 1e-9
 MOST_FAILED_WEEKS = 8
 WEEKLY_NODES = 40
 REPLACEMENTS_PER_TIER = 150
@@ -35,10 +40,10 @@ SPOTS_TRIED = 3
 
 
 def solve_by_parts(
-    arrays: Arrays, *, pinned: Plan, free: list[int], node_limit: int, gap: float, progress: Progress
+    arrays: Arrays, *, pinned: Plan, free: list[int], node_limit: int, thorough: bool, progress: Progress
 ) -> tuple[Plan, dict[int, StepResult]]:
     """The plan, and per tier (position) what is proven of it. free: experiments to place."""
-    parts = _Parts(arrays, pinned, free, node_limit)
+    parts = _Parts(arrays, pinned, free, node_limit, thorough=thorough)
     for run in _runs(arrays):
         progress(f"tier {arrays.tiers[run[0]]}", run[0] / len(arrays.tiers))
         if run[0] in arrays.serving_tiers:
@@ -47,7 +52,30 @@ def solve_by_parts(
             parts.place(run[0])
     progress("ties", 1.0)
     parts.settle()
-    return parts.plan, parts.steps(gap)
+    return parts.plan, parts.steps()
+
+
+def tidy(arrays: Arrays, plan: Plan, *, pinned: Plan, free: list[int]) -> Plan:
+    """A plan of the same tier values with serving in cheaper places, starts earlier, and nothing left that fits."""
+    parts = _Parts(arrays, pinned, free, node_limit=WEEKLY_NODES, thorough=False)
+    parts.plan, parts.tiers = plan, arrays.serving_tiers
+    use = ExperimentUse.of(arrays, plan)
+    for week in range(arrays.weeks):
+        one = Plan().with_serving(plan, weeks=[week])
+        values = tier_values(arrays, one, weeks=[week])
+        now = ServedWeek(one, {tier: values[tier] for tier in arrays.serving_tiers}, {})
+        found = parts.weekly.around(week, use=use, served=now)
+        if found is not None and _usd_of_places(arrays, found.plan) < _usd_of_places(arrays, one):
+            parts.plan = parts.plan.with_serving(found.plan, weeks=[week])
+    parts.settle()
+    return parts.plan
+
+
+def _usd_of_places(arrays: Arrays, plan: Plan) -> tuple[Fraction, int]:
+    """Dollars of the places serving lies in, then accelerators of serving and burst."""
+    options = [(arrays.classes[c].options[o], count) for (c, _, o, _), count in plan.replicas.items()]
+    usd = sum((option.replica * count * arrays.usd_per_week[option.pool] for option, count in options), Fraction(0))
+    return usd, sum(option.replica * count for option, count in options) + sum(plan.burst.values())
 
 
 def _runs(arrays: Arrays) -> list[tuple[int, ...]]:
@@ -64,8 +92,10 @@ def _runs(arrays: Arrays) -> list[tuple[int, ...]]:
 class _Parts:
     """The plan under way, what each tier achieved, and what bounds it."""
 
-    def __init__(self, arrays: Arrays, pinned: Plan, free: list[int], node_limit: int) -> None:
-        self.arrays, self.free, self.node_limit = arrays, free, node_limit
+    def __init__(
+        self, arrays: Arrays, pinned: Plan, free: list[int], node_limit: int, *, thorough: bool
+    ) -> None:
+        self.arrays, self.free, self.node_limit, self.thorough = arrays, free, node_limit, thorough
         self.plan = pinned
         self.pinned = pinned
         self.weekly = WeeklyServing(arrays, node_limit=min(node_limit, WEEKLY_NODES))
@@ -93,14 +123,37 @@ class _Parts:
         self.plan = self.plan.with_serving(served.plan, weeks=[week])
 
     def place(self, tier: int) -> None:
-        """The tier's experiments: greedily, then by re-placing serving, then by a packing program."""
+        """The tier's experiments, by means of growing cost, until no plan could hold more of them."""
         mine = [e for e in self.free if self.arrays.experiments[e].tier == tier]
-        self.plan = place_greedily(self.arrays, self.plan, mine)
-        self._make_room(mine)
         most = float(sum(most_value(self.arrays, e) for e in mine))
-        if self._placed(tier, mine) < most - 1e-9:
-            most = self._pack(tier, mine, most)
+        self.plan = place_greedily(self.arrays, self.plan, mine)
+        if self._falls_short(tier, mine, most):
+            self._pack(tier, mine, mine)
+        if self._falls_short(tier, mine, most):
+            self._make_room(mine)
+        if self._falls_short(tier, mine, most):
+            most = min(most, self._pack_with_higher_tiers(tier, mine))
         self.bounds[tier] = -most
+
+    def _falls_short(self, tier: int, mine: Sequence[int], most: float) -> bool:
+        return self._placed(tier, mine) < most - SAME_VALUE
+
+    def _pack_with_higher_tiers(self, tier: int, mine: Sequence[int]) -> float:
+        """Lets higher tiers move too, at their values; returns what no plan's tier value can exceed."""
+        among = [e for e in self.free if self.arrays.experiments[e].tier <= tier]
+        entries = _entries(self.arrays, among)
+        if entries > BOUND_ENTRIES:
+            return math.inf
+        if self.thorough or entries <= PACKING_ENTRIES:
+            return self._pack(tier, mine, among)
+        return self._packing(tier, among).relaxed_most()
+
+    def _packing(self, tier: int, among: Sequence[int]) -> Packing:
+        packing = Packing(
+            self.arrays, others=_without(self.plan, among), among=among, tier=tier, reached=self.plan
+        )
+        packing.limit_to_room(self._known_room())
+        return packing
 
     def _placed(self, tier: int, mine: Sequence[int], plan: Plan | None = None) -> float:
         """Value of the tier's free experiments."""
@@ -157,26 +210,20 @@ class _Parts:
                 self._adopt(week, served)
         self.plan = replace(self.plan, gangs=self.plan.gangs | {column.experiment: column})
 
-    def _pack(self, tier: int, mine: Sequence[int], most: float) -> float:
-        """Re-packs this and the higher tiers into the room serving can leave; returns the tier's most value.
+    def _pack(self, tier: int, mine: Sequence[int], among: Sequence[int]) -> float:
+        """Re-packs `among` into the room serving can leave; returns the most value the tier can have so.
 
         The packing program relaxes serving; a packing that serving cannot make room for is cut off and tried again.
         """
-        among = [e for e in self.free if self.arrays.experiments[e].tier <= tier]
-        if _entries(self.arrays, among) > PACKING_ENTRIES:
-            among = list(mine)
-        if _entries(self.arrays, among) > PACKING_ENTRIES:
-            return most
-        others = _without(self.plan, among)
-        packing = Packing(self.arrays, others=others, among=among, tier=tier, reached=self.plan)
-        packing.limit_to_room(self._known_room())
-        for attempt in range(PACKING_ATTEMPTS):
+        if _entries(self.arrays, among) > BOUND_ENTRIES:
+            return math.inf
+        packing = self._packing(tier, among)
+        most = math.inf
+        for attempt in range(THOROUGH_ATTEMPTS if self.thorough else PACKING_ATTEMPTS):
             found = packing.solve(start=self.plan, node_limit=min(self.node_limit, PACKING_NODES))
-            if attempt == 0:
-                # Higher tiers may move too, or else this bound would only hold for where they are.
-                whole = len(among) == len([e for e in self.free if self.arrays.experiments[e].tier <= tier])
-                most = min(most, packing.most) if whole else most
-            if found is None or self._placed(tier, mine, found) <= self._placed(tier, mine) + 1e-9:
+            # A later attempt has rows that only cut off what was tried, so the first alone is a bound.
+            most = packing.most if attempt == 0 else most
+            if found is None or self._placed(tier, mine, found) <= self._placed(tier, mine) + SAME_VALUE:
                 break
             failed = self._realise(found)
             if not failed:
@@ -260,7 +307,7 @@ class _Parts:
             divided = {key: n for key, n in self.plan.divided.items() if key[0] != e}
             self.plan = replace(self.plan, gangs=gangs, divided=divided)
 
-    def steps(self, gap: float) -> dict[int, StepResult]:
+    def steps(self) -> dict[int, StepResult]:
         """optimal where the bound meets the value; the rest is told as a gap."""
         return {tier: StepResult(False, bound) for tier, bound in self.bounds.items()}
 

@@ -93,6 +93,11 @@ class Packing:
         self.most = -solved.bound + ROUNDING
         return None if solved.values is None else self._plan(solved.values)
 
+    def relaxed_most(self) -> float:
+        """What no plan's tier value can exceed, by the LP alone."""
+        solved = solve_model(self.program.model, minimise=self.value, relax=True)
+        return -solved.bound + ROUNDING
+
     def forbid(self, packed: Plan, *, weeks: Iterable[int]) -> None:
         """Cuts off all that runs together in a week for which serving found no room. Such rows void `most`."""
         variables = self.program.variables

@@ -26,12 +26,11 @@ Signature = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class ServedWeek:
-    """Serving and burst of one week; value and bound in dollars of each tier; optimal: every step was proven."""
+    """Serving and burst of one week; the exact value of each tier, and a lower bound on its dollars."""
 
     plan: Plan
     values: Mapping[int, TierValue]
     bounds: Mapping[int, float]
-    optimal: frozenset[int]
 
 
 class WeeklyServing:
@@ -45,7 +44,8 @@ class WeeklyServing:
         """The week's best serving of `tiers`, in the room that `use` leaves; then the cheapest places for it."""
         signature = self._signature(week, use, tiers)
         if signature not in self._known:
-            self._known[signature] = (week, self._climb(week, use, tiers))
+            found = self._serve_all(week, use, tiers) or self._climb(week, use, tiers)
+            self._known[signature] = (week, found)
         solved_week, served = self._known[signature]
         return served if solved_week == week else replace(served, plan=_moved(served.plan, week))
 
@@ -59,19 +59,21 @@ class WeeklyServing:
             tuple(burst.limit[week] for burst in arrays.burst if burst is not None),
         )
 
+    def _serve_all(self, week: int, use: ExperimentUse, tiers: tuple[int, ...]) -> ServedWeek | None:
+        """Everything served without a dollar lost, which no plan can better; None where that was not found."""
+        nothing_lost = ServedWeek(Plan(), dict.fromkeys(tiers, TierValue()), dict.fromkeys(tiers, 0.0))
+        return self.around(week, use=use, served=nothing_lost)
+
     def _climb(self, week: int, use: ExperimentUse, tiers: tuple[int, ...]) -> ServedWeek:
         program = define_program(self.arrays, weeks=[week], experiments=(), held=use)
         ladder = Ladder(program, base=Plan(), node_limit=self.node_limit)
         bounds: dict[int, float] = {}
-        optimal = set()
         for tier in tiers:
             step = climb_serving_tier(ladder, tier)
             bounds[tier] = float(ladder.values[tier].usd) if step.optimal else step.bound
-            if step.optimal:
-                optimal.add(tier)
         for terms in (objectives.usd_of_places(program), objectives.accelerators_used(program)):
             ladder.minimise(terms, roughly=ROUGH_COST)
-        return ServedWeek(ladder.plan, dict(ladder.values), bounds, frozenset(optimal))
+        return ServedWeek(ladder.plan, dict(ladder.values), bounds)
 
     def around(self, week: int, *, use: ExperimentUse, served: ServedWeek) -> ServedWeek | None:
         """Serving as good in every tier as `served`, in the room that `use` leaves; None where none was found."""
