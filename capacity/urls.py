@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from capacity.review import views_review
+
 urlpatterns: list = [
+    path("", views_review.home, name="home"),
+    path("reviews/<str:week>/", views_review.review, name="review"),
+    path("", include("capacity.review.urls_meeting")),
+    path("", include("capacity.review.urls")),
+    path("api/v1/", include("capacity.review.urls_api")),
     path("", include("capacity.access.urls")),
 ]

@@ -212,7 +212,7 @@ def _row(versions: list[_Measured], horizon: Horizon) -> dict[str, Any]:
         "ends_date": max(version.contract.row["ends_date"] for version in versions),
         "weeks": len(weeks),
         "is_sized": is_sized,
-        "is_uncapped": "uncapped_exposure" in result.badges,
+        "is_uncapped": _is_uncapped(first, result),
         "flags": _flags(versions, is_sized=is_sized, is_priced=is_priced),
         "committed_accelerators": _most([each.committed.accelerators for each in results]) if is_sized else None,
         "planned_accelerators": _most(planned_needs) if is_sized else None,
@@ -299,7 +299,7 @@ def _flags(versions: list[_Measured], *, is_sized: bool, is_priced: bool) -> lis
         flags.append("unsized")
     if not is_priced:
         flags.append("unknown_price")
-    if "uncapped_exposure" in first.results[first.indexes[0]].badges:
+    if _is_uncapped(first, first.results[first.indexes[0]]):
         flags.append("uncapped")
     unit = first.contract.provisioned_unit
     if unit is not None and first.profile is not None and burndown_flags(unit=unit, profile=first.profile):
@@ -312,6 +312,11 @@ def _flags(versions: list[_Measured], *, is_sized: bool, is_priced: bool) -> lis
     if first.serving is not None and not first.serving.options:
         flags.append("no_pool_in_region")
     return flags
+
+
+def _is_uncapped(measured: _Measured, result: ContractResult) -> bool:
+    """Neither a rate limit nor a P95 bounds its use. What is dedicated is bounded by its own accelerators."""
+    return "uncapped_exposure" in result.badges and measured.contract.dedicated_unit is None
 
 
 def _stated_terms(measured: _Measured) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -17,6 +18,13 @@ def _restore_inputs_version(using: str, **_: Any) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Without this a test typed by hand would find the running demo (settings read its note) and write into it.
+    if os.environ.get("CAPACITY_TEST_SERVICES") != "1":
+        pytest.exit(
+            "Tests need a database and a broker of their own. Run: make pytest ARGS='tests/…', or "
+            "python -m capacity.local test-services -- pytest tests/…",
+            returncode=4,
+        )
     post_migrate.connect(
         _restore_inputs_version, sender=apps.get_app_config("imports"), dispatch_uid="restore_inputs_version"
     )

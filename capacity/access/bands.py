@@ -1,6 +1,6 @@
 """Bands: what a role sees that may know the size of a figure but not the figure. Pure.
 
-The ladder is fixed: 1, 2, 5 in each decade for money and multiples, ten points for shares (methods: Who sees what).
+The ladder is fixed: 1, 2, 5 in each decade for money and multiples, ten points for shares (methods: Visibility).
 A band depends on the value alone, never on who asks, what else is shown or what was shown last week, so that two
 answers about one value are equal and cannot be differenced.
 """

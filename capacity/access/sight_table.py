@@ -2,7 +2,7 @@
 
 Everything that reaches a page, a plot, the API, a file, an e-mail or an error text is looked up here (through
 `capacity.access.visibility`). What is not listed is hidden. A new column of a run table needs a line here; a test
-compares the table with the models. Reasons for the lines: methods, "Who sees what".
+compares the table with the models. Reasons for the lines: methods: Visibility.
 """
 
 from __future__ import annotations
@@ -92,11 +92,11 @@ TABLE: dict[str, dict[str, Rule]] = {
             ALL,
             "pool_key week week_index installed maintenance allocatable fragment serving product internal no_choice "
             "pretrain research evals idle burst committed_need expected_need p10_need p90_need requested "
-            "capacity_shortfall allocated spare spare_share",
+            "capacity_shortfall consumed allocated spare spare_share",
         ),
         **_fields(NOT_SALES, "floor floor_held floor_share"),
         **_fields(COST_AND_RESEARCH, "usd_per_accelerator_hour"),
-        **_fields(COST, "envelope_usd idle_usd"),
+        **_fields(COST, "envelope_usd envelope_parts idle_usd"),
     },
     "lot": {
         **_fields(

@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, connection, transaction
 
 from capacity.allocation.models import CurrentRun, Run
-from capacity.allocation.wake import wake_worker_on_commit
+from capacity.allocation.wake import wake_worker, wake_worker_on_commit
 from capacity.imports.selectors import latest_inputs_version
 
 # A run that is due but cannot be claimed this moment (its row is locked by an edit) is tried again this soon.
@@ -231,10 +232,13 @@ def _finish(run: Run, state: str, now: datetime) -> None:
     if state in {"done", "reused"}:
         run.stage, run.progress_share, run.error_code, run.error = "", Decimal(1), "", ""
     run.save()
-    waiting = Run.objects.filter(scope=run.scope, state="queued").first()
-    if waiting is not None:
-        countdown = (waiting.not_before_at - now).total_seconds()
-        wake_worker_on_commit(run_id=waiting.pk, countdown=countdown)
+    # Looked up after the commit: a run whose wake-up was dropped because this one was running is then sure to be seen.
+    transaction.on_commit(partial(_wake_waiting, run.scope, now), robust=True)
+
+
+def _wake_waiting(scope: str, now: datetime) -> None:
+    for waiting in Run.objects.filter(scope=scope, state="queued"):
+        wake_worker(run_id=waiting.pk, countdown=(waiting.not_before_at - now).total_seconds())
 
 
 def fail_run(*, claim: Claim, code: str, sentence: str, now: datetime) -> str | None:
@@ -268,22 +272,28 @@ def release_lapsed(*, now: datetime) -> list[int]:
 
 
 def _release(run_id: int, now: datetime) -> bool:
-    with transaction.atomic():
-        # A row that is locked is being published or renewed: it is not lapsed.
-        run = (
-            Run.objects.select_for_update(skip_locked=True, of=("self",))
-            .filter(pk=run_id, state="running", lease_until__lt=now)
-            .first()
-        )
-        if run is None:
-            return False
-        held_for = (now - (run.started_at or now)).total_seconds()
-        if held_for >= settings.CELERY_TASK_TIME_LIMIT:
-            code, sentence = "time_limit", f"It was stopped at the time limit of {settings.CELERY_TASK_TIME_LIMIT} s."
-        else:
-            code, sentence = "worker_lost", f"Its worker ({run.worker}) stopped answering during “{run.stage}”."
-        _give_back(run, code=code, sentence=sentence, pause=0.0, now=now)
+    try:
+        with transaction.atomic():
+            # A row that is locked is being published or renewed: it is not lapsed.
+            run = (
+                Run.objects.select_for_update(skip_locked=True, of=("self",))
+                .filter(pk=run_id, state="running", lease_until__lt=now)
+                .first()
+            )
+            if run is None:
+                return False
+            code, sentence = _why_lapsed(run, now)
+            _give_back(run, code=code, sentence=sentence, pause=0.0, now=now)
+    except OperationalError:  # an edit that is about to commit holds the queued place: the next call decides
+        return False
     return True
+
+
+def _why_lapsed(run: Run, now: datetime) -> tuple[str, str]:
+    limit = settings.CELERY_TASK_TIME_LIMIT
+    if run.started_at is not None and (now - run.started_at).total_seconds() >= limit:
+        return "time_limit", f"It was stopped at the time limit of {limit} s."
+    return "worker_lost", f"Its worker ({run.worker}) stopped answering during “{run.stage}”."
 
 
 def _give_back(run: Run, *, code: str, sentence: str, pause: float, now: datetime) -> str:

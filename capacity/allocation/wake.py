@@ -27,8 +27,8 @@ def _producer() -> Celery:
     producer.config_from_object("django.conf:settings", namespace="CELERY")
     producer.conf.broker_transport_options = {
         **settings.CELERY_BROKER_TRANSPORT_OPTIONS,
-        "socket_connect_timeout": 0.5,
-        "socket_timeout": 0.5,
+        "socket_connect_timeout": 0.4,
+        "socket_timeout": 0.4,
         "max_retries": 0,
     }
     return producer

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from capacity.decisions.models import PolicyFloor, PolicySet
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Q, QuerySet
+
+from capacity.access.models import User
+from capacity.decisions.models import Action, Decision, PolicyFloor, PolicySet
 from capacity.imports.rows import Row, table_rows
+
+DECISION_STATES = [("open", "Open"), ("due", "Due for review-back"), ("closed", "Judged"), ("superseded", "Superseded")]
+ACTION_STATES = [("open", "Open"), ("overdue", "Overdue"), ("done", "Done"), ("dropped", "Dropped")]
 
 
 def input_rows() -> dict[str, list[Row]]:
@@ -12,3 +23,85 @@ def input_rows() -> dict[str, list[Row]]:
         "policy_sets": table_rows(PolicySet, keys=["version"]),
         "policy_floors": table_rows(PolicyFloor, keys=["policy", "key"], foreign={"policy": "policy__version"}),
     }
+
+
+def decisions() -> QuerySet[Decision]:
+    """Decisions, newest first, with their verdict, options, actions and what superseded them. Four queries in all."""
+    return (
+        Decision.objects.select_related("verdict", "verdict__recorded_by", "supersedes", "recorded_by")
+        .prefetch_related("options", "actions", "superseded_by")
+        .order_by("-number")
+    )
+
+
+def decisions_in_state(state: str, *, today: Any) -> Q:
+    """The condition of a state of DECISION_STATES; "" is any. Superseded comes before judged."""
+    is_alive = Q(superseded_by=None)
+    return {
+        "open": is_alive & Q(verdict=None),
+        "due": is_alive & Q(verdict=None, review_back_date__lte=today),
+        "closed": is_alive & Q(verdict__isnull=False),
+        "superseded": Q(superseded_by__isnull=False),
+    }.get(state, Q())
+
+
+def actions() -> QuerySet[Action]:
+    """Actions, newest first, each with its decision (whose kind decides who reads its words)."""
+    return Action.objects.select_related("decision", "created_by").order_by("-number")
+
+
+def actions_in_state(state: str, *, today: Any) -> Q:
+    """The condition of a state of ACTION_STATES; "" is any."""
+    if state == "overdue":
+        return Q(status="open", due_date__lt=today)
+    return Q(status=state) if state else Q()
+
+
+def unjudged_decisions(*, before_week: str) -> QuerySet[Decision]:
+    """Decisions of earlier reviews that stand and have no verdict yet, soonest review-back first."""
+    return Decision.objects.filter(decisions_in_state("open", today=None), review_week__lt=before_week).order_by(
+        "review_back_date", "number"
+    )
+
+
+def judged_decisions(*, weeks: Iterable[str]) -> QuerySet[Decision]:
+    """Decisions whose verdict was said on one of the reviews."""
+    return Decision.objects.filter(verdict__review_week__in=list(weeks)).select_related("verdict").order_by("number")
+
+
+def followed_actions(*, before_week: str, closed_since: datetime | None) -> QuerySet[Action]:
+    """Actions of earlier reviews that are open, or were closed after the moment (None: none of the closed)."""
+    wanted = Q(status="open")
+    if closed_since is not None:
+        wanted |= Q(closed_at__gt=closed_since)
+    return actions().filter(wanted, review_week__lt=before_week).order_by("due_date", "number")
+
+
+def decisions_of_week(week: str) -> QuerySet[Decision]:
+    """What was decided on a review, in the order it was recorded."""
+    return decisions().filter(review_week=week).order_by("number")
+
+
+def actions_of_week(week: str) -> QuerySet[Action]:
+    """What was asked for on a review, in the order it was recorded."""
+    return actions().filter(review_week=week).order_by("number")
+
+
+def last_change_of_action(number: int) -> tuple[str, datetime] | None:
+    """Who changed an action last, and when, from its row history; None when it was never changed."""
+    events = apps.get_model("decisions", "ActionEvent")._default_manager
+    event = events.filter(number=number).select_related("pgh_context").order_by("-pgh_id").first()
+    if event is None:
+        return None
+    who = (event.pgh_context.metadata if event.pgh_context else {}).get("user")
+    username = User.objects.filter(pk=who).values_list("username", flat=True).first() if who else None
+    return username or "", event.pgh_created_at
+
+
+def policy_versions() -> list[dict[str, Any]]:
+    """Every version of the policy, the latest start first, each with its `floors`. Two queries."""
+    floors: dict[int, list[dict[str, Any]]] = {}
+    for floor in PolicyFloor.objects.order_by("key").values():
+        floors.setdefault(floor["policy_id"], []).append({**floor})
+    rows = PolicySet.objects.order_by("-effective_date", "-version").values()
+    return [{**row, "floors": floors.get(row["id"], [])} for row in rows]

@@ -7,3 +7,9 @@ class ImportsConfig(AppConfig):
     name = "capacity.imports"
     label = "imports"
     verbose_name = "Imports"
+
+    def ready(self) -> None:
+        from django.utils.module_loading import autodiscover_modules
+
+        # Each app says in its importers.py which of its tables files may bring.
+        autodiscover_modules("importers")

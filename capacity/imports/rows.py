@@ -6,8 +6,6 @@ What a run reads, what it stores as its inputs and what an export writes are all
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -56,9 +54,3 @@ def decimal_text(value: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text
-
-
-def canonical_hash(document: Any) -> str:
-    """SHA-256 of the canonical JSON text: sorted keys, no spaces, decimal strings."""
-    text = json.dumps(as_json(document), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()

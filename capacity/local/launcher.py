@@ -36,7 +36,9 @@ PROGRESS_SECONDS = 5.0
 TICK_SECONDS = 0.1
 # In the order of stopping; five seconds together at the very worst.
 STOP_SECONDS = {"beat": 0.7, "web": 1.0, "worker": 1.3, "broker": 0.5, "database": 1.5}
-DEMO_ACCOUNTS = ("chair", "finance", "sales", "research", "product", "exec", "auditor", "admin")
+DEMO_ACCOUNTS = ("chair", "finance", "sales", "sales_west", "research", "product", "exec", "auditor", "admin")
+# load_demo's answer when it finds other people's accounts in a database of the user's own.
+NOT_EMPTY = 3
 
 
 class StopRequested(Exception):
@@ -56,6 +58,7 @@ class Launcher:
         self._supervisor = Supervisor(self._say)
         self._guard: Guard | None = None
         self._token = secrets.token_urlsafe(12)
+        self._has_demo = False
 
     def run(self) -> int:
         try:
@@ -161,39 +164,50 @@ class Launcher:
             self._step("Rights of the application's role", parts.step("grant_app_role", owner=True))
             self._step("Static files", parts.step("collectstatic", "--noinput", "--verbosity", "0"))
             self._data.set_done("prepared", mark)
-        database = "embedded" if embedded else _without_password(self._options.database_url)
-        if self._data.is_done("demo", database):
-            return False
-        password = self._demo_password()
-        self._step("Demo world", parts.step("load_demo", extra={"DEMO_PASSWORD": password}), show_output=True)
-        self._data.set_done("demo", database)
-        return True
+        return self._load_demo(parts, "embedded" if embedded else _without_password(self._options.database_url))
 
-    def _demo_password(self) -> str:
-        if self._options.demo_password:
-            self._data.keep_secret("demo_password", self._options.demo_password)
-        return self._data.secret("demo_password", length=9)
+    def _load_demo(self, parts: Parts, database: str) -> bool:
+        """The demo world once per database; later only its password when another one is asked for."""
+        password = self._options.demo_password or self._data.secret("demo_password", length=9)
+        given = {"DEMO_PASSWORD": password}
+        self._has_demo = not self._data.is_done("demo", f"none in {database}")
+        first = self._has_demo and not self._data.is_done("demo", database)
+        if first:
+            step = parts.step("load_demo", "--only-empty", extra=given)
+            self._has_demo = self._step("Demo world", step, show_output=True, accept=(0, NOT_EMPTY)) == 0
+            self._data.set_done("demo", database if self._has_demo else f"none in {database}")
+        elif self._has_demo and password != self._data.secret("demo_password", length=9):
+            self._step("New password of the demo accounts", parts.step("load_demo", "--accounts-only", extra=given))
+        if self._has_demo:
+            self._data.keep_secret("demo_password", password)
+        return first and self._has_demo
 
-    def _step(self, title: str, child: Child, *, show_output: bool = False) -> None:
-        """Run one `manage.py` command to its end, telling how it goes; raises LocalModeError when it fails."""
+    def _step(self, title: str, child: Child, *, show_output: bool = False, accept: tuple[int, ...] = (0,)) -> int:
+        """Run one `manage.py` command to its end, telling how it goes, and return its exit code.
+
+        Raises LocalModeError when the code is not among those to `accept`.
+        """
         self._say(f"{title} …")
         path = self._data.log_path("setup")
         shown_to = path.stat().st_size if path.exists() else 0
         began = said = time.monotonic()
         child.start()
-        while child.is_running():
-            self._tick()
-            if show_output:
-                shown_to = self._show_new_lines(shown_to)
-            elif time.monotonic() - said > PROGRESS_SECONDS:
-                said = time.monotonic()
-                self._say(f"{title} … {said - began:.0f} s")
+        try:
+            while child.is_running():
+                self._tick()
+                if show_output:
+                    shown_to = self._show_new_lines(shown_to)
+                elif time.monotonic() - said > PROGRESS_SECONDS:
+                    said = time.monotonic()
+                    self._say(f"{title} … {said - began:.0f} s")
+        finally:
+            code = child.return_code()
+            child.stop(seconds=1.0)
         if show_output:
             self._show_new_lines(shown_to)
-        code = child.return_code()
-        child.sweep()
-        if code != 0:
+        if code is None or code not in accept:
             raise LocalModeError(f"'{title}' failed (code {code}). The log ({path}) ends with:\n{child.log_tail()}")
+        return code
 
     def _show_new_lines(self, position: int) -> int:
         with self._data.log_path("setup").open("rb") as log:
@@ -201,7 +215,8 @@ class Launcher:
             new = log.read()
         whole = new[: new.rfind(b"\n") + 1]
         for line in whole.decode(errors="replace").splitlines():
-            self._say(f"  {line}")
+            if line and not line.startswith(" "):  # details stay in the log
+                self._say(f"  {line}")
         return position + len(whole)
 
     def _choose_port(self) -> int:
@@ -245,8 +260,10 @@ class Launcher:
     def _announce(self, base_url: str) -> None:
         self._say(f"Ready after {time.monotonic() - self._began:.1f} s. Ctrl-C stops everything.")
         print(f"\nCapacity Review is ready at {base_url}", flush=True)
-        print(f"Demo accounts: {', '.join(DEMO_ACCOUNTS)}", flush=True)
-        print(f"Password of each: {self._demo_password()}\n", flush=True)
+        if self._has_demo:
+            print(f"Demo accounts: {', '.join(DEMO_ACCOUNTS)}", flush=True)
+            print(f"Password of each: {self._data.secret('demo_password', length=9)}", flush=True)
+        print(flush=True)
         if self._options.open_browser:
             subprocess.Popen(
                 [sys.executable, "-m", "webbrowser", base_url],

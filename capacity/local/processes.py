@@ -35,14 +35,24 @@ def die_with_parent(signal_number: int = signal.SIGKILL, parent: int | None = No
 
 
 def is_alive(pid: int) -> bool:
-    """True when a process of this number exists (zombies included)."""
+    """True when a process of this number runs. One that is dead but not yet collected does not: some containers have
+    no init process that would collect it."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    return sys.platform != "linux" or _state_and_group(pid)[0] not in {"Z", "X", ""}
+
+
+def _state_and_group(pid: int | str) -> tuple[str, int]:
+    """State letter and process group of a process, as Linux tells; ("", 0) when it is gone."""
+    try:
+        state, _parent, group = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[:3]
+    except (OSError, IndexError, ValueError):
+        return "", 0
+    return state, int(group)
 
 
 def command_line(pid: int) -> str:
@@ -75,6 +85,16 @@ def signal_group(pgid: int, signal_number: int) -> bool:
     except PermissionError:  # macOS answers this for a group of zombies
         return False
     return True
+
+
+def group_is_alive(pgid: int) -> bool:
+    """True when anyone in the group still runs (see `is_alive` about the dead that nobody collects)."""
+    if not signal_group(pgid, 0):
+        return False
+    if sys.platform != "linux":
+        return True
+    members = (_state_and_group(entry.name) for entry in Path("/proc").glob("[0-9]*"))
+    return any(group == pgid and state not in {"Z", "X"} for state, group in members)
 
 
 class Guard:
@@ -133,9 +153,9 @@ def _run_guard(read_end: int) -> None:
                 groups.pop(int(value), None)
             else:
                 folders.append(value)
-    for pgid, number in groups.items():
-        signal_group(pgid, number)
-    if not wait_until(lambda: not any(signal_group(pgid, 0) for pgid in groups), seconds=GUARD_PATIENCE_SECONDS):
+    for pgid, death_signal in groups.items():
+        signal_group(pgid, death_signal)
+    if not wait_until(lambda: not any(map(group_is_alive, groups)), seconds=GUARD_PATIENCE_SECONDS):
         for pgid in groups:
             signal_group(pgid, signal.SIGKILL)
     for folder in folders:
@@ -151,8 +171,8 @@ class Child:
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     log_path: Path | None = None
     cwd: Path | str = "/"
-    stop_signal: int = signal.SIGTERM
-    death_signal: int = signal.SIGTERM
+    stop_signal: int = int(signal.SIGTERM)
+    death_signal: int = int(signal.SIGTERM)
     user: int | None = None
     group: int | None = None
     guard: Guard | None = None

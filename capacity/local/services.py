@@ -78,7 +78,7 @@ class Services:
 
     def environment(self) -> dict[str, str]:
         """The addresses of the servers started here, by the names the settings know."""
-        found = {}
+        found: dict[str, str] = {}
         if self.postgres is not None:
             found |= {"DATABASE_URL": self.postgres.url(APP_ROLE), "DATABASE_OWNER_URL": self.postgres.url(OWNER_ROLE)}
         if self.broker is not None:

@@ -1,4 +1,4 @@
-"""Read-only API over runs and reviews: the same rows as the pages, under the same visibility table."""
+"""How the API pages its rows. Apart from its views (api_views.py), because the framework's settings import this file."""
 
 from __future__ import annotations
 

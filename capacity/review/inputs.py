@@ -6,7 +6,7 @@ The rows are the document: they are hashed, solved, stored with the run, and com
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -16,6 +16,7 @@ from capacity.decisions.policy import Policy, policy_in_force
 from capacity.imports.models import InputsVersion
 from capacity.imports.rows import Row, as_json
 from capacity.inventory import selectors as inventory
+from capacity.lib.canonical import canonical_json
 from capacity.lib.horizon import Horizon, Week
 from capacity.review.models import Review
 from contracts import selectors as contracts
@@ -28,16 +29,21 @@ FORMULA_VERSION = "2026-11-22.1"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inputs:
-    """version: the inputs counter at the time of reading. tables: name → rows. previous: last frozen placements."""
+    """version: the inputs counter at the time of reading. tables: name → rows. previous: last frozen placements.
+
+    as_of: the day of what is known (lots later than it and not accepted are late). first_week: where the plan starts:
+    this week, or the week after the last frozen review, because what is frozen is decided.
+    """
 
     version: int
     as_of: date
+    first_week: Week
     tables: Mapping[str, list[Row]]
     previous: list[Row]
 
     @property
     def horizon(self) -> Horizon:
-        return Horizon(first=Week.containing(self.as_of), weeks=HORIZON_WEEKS)
+        return Horizon(first=self.first_week, weeks=HORIZON_WEEKS)
 
     @property
     def policy(self) -> Policy:
@@ -48,15 +54,25 @@ class Inputs:
             on_date=self.as_of,
         )
 
+    def in_order(self) -> Inputs:
+        """The same inputs with every table's rows in one order, so that a plan cannot depend on the order they came in."""
+        tables = {name: sorted(rows, key=_row_text) for name, rows in self.tables.items()}
+        return replace(self, tables=tables)
+
     def as_document(self) -> dict[str, Any]:
         """The inputs as canonical JSON terms. The as-of date counts by week and by day: lateness depends on it."""
         return {
             "as_of": self.as_of.isoformat(),
+            "first_week": self.first_week.key,
             "weeks": HORIZON_WEEKS,
             "formula_version": FORMULA_VERSION,
             "tables": as_json(self.tables),
             "previous": as_json(self.previous),
         }
+
+
+def _row_text(row: Row) -> str:
+    return canonical_json(as_json(row))
 
 
 def read_inputs(*, as_of: date) -> Inputs:
@@ -67,17 +83,17 @@ def read_inputs(*, as_of: date) -> Inputs:
         **contracts.input_rows(),
         **decisions.input_rows(),
     }
+    last = Review.objects.order_by("-week").values_list("week", "run_id").first()
+    current = Week.containing(as_of)
     return Inputs(
         version=InputsVersion.objects.get(id=1).version,
         as_of=as_of,
+        first_week=current if last is None else max(current, Week.parse(last[0]).plus(1)),
         tables=tables,
-        previous=_previous_placements(),
+        previous=[] if last is None else _placements(last[1]),
     )
 
 
-def _previous_placements() -> list[Row]:
-    last = Review.objects.order_by("-week").values_list("run_id", flat=True).first()
-    if last is None:
-        return []
+def _placements(run_id: int) -> list[Row]:
     columns = ("experiment_key", "pool_key", "domain_key", "start_week", "weeks", "accelerators")
-    return list(RunPlacement.objects.filter(run_id=last).order_by(*columns).values(*columns))
+    return list(RunPlacement.objects.filter(run_id=run_id).order_by(*columns).values(*columns))

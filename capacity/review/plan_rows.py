@@ -36,6 +36,7 @@ class PlanRows:
         self.plan = plan
         self.horizon = plan.inputs.horizon
         self.weeks = list(self.horizon)
+        self.week_by_key = {week.key: week for week in self.weeks}
         self.tables = plan.inputs.tables
         self.pools = {row["key"]: row for row in self.tables["pools"]}
         self.types = {row["key"]: row for row in self.tables["accelerator_types"]}
@@ -471,7 +472,7 @@ class PlanRows:
 
     # --- experiments ----------------------------------------------------------------------------------------
 
-    def _request_columns(self, key: str) -> Row:
+    def request_columns(self, key: str) -> Row:
         row = self.experiments[key]
         return {
             "experiment_key": key,
@@ -494,7 +495,7 @@ class PlanRows:
                 known = None if any(rate is None for rate in rates) else sum((r for r in rates if r), ZERO)
                 rows.append(
                     {
-                        **self._request_columns(each.key),
+                        **self.request_columns(each.key),
                         "purpose": self.experiments[each.key]["purpose"],
                         "is_running": self.experiments[each.key]["state"] == "running",
                         "pool_key": each.pool,

@@ -131,6 +131,7 @@ POOL_WEEKS = RunTableSpec(
         """
         pool_key|Pool||text
         week|Week||text
+        week_index|Weeks from now||thousands
         installed|Installed|accelerators|thousands
         maintenance|Maintenance|accelerators|thousands
         allocatable|Allocatable|accelerators|thousands
@@ -472,7 +473,7 @@ def labels_by_demand(labels: Iterable[ContractLabel]) -> _DemandLabels:
 class _DemandLabels(dict[str, ContractLabel]):
     """Looks a contract's label up by the key of its demand."""
 
-    def get(self, key: str, default: Any = None) -> Any:  # type: ignore[override]
+    def get(self, key: str, default: Any = None) -> Any:
         if not key.startswith("c."):
             return default
         return super().get(key[2:].rpartition(".v")[0], default)

@@ -78,9 +78,7 @@ def _pool(rng: random.Random, number: int, weeks: int, domain_size: int) -> dict
     return row
 
 
-def _demand(
-    rng: random.Random, number: int, pools: list[dict[str, Any]], weeks: int, size: float
-) -> dict[str, Any]:
+def _demand(rng: random.Random, number: int, pools: list[dict[str, Any]], weeks: int, size: float) -> dict[str, Any]:
     options = rng.sample(pools, rng.randint(1, min(3, len(pools))))
     tier = rng.choice(["committed", "committed", "forecast", "holds"])
     growth = rng.uniform(0.0, 0.01)

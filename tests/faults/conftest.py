@@ -6,10 +6,9 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import pytest
-from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.db import connection
 
@@ -45,10 +44,10 @@ def own_broker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnBr
     wake._producer.cache_clear()
 
 
-def _database_url(*, user: str) -> str:
-    """The test database's own address, for other processes."""
-    parts = connection.settings_dict
-    return f"postgresql://{quote(user)}@/{quote(parts['NAME'])}?host={quote(parts['HOST'])}&port={parts['PORT']}"
+def _test_database_url() -> str:
+    """The address given to the tests, but of the test database: the application's own role."""
+    given = urlsplit(os.environ["DATABASE_URL"])
+    return urlunsplit(given._replace(path="/" + quote(str(connection.settings_dict["NAME"]))))
 
 
 @pytest.fixture
@@ -61,7 +60,7 @@ def process_environment(transactional_db: None, own_broker: OwnBroker) -> dict[s
         **LIMITS,
         "CAPACITY_PROCESS": "worker",
         "CELERY_BROKER_URL": own_broker.url,
-        "DATABASE_URL": _database_url(user=django_settings.DATABASE_APP_ROLE),
+        "DATABASE_URL": _test_database_url(),
         "DJANGO_SETTINGS_MODULE": "capacity.settings",
         "PLAN_SOURCE": "tests.faults.fake_plan.FakePlanSource",
     }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from typing import Any
 
+import pytest
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Count
@@ -20,12 +20,13 @@ from capacity.inventory.models import Site
 from capacity.review.cycle import recompute
 from tests.faults.fake_plan import ROWS_PER_PLAN, FakePlanSource
 
-LONG = bool(os.environ.get("TEST_LONG"))
 
-
-def trials(small: int, full: int) -> range:
-    """`small` trials in `make test`, `full` with TEST_LONG=1."""
-    return range(full if LONG else small)
+def few_or_many(few: int, many: int) -> pytest.MarkDecorator:
+    """Parametrize `trials`: a few in `make test`, many in `make test-long` (marker `long`)."""
+    return pytest.mark.parametrize(
+        "trials",
+        [pytest.param(range(few), id="few"), pytest.param(range(many), id="many", marks=pytest.mark.long)],
+    )
 
 
 def edit(key: str, *, does: str = "", ask: bool = True, settle: bool = False) -> Run | None:

@@ -22,7 +22,7 @@ from django.db.models import Sum
 
 from capacity.allocation.models import Run
 from capacity.imports.selectors import latest_inputs_version
-from tests.faults.plans import assert_plans_are_whole, edit, in_threads, is_up_to_date, sweep_until, trials
+from tests.faults.plans import assert_plans_are_whole, edit, few_or_many, in_threads, is_up_to_date, sweep_until
 from tests.faults.processes import OwnBroker, Worker
 
 pytestmark = [pytest.mark.fault, pytest.mark.django_db(transaction=True), pytest.mark.timeout(3600)]
@@ -34,12 +34,13 @@ def _edit_steadily(name: str, *, edits: int, seconds: float) -> None:
         time.sleep(seconds / edits)
 
 
+@few_or_many(1, 100)
 def test_a_hundred_edits_start_a_handful_of_runs_and_the_last_edit_is_in_the_plan(
-    make_worker: Callable[..., Worker], settings: Any
+    make_worker: Callable[..., Worker], settings: Any, trials: range
 ) -> None:
     settings.RECOMPUTE_SETTLE_SECONDS, settings.RECOMPUTE_MAX_WAIT_SECONDS = 0.4, 1.6
     make_worker(FAKE_PLAN_SECONDS=0.2)
-    for trial in trials(1, 100):
+    for trial in trials:
         before = _starts()
         in_threads(*[partial(_edit_steadily, f"t{trial}w{n}", edits=25, seconds=2.0) for n in range(4)])
         sweep_until(is_up_to_date, seconds=20, what="the plan of the last edit")
@@ -52,14 +53,15 @@ def _starts() -> int:
 
 
 @pytest.mark.parametrize("fault", ["killed", "frozen"])
-def test_saving_an_edit_never_waits_for_a_broker_that_is_down(own_broker: OwnBroker, fault: str) -> None:
+@few_or_many(3, 25)
+def test_saving_an_edit_never_waits_for_a_broker_that_is_down(own_broker: OwnBroker, fault: str, trials: range) -> None:
     edit("first")
     Run.objects.all().delete()
     if fault == "killed":
         own_broker.kill()
     else:
         own_broker.signal(signal.SIGSTOP)
-    for trial in trials(3, 25):
+    for trial in trials:
         started = time.monotonic()
         run = edit(f"site{trial}")
         assert time.monotonic() - started < 1.0
@@ -69,13 +71,14 @@ def test_saving_an_edit_never_waits_for_a_broker_that_is_down(own_broker: OwnBro
         own_broker.start()
 
 
+@few_or_many(2, 50)
 def test_work_lost_by_a_flush_is_done_after_the_next_sweep(
-    make_worker: Callable[..., Worker], own_broker: OwnBroker
+    make_worker: Callable[..., Worker], own_broker: OwnBroker, trials: range
 ) -> None:
     worker = make_worker()
     edit("first")
     sweep_until(is_up_to_date, seconds=20, what="the first plan")
-    for trial in trials(2, 50):
+    for trial in trials:
         own_broker.client().flushall()
         edit(f"site{trial}", ask=False)
         took = sweep_until(is_up_to_date, seconds=20, what="the plan after the flush")
@@ -83,13 +86,14 @@ def test_work_lost_by_a_flush_is_done_after_the_next_sweep(
     assert_plans_are_whole()
 
 
+@few_or_many(1, 10)
 def test_a_broker_restarted_empty_is_found_again_by_the_worker(
-    make_worker: Callable[..., Worker], own_broker: OwnBroker
+    make_worker: Callable[..., Worker], own_broker: OwnBroker, trials: range
 ) -> None:
     make_worker()
-    for trial in trials(1, 10):
+    for trial in trials:
         own_broker.kill()
         edit(f"site{trial}")
         own_broker.start()
         sweep_until(is_up_to_date, seconds=60, what="the plan after the restart")
-    assert latest_inputs_version() == len(trials(1, 10))
+    assert latest_inputs_version() == len(trials)

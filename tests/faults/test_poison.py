@@ -19,7 +19,7 @@ from django.utils import timezone
 from capacity.allocation.models import Run
 from capacity.allocation.selectors import current_plan
 from capacity.allocation.services import retry_run
-from tests.faults.plans import assert_plans_are_whole, edit, is_up_to_date, plan_here, sweep_until, trials
+from tests.faults.plans import assert_plans_are_whole, edit, few_or_many, is_up_to_date, plan_here, sweep_until
 from tests.faults.processes import Worker, is_alive, wait_until
 from tests.recorded_broker import RecordedBroker
 
@@ -30,9 +30,12 @@ def state_of(run: Run) -> str:
     return str(Run.objects.values_list("state", flat=True).get(pk=run.pk))
 
 
-def test_an_input_that_kills_its_worker_ends_dead_after_three_attempts(make_worker: Callable[..., Worker]) -> None:
+@few_or_many(1, 10)
+def test_an_input_that_kills_its_worker_ends_dead_after_three_attempts(
+    make_worker: Callable[..., Worker], trials: range
+) -> None:
     make_worker(TASK_SOFT_SECONDS=50, TASK_HARD_SECONDS=60)
-    for trial in trials(1, 10):
+    for trial in trials:
         good = edit("poison")
         sweep_until(is_up_to_date, seconds=30, what="a good plan")
         poisoned = edit("poison", does="crash")
@@ -51,9 +54,12 @@ def test_an_input_that_kills_its_worker_ends_dead_after_three_attempts(make_work
 
 
 @pytest.mark.parametrize(("does", "limit"), [("hang", 1), ("hang_deaf", 2)])
-def test_a_solver_that_hangs_is_ended_at_its_limit(make_worker: Callable[..., Worker], does: str, limit: int) -> None:
+@few_or_many(1, 20)
+def test_a_solver_that_hangs_is_ended_at_its_limit(
+    make_worker: Callable[..., Worker], does: str, limit: int, trials: range
+) -> None:
     make_worker()
-    for trial in trials(1, 20):
+    for trial in trials:
         run = edit("hanging", does=does)
         assert run is not None
         wait_until(lambda: state_of(run) == "running", seconds=20, what="it runs")  # noqa: B023

@@ -24,7 +24,15 @@ from capacity.allocation.runs import claim_run
 from capacity.allocation.services import request_run, request_scheduled_plan
 from capacity.allocation.sweeper import sweep
 from capacity.imports.selectors import latest_inputs_version
-from tests.faults.plans import assert_plans_are_whole, edit, in_threads, is_up_to_date, plan_here, sweep_until, trials
+from tests.faults.plans import (
+    assert_plans_are_whole,
+    edit,
+    few_or_many,
+    in_threads,
+    is_up_to_date,
+    plan_here,
+    sweep_until,
+)
 from tests.faults.processes import OwnBroker
 from tests.recorded_broker import RecordedBroker
 
@@ -33,8 +41,11 @@ pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True), pytest.
 THREADS = 8
 
 
-def test_a_run_delivered_to_eight_workers_at_once_is_computed_once(recorded_broker: RecordedBroker) -> None:
-    for trial in trials(10, 500):
+@few_or_many(10, 500)
+def test_a_run_delivered_to_eight_workers_at_once_is_computed_once(
+    recorded_broker: RecordedBroker, trials: range
+) -> None:
+    for trial in trials:
         run = edit(f"site{trial}")
         assert run is not None
         outcomes = Counter(in_threads(*[partial(plan_here, run)] * THREADS))
@@ -43,21 +54,23 @@ def test_a_run_delivered_to_eight_workers_at_once_is_computed_once(recorded_brok
     assert_plans_are_whole()
 
 
-def test_runs_of_the_same_inputs_give_one_result(recorded_broker: RecordedBroker) -> None:
-    for trial in trials(5, 200):
+@few_or_many(5, 200)
+def test_runs_of_the_same_inputs_give_one_result(recorded_broker: RecordedBroker, trials: range) -> None:
+    for trial in trials:
         edit(f"site{trial}", ask=False)
         for _ in range(2):
             run = request_run(reason="edit", settle=False, now=timezone.now())
             in_threads(*[partial(plan_here, run)] * 2)
     done = Counter(Run.objects.filter(state="done").values_list("input_hash", flat=True))
     assert set(done.values()) == {1}
-    assert Run.objects.filter(state="reused").count() == len(done) == len(trials(5, 200))
+    assert Run.objects.filter(state="reused").count() == len(done) == len(trials)
     assert_plans_are_whole()
 
 
-def test_rolled_back_edits_ask_for_nothing(own_broker: OwnBroker) -> None:
+@few_or_many(50, 500)
+def test_rolled_back_edits_ask_for_nothing(own_broker: OwnBroker, trials: range) -> None:
     version = latest_inputs_version()
-    for trial in trials(50, 500):
+    for trial in trials:
         with pytest.raises(ZeroDivisionError), transaction.atomic():
             edit(f"site{trial}", settle=trial % 2 == 0)
             raise ZeroDivisionError
@@ -66,9 +79,10 @@ def test_rolled_back_edits_ask_for_nothing(own_broker: OwnBroker) -> None:
     assert (Run.objects.count(), own_broker.queued()) == (1, 1)
 
 
-def test_two_schedulers_at_one_tick_make_one_run(recorded_broker: RecordedBroker) -> None:
+@few_or_many(10, 100)
+def test_two_schedulers_at_one_tick_make_one_run(recorded_broker: RecordedBroker, trials: range) -> None:
     morning = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
-    for tick in trials(10, 100):
+    for tick in trials:
         now = morning + timedelta(days=tick)
         first, second = in_threads(*[partial(request_scheduled_plan, now=now)] * 2)
         assert first.pk == second.pk
@@ -76,9 +90,12 @@ def test_two_schedulers_at_one_tick_make_one_run(recorded_broker: RecordedBroker
         assert Run.objects.count() == tick + 1
 
 
-def test_two_schedulers_and_an_edit_at_one_tick_still_answer_the_tick_once(recorded_broker: RecordedBroker) -> None:
+@few_or_many(5, 100)
+def test_two_schedulers_and_an_edit_at_one_tick_still_answer_the_tick_once(
+    recorded_broker: RecordedBroker, trials: range
+) -> None:
     morning = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
-    for tick in trials(5, 100):
+    for tick in trials:
         now = morning + timedelta(days=tick)
         asked = in_threads(
             *[partial(request_scheduled_plan, now=now)] * 2,
@@ -90,8 +107,9 @@ def test_two_schedulers_and_an_edit_at_one_tick_still_answer_the_tick_once(recor
         assert request_scheduled_plan(now=now).pk == asked[0].pk
 
 
-def test_two_sweepers_at_once_ask_for_one_run(recorded_broker: RecordedBroker) -> None:
-    for trial in trials(5, 100):
+@few_or_many(5, 100)
+def test_two_sweepers_at_once_ask_for_one_run(recorded_broker: RecordedBroker, trials: range) -> None:
+    for trial in trials:
         edit(f"site{trial}", ask=False)
         in_threads(*[partial(sweep, now=timezone.now())] * 4)
         assert Run.objects.filter(state="queued").count() == 1
@@ -99,8 +117,9 @@ def test_two_sweepers_at_once_ask_for_one_run(recorded_broker: RecordedBroker) -
         assert plan_here(Run.objects.get(state="queued")) == "done"
 
 
-def test_an_edit_during_a_claim_is_in_that_run_or_in_the_next(recorded_broker: RecordedBroker) -> None:
-    for trial in trials(5, 100):
+@few_or_many(5, 100)
+def test_an_edit_during_a_claim_is_in_that_run_or_in_the_next(recorded_broker: RecordedBroker, trials: range) -> None:
+    for trial in trials:
         run = request_run(reason="edit", settle=False, now=timezone.now())
         edits = [partial(edit, f"t{trial}e{number}") for number in range(THREADS - 1)]
         answers = in_threads(*edits, partial(claim_run, run_id=run.pk, worker="w", now=timezone.now()))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError, connection
+from django.utils import timezone
 
 from capacity.allocation.models import CurrentRun, Run, RunDocument
 from capacity.allocation.runs import release_lapsed
@@ -147,6 +149,53 @@ def test_a_run_taken_over_meanwhile_publishes_nothing() -> None:
     assert (run.state, run.error_code) == ("queued", "worker_lost")
     assert not CurrentRun.objects.exists()
     assert not RunDocument.objects.exists()
+
+
+def test_a_database_restart_during_the_computation_gives_the_run_back_and_the_retry_succeeds() -> None:
+    edit()
+
+    def lose_the_connection() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    run = run_once(SourceThat(lose_the_connection))
+    assert (run.state, run.error_code, run.attempt) == ("queued", "error", 1)
+    outcome = recompute(run_id=run.pk, worker="w", clock=lambda: NOON + timedelta(seconds=5), source=FakePlanSource())
+    assert outcome.state == "done"
+
+
+def test_a_run_longer_than_its_lease_is_kept_by_its_heartbeat(settings: Any) -> None:
+    settings.RECOMPUTE_LEASE_SECONDS = 0.3
+    edit()
+    released: list[int] = []
+
+    def take_a_second() -> None:
+        for _ in range(10):
+            time.sleep(0.1)
+            released.extend(release_lapsed(now=timezone.now()))
+
+    run = request_run(reason="edit", settle=False, now=timezone.now())
+    outcome = recompute(run_id=run.pk, worker="w", clock=timezone.now, source=SourceThat(take_a_second))
+    assert (outcome.state, released) == ("done", [])
+
+
+def test_a_heartbeat_stops_at_the_hard_limit_so_that_a_hang_loses_its_lease(settings: Any) -> None:
+    settings.RECOMPUTE_LEASE_SECONDS = 0.3
+    settings.CELERY_TASK_TIME_LIMIT = 0.5
+    edit()
+    released: list[int] = []
+
+    def hang() -> None:
+        end = time.monotonic() + 5
+        while not released and time.monotonic() < end:
+            time.sleep(0.05)
+            released.extend(release_lapsed(now=timezone.now()))
+
+    run = request_run(reason="edit", settle=False, now=timezone.now())
+    outcome = recompute(run_id=run.pk, worker="w", clock=timezone.now, source=SourceThat(hang))
+    assert (outcome.state, released) == ("fenced_off", [run.pk])
+    run.refresh_from_db()
+    assert run.error_code == "time_limit"
 
 
 def test_a_run_that_is_not_due_gets_another_wake_up(recorded_broker: RecordedBroker) -> None:

@@ -118,7 +118,5 @@ def _size(arrays: Arrays) -> int:
         len(arrays.classes[demand.class_].options) + 1 for demand in arrays.demands for work in demand.work if work
     )
     starts = sum(column.last - column.first for row in arrays.experiments for column in row.columns)
-    divided = sum(
-        (row.span[1] - row.span[0]) * len(arrays.supply) for row in arrays.experiments if row.divisible
-    )
+    divided = sum((row.span[1] - row.span[0]) * len(arrays.supply) for row in arrays.experiments if row.divisible)
     return serving + starts + divided

@@ -148,8 +148,7 @@ def _ending_or_late(residual: Residual, best: Spot) -> str:
 def _blocking_reason(residual: Residual, spot: Spot, week: int, amounts: dict[str, int], short_by: int) -> str:
     pool = spot.pool
     only_floor = all(residual.use.pool_free(pool, t) >= spot.accelerators for t in spot.span) and (
-        residual.row.divisible
-        or all(residual.use.domain_free(spot.domain, t) >= spot.accelerators for t in spot.span)
+        residual.row.divisible or all(residual.use.domain_free(spot.domain, t) >= spot.accelerators for t in spot.span)
     )
     if only_floor and residual.floors(pool):
         return "floor_reserved"
@@ -162,9 +161,7 @@ def _blocking_reason(residual: Residual, spot: Spot, week: int, amounts: dict[st
 def _blockers(residual: Residual, serving: ServingByPlace, spot: Spot, week: int) -> Iterator[tuple[str, Blocker]]:
     """(reason, blocker) of all that uses a constraint which is too tight for the request in the binding week."""
     arrays, use = residual.arrays, residual.use
-    tight_floors = [
-        arrays.floors[f] for f in residual.floors(spot.pool) if use.floor_free(f, week) < spot.accelerators
-    ]
+    tight_floors = [arrays.floors[f] for f in residual.floors(spot.pool) if use.floor_free(f, week) < spot.accelerators]
     pools = {spot.pool} if use.pool_free(spot.pool, week) < spot.accelerators else set()
     floor_pools = {pool for floor in tight_floors for pool in floor.pools}
     for pool in sorted(pools | floor_pools):

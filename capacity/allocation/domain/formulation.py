@@ -367,9 +367,7 @@ def define_divided_limits(program: Program) -> None:
         _add_chosen_limit(program, name, terms, e, o, option.accelerators)
     for (e, o), terms in sorted(whole.items()):
         row, option = arrays.experiments[e], arrays.problem.experiments[e].options[o]
-        _add_chosen_limit(
-            program, ("divided_total", row.key, str(o)), terms, e, o, option.accelerators * option.weeks
-        )
+        _add_chosen_limit(program, ("divided_total", row.key, str(o)), terms, e, o, option.accelerators * option.weeks)
     choices: dict[int, Terms] = {}
     for (e, _), column in program.variables.choice.items():
         choices.setdefault(e, []).append((column, 1.0))

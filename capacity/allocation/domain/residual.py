@@ -93,9 +93,7 @@ class Residual:
 def held_use(arrays: Arrays, plan: Plan, *, tier: int) -> ExperimentUse:
     """Everything placed and served, without the preemptible work of tiers below `tier`."""
     recalled = frozenset(
-        e
-        for e, row in enumerate(arrays.experiments)
-        if row.preemptible and row.tier > tier and row.pinned is None
+        e for e, row in enumerate(arrays.experiments) if row.preemptible and row.tier > tier and row.pinned is None
     )
     use = ExperimentUse.of(arrays, plan, leave_out=recalled)
     use.add_serving(plan)

@@ -135,9 +135,7 @@ def _smaller_serving(residual: Residual, serving_at: ServingAt) -> list[Smallest
     ]
 
 
-def _reductions(
-    residual: Residual, spot: Spot, needed: dict[int, int], serving_at: ServingAt
-) -> list[tuple[int, int]]:
+def _reductions(residual: Residual, spot: Spot, needed: dict[int, int], serving_at: ServingAt) -> list[tuple[int, int]]:
     """(demand, accelerators) of every demand that alone could make room in the spot, in whole replicas."""
     arrays = residual.arrays
     first = min(needed)

@@ -130,7 +130,8 @@ def _domain_rows(
         available = installed[key] * pool.availability
         taken = min(Decimal(maintenance[key]), available)
         codes: tuple[str, ...] = ()
-        if taken < maintenance[key]:
+        # A domain whose lots have all left needs no maintenance: nothing is wrong there.
+        if taken < maintenance[key] and installed[key]:
             codes = ("maintenance_exceeds_supply",)
             issues.append(_maintenance_issue(pool.key, key, week, maintenance[key], available))
         whole, fragment = allocatable_accelerators(

@@ -88,9 +88,7 @@ def _divided(problem: dict[str, Any], row: dict[str, Any]) -> Iterator[Place]:
 
 def _keep_fitting_pins(problem: dict[str, Any], choices: list[list[Place]]) -> list[list[Place]]:
     """Pins in tier and key order; one that does not fit with those before it is nowhere."""
-    order = sorted(
-        (problem["tiers"].index(row["tier"]), row["key"], n) for n, row in enumerate(problem["experiments"])
-    )
+    order = sorted((problem["tiers"].index(row["tier"]), row["key"], n) for n, row in enumerate(problem["experiments"]))
     placed: list[Place] = [{} for _ in choices]
     for _, _, n in order:
         if problem["experiments"][n].get("pinned"):
@@ -149,9 +147,7 @@ def _value_of(problem: dict[str, Any], places: tuple[Place, ...], known: dict[An
     return total
 
 
-def _best_serving(
-    problem: dict[str, Any], week: int, room: dict[str, int], floors: tuple[int, ...]
-) -> list[Value]:
+def _best_serving(problem: dict[str, Any], week: int, room: dict[str, int], floors: tuple[int, ...]) -> list[Value]:
     """Least values over every count of replicas by class, tier and pool, and every purchase of burst."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in problem["serving"]:
@@ -209,7 +205,9 @@ def _class_value(
                 left += count * option["replica_accelerators"] * exact(option["work_per_accelerator"])
         members = [row for row in rows if problem["tiers"].index(row["tier"]) == tier]
         usd = unmet = Fraction(0)
-        for row in sorted(members, key=lambda r: (r["usd_lost_per_work_week"] is None, -exact(r["usd_lost_per_work_week"]))):
+        for row in sorted(
+            members, key=lambda r: (r["usd_lost_per_work_week"] is None, -exact(r["usd_lost_per_work_week"]))
+        ):
             done = min(left, exact(row["work"][week]))
             left -= done
             short = exact(row["work"][week]) - done

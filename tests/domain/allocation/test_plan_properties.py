@@ -215,7 +215,9 @@ class Held:
                 free = min(free, supply - kept - used)
         return free
 
-    def _used(self, pools: list[str], t: int, request: dict[str, Any], *, everyone: bool, lendable: bool = False) -> int:
+    def _used(
+        self, pools: list[str], t: int, request: dict[str, Any], *, everyone: bool, lendable: bool = False
+    ) -> int:
         week = monday(t)
         serving = sum(
             row.accelerators

@@ -102,7 +102,12 @@ def test_absent_names_take_their_defaults() -> None:
     demand, experiment, pool = problem.serving[0], problem.experiments[0], problem.pools[1]
     assert (demand.class_, demand.max_pools, demand.usd_lost_per_work_week) == ("c1", None, None)
     assert demand.options[0].replica_accelerators == 1
-    assert (experiment.preemptible, experiment.divisible, experiment.weight, experiment.pinned) == (False, False, 1, None)
+    assert (experiment.preemptible, experiment.divisible, experiment.weight, experiment.pinned) == (
+        False,
+        False,
+        1,
+        None,
+    )
     assert (pool.node_size, pool.domains, pool.burst, problem.floors, problem.previous) == (1, (), None, (), ())
 
 

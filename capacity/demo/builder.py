@@ -1,0 +1,106 @@
+"""The demo world as importable CSV text: composed tables with dates relative to a start week, and derived ones. Pure.
+
+A cell may hold a date token: `@0d` is the Monday of the start week, `@+35d` and `@-7w` count from it, `@+9w+2d` adds
+up, and `@w53+2d` counts from the Monday of ISO week 53 (of six weeks later where the next 40 weeks hold none).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from capacity.demo.profiles import throughput_profiles
+
+HERE = Path(__file__).resolve().parent
+WORLD = HERE / "world"
+SOURCES = HERE / "sources"
+_TOKEN = re.compile(r"@(w53|[+-]?\d+[wd])((?:[+-]\d+[wd])*)")
+_STEP = re.compile(r"([+-]?)(\d+)([wd])")
+_WEEK_53_WITHIN = 40
+_WITHOUT_WEEK_53 = 6
+H100_BF16_TFLOPS = Decimal("989.4")
+SPECS_DATE = "2026-04-27"
+SPECS_SOURCE = "Epoch AI ML hardware (CC BY 4.0)"
+
+
+def demo_tables(*, monday: date) -> dict[str, bytes]:
+    """File name → CSV bytes of every table of the demo world that starts in the week of `monday`.
+
+    Raises ValueError when `monday` is not a Monday, so that requests and policies start on Mondays too.
+    """
+    if monday.weekday() != 0:
+        raise ValueError(f"{monday} is not a Monday")
+    tables = {
+        path.name: resolve_dates(path.read_text(encoding="utf-8"), monday=monday).encode()
+        for path in sorted(WORLD.glob("*.csv"))
+    }
+    tables["accelerator_types.csv"] = _csv(accelerator_types(read_source("accelerator_specs.csv")))
+    tables["throughput_profiles.csv"] = _csv(
+        throughput_profiles(points=read_source("serving_points.csv"), mlperf=read_source("mlperf_inference_v5_1.csv"))
+    )
+    return tables
+
+
+def resolve_dates(text: str, *, monday: date) -> str:
+    """The text with every date token replaced by its ISO date."""
+    return _TOKEN.sub(lambda match: _date_of(match, monday).isoformat(), text)
+
+
+def read_source(name: str) -> list[dict[str, str]]:
+    """The rows of a carried public table."""
+    with (SOURCES / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def accelerator_types(specs: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
+    """accelerator_types.csv: datasheet figures; H100 equivalents by dense BF16 operations a second."""
+    return [
+        {
+            "key": spec["key"],
+            "name": spec["accelerator"],
+            "manufacturer": spec["manufacturer"],
+            "dense_bf16_tflops": spec["dense_bf16_tflops"],
+            "dense_fp8_tflops": spec["dense_fp8_tflops"],
+            "memory_gb": spec["memory_gb"],
+            "tdp_w": spec["tdp_w"],
+            "h100e_factor": str((Decimal(spec["dense_bf16_tflops"]) / H100_BF16_TFLOPS).quantize(Decimal("0.000001"))),
+            "h100e_as_of_date": SPECS_DATE,
+            "provenance": f"measured: datasheet figures of {spec['accelerator']}, {SPECS_SOURCE}",
+        }
+        for spec in specs
+    ]
+
+
+def _date_of(match: re.Match[str], monday: date) -> date:
+    first, rest = match[1], match[2]
+    day = _week_53(monday) if first == "w53" else monday + _days(first)
+    return sum((_days(step[0]) for step in re.finditer(r"[+-]\d+[wd]", rest)), start=timedelta()) + day
+
+
+def _days(step: str) -> timedelta:
+    match = _STEP.fullmatch(step)
+    if match is None:
+        raise ValueError(f"{step!r} is not a step such as +35d or -7w")
+    days = int(match[2]) * (7 if match[3] == "w" else 1)
+    return timedelta(days=-days if match[1] == "-" else days)
+
+
+def _week_53(monday: date) -> date:
+    for weeks in range(1, _WEEK_53_WITHIN):
+        day = monday + timedelta(weeks=weeks)
+        if day.isocalendar().week == 53:
+            return day
+    return monday + timedelta(weeks=_WITHOUT_WEEK_53)
+
+
+def _csv(rows: list[dict[str, str]]) -> bytes:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().encode()

@@ -1,0 +1,136 @@
+"""Load the demo world through the same import as anybody's files, and take it out again.
+
+The first load fixes the start week: a later load in another week changes nothing, so that a running demo does not
+move its dates. Rows that were there before and are not the demo's are never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db import transaction
+from django.db.models import ProtectedError, Q
+
+from capacity.access.audit import record_event
+from capacity.access.models import AuditEvent, User
+from capacity.allocation.services import request_run
+from capacity.demo.accounts import ACCOUNTS, GRANTED_BY, make_accounts
+from capacity.demo.builder import demo_tables
+from capacity.imports.references import ReferenceIndex
+from capacity.imports.services import ImportOutcome, import_files, source_file
+from capacity.imports.tables import tables
+from capacity.imports.tabular import read_table
+from capacity.lib.horizon import Week
+
+SOURCE = "demo"
+LOADED = "demo.loaded"
+REMOVED = "demo.removed"
+
+
+class DemoRefused(Exception):
+    """The demo cannot be loaded or removed; the message says why and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoLoad:
+    """What a load did. `monday` is the start of the demo's first week."""
+
+    monday: date
+    new_accounts: int
+    outcome: ImportOutcome
+
+
+def loaded_monday() -> date | None:
+    """The start week of the demo that is loaded, or None."""
+    last = AuditEvent.objects.filter(action__in=[LOADED, REMOVED]).order_by("-id").first()
+    return date.fromisoformat(last.subject) if last is not None and last.action == LOADED else None
+
+
+def load_demo(*, as_of: date, password: str, now: datetime) -> DemoLoad:
+    """Accounts and tables of the demo world, all or nothing, and a plan asked for. Raises DemoRefused.
+
+    as_of: a day of the first week (the first load decides). now: when a changed world's plan is asked for.
+    """
+    monday = Week.containing(as_of).monday
+    before = loaded_monday()
+    if before is not None:
+        monday = before
+    contents = demo_tables(monday=monday)
+    with transaction.atomic():
+        if before is None:
+            _refuse_foreign_rows(contents)
+            _refuse_foreign_accounts()
+        new_accounts = make_accounts(password=password)
+        files = [source_file(name=name, content=content) for name, content in contents.items()]
+        outcome = import_files(files=files, source=SOURCE)
+        if outcome.errors:
+            raise DemoRefused("The demo world was refused: " + "; ".join(str(issue) for issue in outcome.errors[:5]))
+        if before is None:
+            record_event(action=LOADED, subject=monday.isoformat(), detail=outcome.counts)
+        if any(counts["added"] or counts["changed"] for counts in outcome.counts.values()):
+            request_run(reason="demo loaded", requested_by=SOURCE, settle=False, now=now)
+    return DemoLoad(monday=monday, new_accounts=new_accounts, outcome=outcome)
+
+
+def remove_demo(*, now: datetime) -> dict[str, int]:
+    """Take the demo's rows out and close its accounts; table → rows removed. Raises DemoRefused.
+
+    Plans, reviews and the audit log stay: they are records. A demo row that another row needs stops the removal.
+    """
+    monday = loaded_monday()
+    if monday is None:
+        raise DemoRefused("The demo is not loaded.")
+    counts: dict[str, int] = {}
+    with transaction.atomic():
+        for name, found in reversed(_rows_present(demo_tables(monday=monday)).items()):
+            try:
+                tables()[name].model._default_manager.filter(pk__in=found.values()).delete()
+            except ProtectedError as error:
+                users = ", ".join(sorted({str(item) for item in error.protected_objects})[:5])
+                raise DemoRefused(f"Rows of {name} are used by: {users}. Remove those first.") from None
+            counts[name] = len(found)
+        User.objects.filter(_are_demo_accounts()).update(is_active=False)
+        record_event(action=REMOVED, subject=monday.isoformat(), detail=counts)
+        request_run(reason="demo removed", requested_by=SOURCE, now=now)
+    return counts
+
+
+def _refuse_foreign_rows(contents: Mapping[str, bytes]) -> None:
+    for name, found in _rows_present(contents).items():
+        if found:
+            key = ", ".join(str(part) for part in next(iter(found)))
+            raise DemoRefused(
+                f"The table {name} already has the row {key}, which is not the demo's. Load the demo into a database "
+                "of its own, or rename that row."
+            )
+
+
+def _refuse_foreign_accounts() -> None:
+    names = [account.username for account in ACCOUNTS]
+    taken = User.objects.filter(username__in=names).exclude(_are_demo_accounts()).values_list("username", flat=True)
+    if taken:
+        raise DemoRefused(f"The account {taken[0]} exists and is not the demo's. Rename it first.")
+
+
+def _are_demo_accounts() -> Q:
+    return Q(
+        username__in=[account.username for account in ACCOUNTS],
+        pk__in=User.objects.filter(role_grants__granted_by=GRANTED_BY).values("pk"),
+    )
+
+
+def _rows_present(contents: Mapping[str, bytes]) -> dict[str, dict[tuple[object, ...], int]]:
+    """Table → those rows of the demo that the database holds (natural key → primary key), in import order."""
+    known = tables()
+    references = ReferenceIndex(tables=known)
+    present: dict[str, dict[tuple[object, ...], int]] = {}
+    for name, table in known.items():
+        content = contents.get(f"{name}.csv")
+        if content is None:
+            continue
+        sheet = read_table(file=f"{name}.csv", content=content, columns=table.columns, key=table.key)
+        wanted = {tuple(row.values[column] for column in table.key) for row in sheet.rows}
+        present[name] = {key: pk for key, pk in references.keys(table, table.key).items() if key in wanted}
+    return present

@@ -1,0 +1,69 @@
+"""Bring CSV files into the tables. Exit 0: applied (or a clean dry run). Exit 2: refused, nothing written."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
+
+from capacity.imports.services import ImportOutcome, import_files, read_source_files
+from capacity.imports.tables import tables
+
+REFUSED = 2
+MOST_SHOWN = 100
+
+
+class Command(BaseCommand):
+    help = "Import CSV files named after their tables: all rows of all files, or none and a list of every issue."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("paths", nargs="*", type=Path, metavar="FILE_OR_DIR")
+        parser.add_argument("--columns", action="store_true", help="list the tables with their columns, and stop")
+        parser.add_argument("--source", default="files", help="where the files come from; kept with the import")
+        parser.add_argument("--dry-run", action="store_true", help="check everything, write nothing")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["columns"]:
+            self._list_columns()
+            return
+        if not options["paths"]:
+            raise CommandError("Name at least one file or folder (or --columns for the list of tables).")
+        try:
+            files = read_source_files(options["paths"])
+        except OSError as error:
+            raise CommandError(str(error)) from None
+        try:
+            outcome = import_files(files=files, source=options["source"][:80], dry_run=options["dry_run"])
+        except OperationalError as error:
+            raise CommandError(f"The database could not take the import now; try again. ({error})") from None
+        self._report(outcome, is_dry_run=options["dry_run"])
+        if outcome.errors:
+            sys.exit(REFUSED)
+
+    def _list_columns(self) -> None:
+        """Every table: its key columns with *, columns that new rows need with !."""
+        for table in tables().values():
+            marked = [
+                column.name + ("*" if column.name in table.key else "!" if column.required else "")
+                for column in sorted(table.columns, key=lambda column: column.name not in table.key)
+            ]
+            self.stdout.write(f"{table.name}.csv: {', '.join(marked)}")
+        self.stdout.write("* tells rows apart, ! is needed in new rows. Lists are separated by ; inside a cell.")
+
+    def _report(self, outcome: ImportOutcome, *, is_dry_run: bool) -> None:
+        for issue in outcome.issues[:MOST_SHOWN]:
+            word = "error" if issue.severity == "E" else "warning"
+            self.stderr.write(f"{word} [{issue.code}] {issue}")
+        if len(outcome.issues) > MOST_SHOWN:
+            self.stderr.write(f"… and {len(outcome.issues) - MOST_SHOWN:,} more.")
+        if outcome.errors:
+            self.stderr.write(f"Refused: {len(outcome.errors):,} errors. Nothing was written.")
+            return
+        for table, counts in outcome.counts.items():
+            self.stdout.write(
+                f"{table}: {counts['added']} added, {counts['changed']} changed, {counts['unchanged']} unchanged"
+            )
+        self.stdout.write("Dry run: nothing was written." if is_dry_run else f"Applied as import {outcome.batch_id}.")

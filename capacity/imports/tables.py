@@ -1,0 +1,153 @@
+"""What an importable table is, and the list of all of them, gathered from each app's `importers.py` at start-up.
+
+The limits of a column (digits, choices, whether it may be empty) come from the model's field, so that they are
+stated once. How a column is named in a file, what tells rows apart and what a column refers to is declared here.
+"""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models
+
+from capacity.imports import cells
+from capacity.imports.cells import Column, Value
+from capacity.imports.tabular import Issue, Row
+
+_INTEGER_RANGE: dict[str, tuple[int, int]] = {
+    "PositiveSmallIntegerField": (0, 32_767),
+    "PositiveIntegerField": (0, 2_147_483_647),
+    "BigIntegerField": (-(2**63), 2**63 - 1),
+    "IntegerField": (-2_147_483_648, 2_147_483_647),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """Columns that name a row of another table by (part of) its key.
+
+    field: the foreign key to fill; None when the model keeps the words themselves and the name is only checked.
+    target: the other table's name, or None with `model` and `model_key` for rows that are not imported (accounts).
+    many: the one column holds a list of names.
+    """
+
+    columns: tuple[str, ...]
+    target: str = ""
+    target_columns: tuple[str, ...] = ("key",)
+    field: str | None = None
+    many: bool = False
+    model: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sentence:
+    """A database constraint in words: which column to look at and what has to hold."""
+
+    column: str
+    message: str
+
+
+Check = Callable[["Sequence[Row]"], Iterable[Issue]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table that files may bring.
+
+    key: the columns that tell its rows apart. sentences: constraint name → what it says. immutable: columns that
+    never change once written. checks: warnings and errors over all rows of the files at once.
+    """
+
+    name: str
+    model: type[models.Model]
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    references: tuple[Reference, ...] = ()
+    sentences: Mapping[str, Sentence] = field(default_factory=dict)
+    immutable: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def foreign_keys(self) -> tuple[Reference, ...]:
+        return tuple(reference for reference in self.references if reference.field)
+
+    @property
+    def plain_columns(self) -> tuple[str, ...]:
+        """The columns that are the model's own fields (not only part of a foreign key)."""
+        own = {item.name for item in self.model._meta.concrete_fields if not item.is_relation}
+        return tuple(column.name for column in self.columns if column.name in own)
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+
+_TABLES: dict[str, Table] = {}
+
+
+def register(table: Table) -> None:
+    """Make a table importable. Raises ImproperlyConfigured when its name is taken."""
+    if table.name in _TABLES and _TABLES[table.name].model is not table.model:
+        raise ImproperlyConfigured(f"two importable tables are called {table.name}")
+    _TABLES[table.name] = table
+
+
+def tables() -> dict[str, Table]:
+    """All importable tables, each after those it refers to."""
+    before = {
+        table.name: {reference.target for reference in table.references if reference.target}
+        for table in _TABLES.values()
+    }
+    return {name: _TABLES[name] for name in graphlib.TopologicalSorter(before).static_order()}
+
+
+def columns_of(model: type[models.Model], names: Sequence[str], *, extra: Iterable[Column] = ()) -> tuple[Column, ...]:
+    """Columns for the model's own fields `names`, with the field's limits, followed by `extra` ones."""
+    return tuple(_column(model._meta.get_field(name)) for name in names) + tuple(extra)
+
+
+def key_column(name: str, *, required: bool = True) -> Column:
+    """A column that holds the key of a row of another table."""
+    return Column(name=name, parse=cells.text(longest=80), required=required)
+
+
+def whole_column(name: str) -> Column:
+    """A column that holds a version number of a row of another table."""
+    return Column(name=name, parse=cells.integer(least=0, most=2_147_483_647), required=True)
+
+
+def _column(item: Any) -> Column:
+    required = not (item.null or item.blank or item.has_default() or item.db_default is not models.NOT_PROVIDED)
+    return Column(name=item.name, parse=_parser(item), required=required and not isinstance(item, ArrayField))
+
+
+def _parser(item: Any) -> Callable[[str], Value]:
+    if item.choices:
+        options = [str(value) for value, _ in item.flatchoices]
+        if isinstance(item, models.IntegerField):
+            return lambda cell: int(str(cells.choice(options=options)(cell)))
+        return cells.choice(options=options)
+    if isinstance(item, ArrayField):
+        return cells.words(longest=item.base_field.max_length)
+    if isinstance(item, models.BooleanField):
+        return cells.boolean
+    if isinstance(item, models.DecimalField):
+        return cells.decimal(digits=item.max_digits, places=item.decimal_places)
+    if isinstance(item, models.IntegerField):
+        least, most = _INTEGER_RANGE[item.get_internal_type()]
+        return cells.integer(least=least, most=most)
+    if isinstance(item, models.DateTimeField):
+        return cells.iso_datetime
+    if isinstance(item, models.DateField):
+        return cells.iso_date
+    return cells.text(longest=item.max_length)
+
+
+def database_constraints(table: Table) -> Iterator[str]:
+    """The names of the constraints the table's rows must meet, besides its key."""
+    for constraint in table.model._meta.constraints:
+        yield constraint.name

@@ -1,0 +1,194 @@
+"""A CSV file to rows of values, with every problem found on the way. Pure: no Django, no clock, no files.
+
+Row numbers are those a spreadsheet shows: the header is row 1. Problems are values, gathered and never raised, so
+that one look at the report mends the whole file.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from capacity.imports.cells import CellError, Column, Value, nearest
+
+MOST_BYTES = 20 * 1024 * 1024
+MOST_ROWS = 200_000
+ERROR = "E"
+WARNING = "W"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Issue:
+    """One thing wrong (E) or odd (W) with the place. `row` None: the whole file; `column` empty: the whole row."""
+
+    file: str
+    code: str
+    message: str
+    row: int | None = None
+    column: str = ""
+    severity: str = ERROR
+
+    def __str__(self) -> str:
+        place = self.file + (f" row {self.row}" if self.row else "") + (f", {self.column}" if self.column else "")
+        return f"{place}: {self.message}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A row as read. `values` holds the columns that could be read; `broken` names those that could not."""
+
+    file: str
+    number: int
+    values: Mapping[str, Value]
+    broken: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """A file as read: the columns it has (known ones only), its rows in order, and what was wrong."""
+
+    file: str
+    columns: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = ()
+    issues: tuple[Issue, ...] = ()
+
+
+@dataclass(kw_only=True)
+class _Reader:
+    file: str
+    columns: Mapping[str, Column]
+    issues: list[Issue] = field(default_factory=list)
+
+    def say(self, code: str, message: str, *, row: int | None = None, column: str = "") -> None:
+        self.issues.append(Issue(file=self.file, code=code, message=message, row=row, column=column))
+
+
+def read_table(
+    *, file: str, content: bytes, columns: Sequence[Column], key: Sequence[str], most_rows: int = MOST_ROWS
+) -> Sheet:
+    """The rows of one CSV file.
+
+    columns: what the table may have. key: columns that must be there and not empty. Every issue of the file is in
+    the result; a file that cannot be read at all has no rows and one issue.
+    """
+    reader = _Reader(file=file, columns={column.name: column for column in columns})
+    lines = _lines(reader, content, most_rows)
+    if lines is None:
+        return Sheet(file=file, issues=tuple(reader.issues))
+    header = _header(reader, lines[0], key)
+    if header is None:
+        return Sheet(file=file, issues=tuple(reader.issues))
+    rows = tuple(
+        _row(reader, number, header, cells, frozenset(key))
+        for number, cells in enumerate(lines[1:], start=2)
+        if any(cell.strip() for cell in cells)
+    )
+    if not rows:
+        reader.say("no_rows", "The file has a header and no rows. Leave the file out if there is nothing to import.")
+    known = tuple(name for name in header if name is not None)
+    return Sheet(file=file, columns=known, rows=rows, issues=tuple(reader.issues))
+
+
+def decode(content: bytes) -> str:
+    """UTF-8 (with or without a byte order mark) or UTF-16 with one. Raises CellError for anything else."""
+    if len(content) > MOST_BYTES:
+        raise CellError(
+            "too_big", f"The file has {len(content):,} bytes; at most {MOST_BYTES:,} are read. Split it into parts."
+        )
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise CellError(
+            "bad_encoding", f"The file is not UTF-8 text (near line {line}). Save it as CSV with UTF-8 encoding."
+        ) from None
+    if "\x00" in text:
+        raise CellError(
+            "bad_encoding",
+            "The file holds zero bytes: it is not CSV text, or UTF-16 without its mark. "
+            "Save it as CSV with UTF-8 encoding.",
+        )
+    return text
+
+
+def _lines(reader: _Reader, content: bytes, most_rows: int) -> list[list[str]] | None:
+    try:
+        text = decode(content)
+    except CellError as error:
+        reader.say(error.code, error.message)
+        return None
+    if not text.strip():
+        reader.say("empty_file", "The file is empty. It needs a header row with the names of the columns.")
+        return None
+    lines: list[list[str]] = []
+    try:
+        for cells in csv.reader(io.StringIO(text, newline=""), strict=True):
+            lines.append(cells)
+            if len(lines) > most_rows + 1:
+                reader.say("too_many_rows", f"The file has more than {most_rows:,} rows. Split it into parts.")
+                return None
+    except csv.Error as error:
+        reader.say("not_csv", f"The row is not CSV ({error}). Check its quotation marks.", row=len(lines) + 1)
+        return None
+    return lines
+
+
+def _header(reader: _Reader, cells: Sequence[str], key: Sequence[str]) -> list[str | None] | None:
+    """The column names in order, None for those that are not known; None when key columns are missing."""
+    names = [cell.strip() for cell in cells]
+    if len(names) == 1 and ";" in names[0]:
+        reader.say("wrong_separator", "The columns are separated by semicolons. Save the file with commas.", row=1)
+        return None
+    header: list[str | None] = []
+    for name in names:
+        if name in header:
+            reader.say("repeated_column", f'The column "{name}" is there twice. Leave one.', row=1, column=name)
+            header.append(None)
+        elif name in reader.columns:
+            header.append(name)
+        else:
+            reader.say(
+                "unknown_column",
+                f'There is no column "{name}" in this table.{nearest(name, reader.columns)}',
+                row=1,
+                column=name,
+            )
+            header.append(None)
+    missing = [name for name in key if name not in header]
+    for name in missing:
+        reader.say("missing_column", f'The column "{name}" is missing; it says which row is meant.', row=1, column=name)
+    return None if missing else header
+
+
+def _row(reader: _Reader, number: int, header: Sequence[str | None], cells: Sequence[str], key: frozenset[str]) -> Row:
+    values: dict[str, Value] = {}
+    broken: set[str] = set()
+    if len(cells) != len(header):
+        reader.say(
+            "wrong_cell_count",
+            f"The row has {len(cells)} cells, the header {len(header)}. A text with a comma needs quotation marks.",
+            row=number,
+        )
+        return Row(file=reader.file, number=number, values={}, broken=frozenset(n for n in header if n))
+    for name, cell in zip(header, cells, strict=True):
+        if name is None:
+            continue
+        try:
+            values[name] = read_cell(reader.columns[name], cell.strip(), is_key=name in key)
+        except CellError as error:
+            broken.add(name)
+            reader.say(error.code, error.message, row=number, column=name)
+    return Row(file=reader.file, number=number, values=values, broken=frozenset(broken))
+
+
+def read_cell(column: Column, cell: str, *, is_key: bool = False) -> Value:
+    """The value of a cell; None for an empty one. Raises CellError."""
+    if cell == "":
+        if column.required or is_key:
+            raise CellError("empty", "The cell is empty, and this value is needed.")
+        return None
+    return column.parse(cell)

@@ -1,0 +1,279 @@
+"""Which input tables are compared between two reviews, and which entry of the visibility table each column answers to.
+
+Pure data. A table: group, noun, natural key, the entry that decides who may know that the row changed at all (gate),
+and the entries of its columns. A column without an entry is seen by finance only: a new column is hidden, not shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+GROUPS = {
+    "supply": "Supply",
+    "contracts": "Contracts",
+    "forecasts": "Forecasts and usage",
+    "prices": "Prices",
+    "rates": "Cost rates",
+    "policy": "Policy",
+    "requests": "Experiment requests",
+    "models": "Models, profiles and workload cards",
+    "method": "How it is computed",
+}
+# Changes in these say nothing about the plan.
+BOOKKEEPING = frozenset({"id", "provenance", "row_version", "submitted_by", "source_ref"})
+
+Entry = tuple[str, str]
+FINANCE_ONLY: Entry = ("review", "changes")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableSpec:
+    """owner: how a row's owner is found: "" nobody, "contract" its contract's salesperson, or a column with a team's key."""
+
+    group: str
+    noun: str
+    key: tuple[str, ...]
+    gate: Entry
+    columns: Mapping[str, Entry] = field(default_factory=dict)
+    owner: str = ""
+    forecast_columns: frozenset[str] = frozenset()
+
+    def entry(self, column: str) -> Entry:
+        return self.columns.get(column, FINANCE_ONLY)
+
+
+def _key(columns: str) -> tuple[str, ...]:
+    """A natural key of several columns; written so that it is not taken for an entry of the visibility table."""
+    return tuple(columns.split())
+
+
+def _all(entry: Entry, names: str) -> dict[str, Entry]:
+    return dict.fromkeys(names.split(), entry)
+
+
+def _same(resource: str, names: str) -> dict[str, Entry]:
+    """Columns that the visibility table lists under their own names."""
+    return {name: (resource, name) for name in names.split()}
+
+
+_POOL: Entry = ("pool", "pool_key")
+_LOT: Entry = ("lot", "lot_key")
+_LOT_COST: Entry = ("lot", "cost_rate_key")
+_REQUEST: Entry = ("placement", "experiment_key")
+_CARD: Entry = ("workload", "workload_key")
+_PROFILE: Entry = ("allocation", "work")
+_PROMISE: Entry = ("exposure", "shape")
+_ALIAS: Entry = ("exposure", "customer_alias")
+_COMMERCIAL: Entry = ("exposure", "flags")
+_PRICE: Entry = ("price_line", "price")
+_FLOOR: Entry = ("policy", "floor_key")
+_USE = (
+    "input_tokens_per_second output_tokens_per_second cache_hit_share peak_factor p95_multiple growth_share_per_month "
+    "usage_basis usage_date"
+)
+_CARD_USE = (
+    "input_tokens_per_second output_tokens_per_second cache_hit_share peak_factor growth_share_per_month p10_multiple "
+    "p90_multiple forecast_source forecast_date"
+)
+
+TABLES: dict[str, TableSpec] = {
+    "suppliers": TableSpec(
+        group="supply",
+        noun="Supplier",
+        key=("key",),
+        gate=_LOT,
+        columns=_all(_LOT, "key name lead_time_p50_weeks lead_time_p90_weeks"),
+    ),
+    "sites": TableSpec(
+        group="supply", noun="Site", key=("key",), gate=_POOL, columns=_all(_POOL, "key name region power_kw")
+    ),
+    "accelerator_types": TableSpec(
+        group="supply",
+        noun="Accelerator type",
+        key=("key",),
+        gate=_POOL,
+        columns=_all(
+            _POOL,
+            "key name manufacturer dense_bf16_tflops dense_fp8_tflops memory_gb tdp_w h100e_factor h100e_as_of_date",
+        ),
+    ),
+    "pools": TableSpec(
+        group="supply",
+        noun="Pool",
+        key=("key",),
+        gate=_POOL,
+        columns={
+            **_all(
+                _POOL,
+                "key name accelerator_type site source_type node_size availability_share availability_measured_date "
+                "maintenance_accelerators burst_accelerators",
+            ),
+            "burst_usd_per_accelerator_hour": ("lot", "usd_per_accelerator_hour"),
+        },
+    ),
+    "network_domains": TableSpec(
+        group="supply",
+        noun="Network domain",
+        key=_key("pool key"),
+        gate=_POOL,
+        columns=_all(_POOL, "pool key fabric gbit_per_second"),
+    ),
+    "lots": TableSpec(
+        group="supply",
+        noun="Lot",
+        key=("key",),
+        gate=_LOT,
+        columns={
+            "key": _LOT,
+            "pool": ("lot", "pool_key"),
+            "domain": ("lot", "domain_key"),
+            **_same(
+                "lot",
+                "supplier state accelerators control_grade ordered_date p50_date p90_date accepted_date ends_date "
+                "cost_rate_key",
+            ),
+        },
+    ),
+    "cost_rates": TableSpec(
+        group="rates",
+        noun="Cost rate",
+        key=("key", "starts_date"),
+        gate=_LOT_COST,
+        columns=_all(
+            _LOT_COST,
+            "key kind starts_date ends_date capex_usd accelerator_capex_usd residual_usd life_years wacc_share power_kw "
+            "load_share pue usd_per_kwh usd_per_kw_month support_usd_per_year staff_usd_per_hour lease_usd_per_hour "
+            "on_demand_usd_per_hour",
+        ),
+    ),
+    "model_versions": TableSpec(
+        group="models",
+        noun="Model",
+        key=("key",),
+        gate=("workload", "model_name"),
+        columns=_all(("workload", "model_name"), "key name model_tier launch_date retire_date"),
+    ),
+    "throughput_profiles": TableSpec(
+        group="models",
+        noun="Throughput profile",
+        key=("model_version", "accelerator_type", "latency_class"),
+        gate=_PROFILE,
+        columns=_all(
+            _PROFILE,
+            "model_version accelerator_type latency_class precision replica_accelerators prefill_tokens_per_second "
+            "decode_tokens_per_second cached_cost_share basis measured_date formula",
+        ),
+    ),
+    "workloads": TableSpec(
+        group="models",
+        noun="Workload",
+        key=("key",),
+        gate=_CARD,
+        forecast_columns=frozenset(_CARD_USE.split()),
+        columns={
+            **_all(
+                _CARD,
+                "key name purpose owner_role model_version latency_class regions quality_required customer_value "
+                "tier_justification justification_approver justification_expires_date smaller_tier_tested "
+                "smaller_tier_tested_date review_by_date",
+            ),
+            **_all(("workload", "accelerators_now"), _CARD_USE),
+            "usd_value_per_million_tokens": ("spend", "product_usd"),
+        },
+    ),
+    "teams": TableSpec(
+        group="requests", noun="Team", key=("key",), gate=_REQUEST, columns=_all(_REQUEST, "key name weight")
+    ),
+    "experiments": TableSpec(
+        group="requests",
+        noun="Request",
+        key=("key",),
+        gate=_REQUEST,
+        owner="team",
+        columns=_all(
+            _REQUEST,
+            "key name team experiment_priority purpose is_model_development hypothesis informs_decision "
+            "customer_outcome accelerators weeks earliest_start_date latest_start_date accelerator_types pool_keys "
+            "preemptible divisible state pool domain_key started_date estimated_flop",
+        ),
+    ),
+    "customers": TableSpec(
+        group="contracts",
+        noun="Customer",
+        key=("key",),
+        gate=("exposure", "customer_name"),
+        columns=_all(("exposure", "customer_name"), "key name alias"),
+    ),
+    "contracts": TableSpec(
+        group="contracts",
+        noun="Contract",
+        key=("key", "version"),
+        gate=_ALIAS,
+        owner="contract",
+        forecast_columns=frozenset(_USE.split()),
+        columns={
+            "key": ("exposure", "contract_key"),
+            "version": _PROMISE,
+            "name": ("exposure", "contract_name"),
+            "customer": ("exposure", "customer_name"),
+            "workload": ("exposure", "workload_key"),
+            "owner": ("exposure", "owner_username"),
+            **_same("exposure", "starts_date ends_date"),
+            **_all(
+                _PROMISE,
+                f"state time_zone shape regions has_sla accelerator_type {_USE} rate_limit_input_tokens_per_minute "
+                "rate_limit_output_tokens_per_minute unit_tokens_per_minute unit_output_weight",
+            ),
+            **_all(_COMMERCIAL, "currency renewal_probability"),
+            "discount_share": ("price_line", "discount_share"),
+        },
+    ),
+    "price_lines": TableSpec(
+        group="prices",
+        noun="Price of",
+        key=("contract", "contract_version", "kind", "starts_date"),
+        gate=_PRICE,
+        owner="contract",
+        columns={
+            **_all(_PRICE, "contract contract_version"),
+            **_same("price_line", "kind price starts_date ends_date"),
+        },
+    ),
+    "commit_steps": TableSpec(
+        group="contracts",
+        noun="Commitment of",
+        key=("contract", "contract_version", "kind", "starts_date"),
+        gate=("commit_step", "quantity"),
+        owner="contract",
+        columns={
+            **_all(("commit_step", "quantity"), "contract contract_version quantity"),
+            **_same("commit_step", "kind starts_date"),
+        },
+    ),
+    "policy_sets": TableSpec(
+        group="policy",
+        noun="Policy",
+        key=("version",),
+        gate=("policy", "version"),
+        columns=_same(
+            "policy",
+            "version effective_date tiers utilisation_interactive utilisation_standard utilisation_batch "
+            "peak_factor_interactive peak_factor_standard peak_factor_batch coincidence_factor spare_replicas "
+            "spare_replicas_large large_from_replicas worst_use_multiple_metered worst_use_multiple_flat "
+            "confirmed_counts_at ordered_counts_at note idle_limit_share no_choice_limit_share "
+            "unexplained_frontier_limit_share target_gross_margin_share inference_ratio_amber_share "
+            "inference_ratio_red_share loss_exposure_limit_usd",
+        ),
+    ),
+    "policy_floors": TableSpec(
+        group="policy",
+        noun="Floor",
+        key=_key("policy key"),
+        gate=_FLOOR,
+        columns=_all(_FLOOR, "policy key name pool_keys share accelerators lendable"),
+    ),
+}
+# A commitment in accelerators or throughput is capacity, not money: it goes with what the contract takes.
+CAPACITY_COMMITMENTS = frozenset({"accelerators", "throughput_units"})
+CAPACITY_COMMITMENT: Entry = _PROMISE

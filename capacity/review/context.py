@@ -1,0 +1,108 @@
+"""What every page's frame shows: navigation by role, the account menu and how fresh the plan is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from capacity.access.permissions import may
+from capacity.access.viewer import viewer_of
+from capacity.allocation.selectors import PlanState, current_plan
+
+# (label, route, permission, other routes under it). Only pages that exist.
+NAVIGATION = (
+    ("Review", "home", "review.view", ("review", "review-freeze")),
+    ("Workloads", "workloads", "workloads.view", ()),
+    ("Requests", "requests", "requests.view", ()),
+    ("Contracts", "contracts", "contracts.view", ("contract",)),
+    ("Supply", "supply", "supply.view", ("pool",)),
+    ("Decisions", "decisions", "decisions.view", ("decision", "decision-new", "action", "action-new")),
+)
+USER_MENU = (
+    ("Runs", "runs", "run.view"),
+    ("Policy", "policy", "policy.view"),
+    ("Methods", "methods", "methods.view"),
+    ("Audit log", "audit", "audit.view"),
+    ("People", "people", "users.manage"),
+    ("Style guide", "styleguide", "methods.view"),
+)
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """The context of base.html. Empty for people who are not signed in."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {}
+    roles = viewer_of(request).roles
+    route = request.resolver_match.url_name if request.resolver_match else None
+    frame: dict[str, Any] = {
+        "nav": [
+            {"label": label, "url": reverse(name), "current": route in {name, *under}, "count": None}
+            for label, name, action, under in NAVIGATION
+            if may(roles, action)
+        ],
+        "user_menu": [
+            {"label": label, "url": reverse(name)} for label, name, action in USER_MENU if may(roles, action)
+        ],
+        "theme": "auto",
+    }
+    if may(roles, "run.view"):
+        frame["plan"] = plan_context(state=plan_state(request), now=timezone.now())
+    return frame
+
+
+def plan_state(request: HttpRequest) -> PlanState:
+    """The state of the plan, read once a request."""
+    state = getattr(request, "_plan_state", None)
+    if not isinstance(state, PlanState):
+        state = current_plan(now=timezone.now())
+        request._plan_state = state  # type: ignore[attr-defined]
+    return state
+
+
+def plan_context(*, state: PlanState, now: datetime) -> dict[str, Any]:
+    """The plan's freshness in words: state ok | old | stale | running | failed | none, and one sentence."""
+    word, sentence = _state_words(state, now)
+    context: dict[str, Any] = {
+        "state": word,
+        "sentence": sentence,
+        "age_text": _age_text(state, now),
+        "runs_url": reverse("runs"),
+        "status_url": reverse("plan-status"),
+    }
+    if state.active is not None:
+        context["progress"] = round(float(state.active.progress_share) * 100)
+    return context
+
+
+def _age_text(state: PlanState, now: datetime) -> str:
+    if state.solved_at is None:
+        return "No plan yet"
+    if state.solved_at.date() == now.date():
+        return f"Plan solved {state.solved_at:%H:%M} UTC"
+    return f"Plan solved {state.solved_at:%-d %b %H:%M} UTC"
+
+
+def _state_words(state: PlanState, now: datetime) -> tuple[str, str]:
+    active, failure = state.active, state.last_failure
+    shown = "" if state.run is None else f" Shown is the plan of {state.solved_at:%-d %b %H:%M} UTC."
+    if active is not None and active.state == "running":
+        share = round(float(active.progress_share) * 100)
+        return "running", f"{active.stage or 'Starting'}, {share}%, {active.seconds:.0f} s so far.{shown}"
+    if active is not None:
+        return "running", f"A new plan starts in a moment: inputs changed or somebody asked for it.{shown}"
+    if state.run is None:
+        return "none", "No plan has been computed yet. It starts by itself; the list of runs says what happened so far."
+    if failure is not None:
+        return "failed", f"{failure.sentence}{shown} The list of runs has the reason and a retry."
+    if state.is_stale:
+        return "stale", f"Inputs changed after this plan read them; a new plan is on its way.{shown}"
+    if state.is_past_week:
+        return "stale", f"This plan starts in an earlier week; a new one is on its way.{shown}"
+    if state.is_old:
+        return "old", f"The plan has not been confirmed for more than a day.{shown}"
+    return "ok", f"The plan reads the latest inputs; {state.run.termination or 'solved'}."

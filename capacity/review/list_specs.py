@@ -1,0 +1,160 @@
+"""What each list page shows of its table: columns, filters, search, first sort, totals. Pure: no rows, no requests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from capacity.review.listing import ListSpec
+from capacity.review.tables import (
+    EXPOSURE,
+    LOT_EVENTS,
+    PLACEMENTS,
+    POOL_WEEKS,
+    UNPLACED,
+    WORKLOADS,
+    Column,
+    RunTableSpec,
+)
+
+
+def _pick(spec: RunTableSpec, names: str) -> tuple[Column, ...]:
+    return tuple(spec.column(name) for name in names.split())
+
+
+# The first cell: what the reader may call the contract. Its key and customer stand beside it where they may be known.
+CONTRACT_LABEL = Column(name="label", label="Contract")
+
+CONTRACTS = ListSpec(
+    name="contracts",
+    title="Exposure ranking",
+    columns=(
+        CONTRACT_LABEL,
+        *_pick(
+            EXPOSURE,
+            "customer_name customer_alias shape model_tier ends_date committed_accelerators planned_accelerators "
+            "worst_accelerators capacity_gap_accelerators coverage_share first_short_week worst_multiple "
+            "break_even_multiple revenue_usd reserved_cost_usd margin_usd margin_share worst_margin_usd "
+            "loss_exposure_usd flags",
+        ),
+    ),
+    filters=("shape", "model_tier", "workload_key"),
+    search=("label", "customer_name", "customer_alias", "contract_key", "shape", "flags"),
+    sort="-loss_exposure_usd",
+    totals=(
+        "capacity_gap_accelerators",
+        "revenue_usd",
+        "reserved_cost_usd",
+        "margin_usd",
+        "worst_margin_usd",
+        "loss_exposure_usd",
+    ),
+    empty="No contract is in force in this plan.",
+)
+
+WORKLOAD_MAP = ListSpec(
+    name="workloads",
+    title="Workload map",
+    columns=_pick(
+        WORKLOADS,
+        "name model_tier latency_class purpose stated_purpose owner_role missing is_frontier_explained "
+        "smaller_tier_tested model_name contracts accelerators_now accelerators_mean h100e_now usd_per_week",
+    ),
+    filters=("model_tier", "latency_class", "purpose"),
+    search=("name", "workload_key", "model_name", "owner_role", "missing"),
+    sort="-h100e_now",
+    totals=("h100e_now", "usd_per_week"),
+    empty="No workload card has been imported.",
+)
+
+PLACED = ListSpec(
+    name="placements",
+    title="Placed",
+    columns=_pick(
+        PLACEMENTS,
+        "name team_name priority purpose is_running pool_key domain_key start_week weeks accelerators cost_usd",
+    ),
+    filters=("team_key", "priority", "pool_key", "purpose"),
+    search=("name", "experiment_key", "team_name", "pool_key"),
+    totals=("cost_usd",),
+    prefix="placed-",
+    empty="No request has a place in this plan.",
+)
+
+WITHOUT_PLACE = ListSpec(
+    name="unplaced",
+    title="Without a place",
+    columns=_pick(
+        UNPLACED, "name team_name priority accelerators weeks reason sentence short_by blockers smallest_changes"
+    ),
+    filters=("team_key", "priority", "reason"),
+    search=("name", "experiment_key", "team_name", "sentence"),
+    empty="Every request has a place.",
+)
+
+SUPPLY = ListSpec(
+    name="supply",
+    title="Pools",
+    columns=(
+        Column(name="name", label="Pool"),
+        Column(name="accelerator_type_name", label="Accelerator"),
+        Column(name="region", label="Region"),
+        Column(name="source_type", label="Source"),
+        Column(name="installed", label="Installed", unit="accelerators", kind="thousands"),
+        Column(name="allocatable", label="Allocatable", unit="accelerators", kind="thousands"),
+        Column(name="allocated", label="Allocated", unit="accelerators", kind="thousands"),
+        Column(name="idle", label="Idle", unit="accelerators", kind="thousands"),
+        Column(name="floor", label="Floor", unit="accelerators", kind="thousands"),
+        Column(name="usd_per_accelerator_hour", label="Loaded rate", unit="USD per accelerator-hour", kind="usd"),
+        Column(name="worst_shortfall", label="Worst shortfall", unit="accelerators", kind="thousands"),
+        Column(name="worst_week", label="In week"),
+    ),
+    filters=("accelerator_type", "region", "source_type"),
+    search=("name", "pool_key", "accelerator_type_name", "region"),
+    empty="No pool has been imported.",
+)
+
+LOTS = ListSpec(
+    name="lots",
+    title="Lots arriving and leaving",
+    columns=LOT_EVENTS.columns,
+    filters=("pool_key", "state"),
+    search=("lot_key", "pool_key"),
+    prefix="lots-",
+    empty="No lot arrives or leaves inside the horizon.",
+)
+
+POOL_WEEK_TABLE = ListSpec(
+    name="pool-weeks",
+    title="Week by week",
+    columns=tuple(
+        replace(column, unit="") if column.unit == "accelerators" else column
+        for column in _pick(
+            POOL_WEEKS,
+            "week installed maintenance allocatable serving product internal no_choice pretrain research evals idle "
+            "burst floor floor_held committed_need expected_need p90_need capacity_shortfall "
+            "usd_per_accelerator_hour envelope_usd idle_usd",
+        )
+    ),
+    empty="The plan has no week for this pool.",
+)
+
+RUNS = ListSpec(
+    name="runs",
+    title="Runs",
+    columns=(
+        Column(name="id", label="Run"),
+        Column(name="state", label="State"),
+        Column(name="reason", label="Reason"),
+        Column(name="requested_by", label="Asked by"),
+        Column(name="requested_at", label="Asked at"),
+        Column(name="attempt", label="Attempt", kind="thousands"),
+        Column(name="seconds", label="Took", unit="s", kind="thousands"),
+        Column(name="inputs_version", label="Inputs", unit="version", kind="thousands"),
+        Column(name="policy_version", label="Policy", unit="version", kind="thousands"),
+        Column(name="termination", label="Solver"),
+        Column(name="error", label="What went wrong"),
+    ),
+    filters=("state",),
+    search=("id", "reason", "requested_by", "error"),
+    empty="No run has been asked for.",
+)

@@ -1,0 +1,156 @@
+"""The workload map, the requests without a place and the list of what the plan had to assume, as rows. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from typing import Any
+
+from capacity.lib.money import exact_context, to_decimal
+from capacity.lib.units import HOURS_PER_WEEK, exact
+from capacity.review.cards import missing_justification, missing_on_card
+from capacity.review.plan_rows import PlanRows
+from capacity.review.reasons import change_row, engine_issue, reason_sentence
+
+Row = dict[str, Any]
+MEAN_WEEKS = 13
+
+
+def workload_rows(rows: PlanRows) -> list[Row]:
+    """One line a workload card: what it takes now and on average over 13 weeks, what it costs, what the card lacks."""
+    use = _use_by_workload(rows)
+    sized = {rows.workload_of(key) for key in rows.demands}
+    unsized = {each.key for each in rows.plan.unsized if each.kind == "workload"}
+    contracts: dict[str, int] = defaultdict(int)
+    for contract in rows.plan.contracts:
+        if contract.workload is not None:
+            contracts[contract.workload["key"]] += 1
+    found = []
+    for card in rows.tables["workloads"]:
+        model = rows.models[card["model_version"]]
+        is_frontier = model["model_tier"] == "frontier"
+        missing = missing_on_card(card=card, models=rows.models, as_of=rows.plan.inputs.as_of)
+        is_sized = card["key"] in sized and card["key"] not in unsized
+        mine = use.get(card["key"])
+        found.append(
+            {
+                "workload_key": card["key"],
+                "name": card["name"],
+                "model_tier": model["model_tier"],
+                "model_name": model["name"],
+                "latency_class": card["latency_class"],
+                "purpose": "no_choice" if missing else card["purpose"],
+                "stated_purpose": card["purpose"],
+                "owner_role": card["owner_role"],
+                "missing": missing,
+                "is_sized": is_sized,
+                "is_frontier_explained": (
+                    not missing_justification(card=card, as_of=rows.plan.inputs.as_of) if is_frontier else None
+                ),
+                "smaller_tier_tested": card["smaller_tier_tested"],
+                "accelerators_now": _part(mine, "now", is_sized),
+                "accelerators_mean": _part(mine, "mean", is_sized),
+                "h100e_now": _part(mine, "h100e", is_sized),
+                "usd_per_week": None if mine is not None and mine.get("unknown") else _part(mine, "usd", is_sized),
+                "contracts": contracts[card["key"]],
+            }
+        )
+    return found
+
+
+def _part(use: dict[str, Fraction] | None, name: str, is_sized: bool) -> Decimal | None:
+    """A sized workload that got nothing has zero; an unsized one has no number."""
+    if not is_sized:
+        return None
+    return to_decimal(use.get(name, Fraction(0)) if use else Fraction(0))
+
+
+def _use_by_workload(rows: PlanRows) -> dict[str, dict[str, Fraction]]:
+    """workload → accelerators now and on average, H100e now and cost now; `unknown` where a rate is missing."""
+    use: dict[str, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+    types = {key: exact(row["h100e_factor"]) for key, row in rows.types.items()}
+    with localcontext(exact_context()):
+        for (class_key, pool, week), accelerators in rows.allocated.items():
+            index = rows.horizon.index(week)
+            if index >= MEAN_WEEKS:
+                continue
+            for key, share in rows.served_parts(class_key, week).items():
+                mine = use[rows.workload_of(key) or ""]
+                mine["mean"] += share * accelerators / MEAN_WEEKS
+                if index:
+                    continue
+                mine["now"] += share * accelerators
+                mine["h100e"] += share * accelerators * types[rows.pools[pool]["accelerator_type"]]
+                rate = rows.plan.rates[pool, week]
+                if rate is None:
+                    mine["unknown"] = Fraction(1)
+                else:
+                    mine["usd"] += share * accelerators * HOURS_PER_WEEK * exact(rate)
+    return use
+
+
+def unplaced_rows(rows: PlanRows) -> list[Row]:
+    """Requests without a place, each with its sentence and smallest changes."""
+    return [
+        {
+            **rows.request_columns(each.key),
+            "accelerators": rows.experiments[each.key]["accelerators"],
+            "weeks": rows.experiments[each.key]["weeks"],
+            "reason": each.reason,
+            "sentence": reason_sentence(each),
+            "week": each.week.key if each.week else "",
+            "needed": each.needed,
+            "free": each.free,
+            "short_by": each.short_by,
+            "blockers": [{"key": blocker.key, "accelerators": blocker.accelerators} for blocker in each.blockers],
+            "smallest_changes": [change_row(change) for change in each.smallest_changes],
+        }
+        for each in rows.plan.solution.unplaced
+    ]
+
+
+def issue_rows(rows: PlanRows) -> list[Row]:
+    """Everything the plan left out or assumed: supply issues, unsized needs, unknown costs, engine issues."""
+    found = [
+        {"code": issue.code, "subject": issue.lot_key or issue.pool_key, "sentence": issue.message}
+        for issue in rows.plan.calendar.issues
+    ]
+    found += [
+        {"code": f"unsized_{each.kind}", "subject": each.key, "sentence": each.sentence} for each in rows.plan.unsized
+    ]
+    unknown: dict[tuple[str, str], int] = defaultdict(int)
+    for (pool, _week), cost in rows.plan.costs.items():
+        for lot in cost.unknown_lots:
+            unknown[pool, lot] += 1
+    found += [
+        {
+            "code": "unknown_cost",
+            "subject": lot,
+            "sentence": f"Lot {lot} in {pool} has no complete cost rate in {weeks} of {len(rows.weeks)} weeks: the cost of "
+            "the pool is unknown in them, not zero. Add a dated cost rate with every component.",
+        }
+        for (pool, lot), weeks in sorted(unknown.items())
+    ]
+    found += [
+        {
+            "code": "unknown_price",
+            "subject": contract.row["key"],
+            "sentence": f"Contract {contract.row['key']} has no price in USD: its revenue is unknown, not zero. "
+            "Add a price line in USD.",
+        }
+        for contract in rows.plan.contracts
+        if not contract.is_priced
+    ]
+    for row in rows.tables["pools"]:
+        if not any(domain["pool"] == row["key"] for domain in rows.tables["network_domains"]):
+            found.append(
+                {
+                    "code": "pool_without_domain",
+                    "subject": row["key"],
+                    "sentence": f"Pool {row['key']} has no network domain, so it can hold no lot.",
+                }
+            )
+    found += [engine_issue(issue) for issue in rows.plan.solution.issues]
+    unique = {(row["code"], row["subject"], row["sentence"]): row for row in found}
+    return [unique[key] for key in sorted(unique)]

@@ -1,0 +1,44 @@
+"""docs/methods.md as a page: HTML with an anchor at each heading, and the table of contents. Made once a process."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import markdown
+from django.utils.safestring import SafeString
+
+METHODS_FILE = Path(__file__).resolve().parents[2] / "docs" / "methods.md"
+_TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class MethodsPage:
+    """body: the text without its title. toc: (level, anchor, heading) of every section."""
+
+    body: SafeString
+    toc: tuple[tuple[int, str, str], ...]
+
+
+@cache
+def methods_page() -> MethodsPage:
+    """The page. The file is the project's own, so its HTML is trusted."""
+    text = METHODS_FILE.read_text(encoding="utf-8").partition("\n")[2]
+    writer = markdown.Markdown(extensions=["tables", "sane_lists", "toc"])
+    html = writer.convert(text)
+    toc: list[tuple[int, str, str]] = []
+    _flatten(writer.toc_tokens, toc)
+    # Wide tables and formulas scroll inside their own box, which the keyboard can reach.
+    html = _TABLE.sub(
+        lambda found: f'<div class="scroll" role="region" aria-label="Table" tabindex="0">{found.group()}</div>', html
+    )
+    return MethodsPage(body=SafeString(html.replace("<pre>", '<pre tabindex="0">')), toc=tuple(toc))
+
+
+def _flatten(tokens: list[dict[str, Any]], into: list[tuple[int, str, str]]) -> None:
+    for token in tokens:
+        into.append((token["level"], token["id"], token["name"]))
+        _flatten(token["children"], into)

@@ -1,0 +1,187 @@
+"""The plan source of the product: reads all tables, computes the plan, writes its rows. What cycle.py runs.
+
+Everything a run publishes passes through `ComputedPlan`: its rows are hashed as they are written, so that a frozen
+review can be checked against the database years later.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.db import models
+
+from capacity.allocation import models as allocation
+from capacity.allocation.domain.checks import BadProblem
+from capacity.allocation.domain.engine import ENGINE_VERSION, SOLVER_VERSION
+from capacity.allocation.domain.problem_writer import problem_to_json
+from capacity.allocation.domain.solution import solution_to_json
+from capacity.allocation.models import Run, RunDocument
+from capacity.allocation.runs import PlanHeader, PlanRefused
+from capacity.decisions.policy import NoPolicyInForce
+from capacity.imports.rows import as_json
+from capacity.lib.canonical import content_hash
+from capacity.review.changes import Changes, compare
+from capacity.review.compute import solve_inputs
+from capacity.review.inputs import FORMULA_VERSION, Inputs, read_inputs
+from capacity.review.map_rows import issue_rows, unplaced_rows, workload_rows
+from capacity.review.metrics import figure_rows
+from capacity.review.models import Review, RunFigure
+from capacity.review.plan_rows import PlanRows
+from capacity.review.snapshots import against_review, result_rows
+from contracts.exposure import exposure_rows
+from contracts.models import RunExposure
+from workloads.models import RunWorkload
+
+Progress = Callable[[str, float], None]
+Row = dict[str, Any]
+
+# Every result table, in the order in which it is written and hashed.
+RESULT_TABLES: tuple[tuple[str, type[models.Model]], ...] = (
+    ("pools", allocation.RunPool),
+    ("pool_weeks", allocation.RunPoolWeek),
+    ("lot_events", allocation.RunLotEvent),
+    ("allocations", allocation.RunAllocation),
+    ("demands", allocation.RunDemand),
+    ("placements", allocation.RunPlacement),
+    ("unplaced", allocation.RunUnplaced),
+    ("scarcity_prices", allocation.RunScarcityPrice),
+    ("tiers", allocation.RunTier),
+    ("issues", allocation.RunIssue),
+    ("workloads", RunWorkload),
+    ("exposure", RunExposure),
+    ("figures", RunFigure),
+)
+BATCH_ROWS = 2000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ComputedPlan:
+    """A plan ready to be written: its header, document and rows by table."""
+
+    header: PlanHeader
+    document: Mapping[str, Any]
+    tables: Mapping[str, list[Row]]
+
+    def write(self, run: Run) -> None:
+        """Insert everything under the run, with what changed since the last frozen review. Inside the publishing
+        transaction, so that the comparison is with the review that is the last one when the plan becomes current."""
+        RunDocument.objects.create(run=run, **self.document, changes=self._changes())
+        for name, model in RESULT_TABLES:
+            rows = [model(run=run, **row) for row in self.tables[name]]
+            model._default_manager.bulk_create(rows, batch_size=BATCH_ROWS)
+
+    def _changes(self) -> Changes:
+        last = Review.objects.order_by("-week").first()
+        if last is None:
+            return compare(before_inputs=None, before_results={}, after_inputs={}, after_results={})
+        return compare(
+            before_inputs=RunDocument.objects.values_list("inputs", flat=True).get(run_id=last.run_id),
+            before_results=result_rows(last.run_id),
+            after_inputs=self.document["inputs"],
+            after_results=self.tables,
+            against=against_review(last),
+        )
+
+
+class ReviewPlanSource:
+    """Reads and computes the weekly plan. Stateless."""
+
+    formula_version = FORMULA_VERSION
+    solver_version = f"engine {ENGINE_VERSION}, {SOLVER_VERSION}"
+
+    def read(self, *, as_of: date) -> Inputs:
+        return read_inputs(as_of=as_of)
+
+    def compute(self, *, inputs: Inputs, progress: Progress) -> ComputedPlan:
+        """Raises PlanRefused where the inputs cannot be planned whatever is tried again."""
+        started = time.perf_counter()
+        inputs = inputs.in_order()
+        try:
+            plan = solve_inputs(inputs=inputs, progress=progress)
+        except NoPolicyInForce as error:
+            raise PlanRefused(code="no_policy", sentence=str(error)) from error
+        except BadProblem as error:
+            raise PlanRefused(code="bad_problem", sentence=" ".join(error.sentences)) from error
+        solved = time.perf_counter()
+        progress("Costing contracts", 0.88)
+        rows = PlanRows(plan)
+        exposure = exposure_rows(
+            contracts=plan.contracts,
+            classes=plan.classes,
+            revenue=plan.revenue,
+            plan=rows.plan_costs,
+            fallback_rates=rows.fallback_rates,
+            policy=plan.policy,
+            models=rows.models,
+        )
+        progress("Explaining", 0.94)
+        tables: dict[str, list[Row]] = {
+            "pools": rows.pool_rows,
+            "pool_weeks": rows.pool_week_rows,
+            "lot_events": rows.lot_event_rows,
+            "allocations": rows.allocation_rows,
+            "demands": rows.demand_rows,
+            "placements": rows.placement_rows,
+            "unplaced": unplaced_rows(rows),
+            "scarcity_prices": rows.scarcity_rows,
+            "tiers": rows.tier_rows,
+            "issues": issue_rows(rows),
+            "workloads": workload_rows(rows),
+            "exposure": exposure,
+        }
+        tables["figures"] = figure_rows(rows=rows, tables=tables)
+        tables = {name: [as_stored(model, row) for row in tables[name]] for name, model in RESULT_TABLES}
+        document = {
+            "inputs": inputs.as_document(),
+            "problem": problem_to_json(plan.problem),
+            "solution": {**solution_to_json(plan.solution), "seconds": {}},
+        }
+        return ComputedPlan(
+            header=PlanHeader(
+                result_hash=hash_of_tables(tables),
+                as_of_date=inputs.as_of,
+                first_week=inputs.horizon.first.key,
+                weeks=len(inputs.horizon),
+                policy_version=plan.policy.version,
+                formula_version=self.formula_version,
+                solver_version=self.solver_version,
+                termination=plan.solution.termination,
+                seconds={
+                    "solve": round(solved - started, 3),
+                    "rows": round(time.perf_counter() - solved, 3),
+                },
+            ),
+            document=document,
+            tables=tables,
+        )
+
+
+def as_stored(model: type[models.Model], row: Row) -> Row:
+    """The row with every decimal rounded to its column's places, so that what is hashed is what the database holds."""
+    stored = {}
+    for name, value in row.items():
+        field = model._meta.get_field(name)
+        if isinstance(field, models.DecimalField) and value is not None:
+            stored[name] = Decimal(value).quantize(Decimal(1).scaleb(-(field.decimal_places or 0)))
+        else:
+            stored[name] = value
+    return stored
+
+
+def hash_of_tables(tables: Mapping[str, list[Row]]) -> str:
+    """SHA-256 over every row of every result table, in table order and in the order of their canonical text."""
+    return content_hash({name: sorted(map(content_hash, map(as_json, tables[name]))) for name, _ in RESULT_TABLES})
+
+
+def result_hash_of_run(run_id: int) -> str:
+    """The same hash from what the database holds now: equal to the run's unless somebody changed a row."""
+    tables = {}
+    for name, model in RESULT_TABLES:
+        columns = [field.name for field in model._meta.concrete_fields if field.name not in {"id", "run"}]
+        tables[name] = list(model._default_manager.filter(run_id=run_id).values(*columns))
+    return hash_of_tables(tables)

@@ -1,0 +1,93 @@
+"""The policy as people read it: each value with its unit, its meaning and its owner. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from capacity.access.visibility import Viewer, see
+from capacity.lib import figures
+from capacity.lib.figures import Absent
+
+# column | label | owner | how it is written (share, ratio, usd, whole, text)
+_RULES = """
+target_gross_margin_share|Serving margin is below target under|Finance|share
+inference_ratio_amber_share|Inference cost ÷ revenue is amber from|Finance|share
+inference_ratio_red_share|Inference cost ÷ revenue is red from|Finance|share
+loss_exposure_limit_usd|Loss exposure at worst use is above its limit from|Sales and finance|usd
+idle_limit_share|Idle is above its limit from this share of the envelope|Capacity and finance|share
+no_choice_limit_share|No-choice spend is above its limit from|Product|share
+unexplained_frontier_limit_share|Unexplained frontier use is above its limit from|Product|share
+utilisation_interactive|Target utilisation at the peak, interactive|Serving|share
+utilisation_standard|Target utilisation at the peak, standard|Serving|share
+utilisation_batch|Target utilisation at the peak, batch|Serving|share
+peak_factor_interactive|Peak ÷ average where unmeasured, interactive|Serving|ratio
+peak_factor_standard|Peak ÷ average where unmeasured, standard|Serving|ratio
+peak_factor_batch|Peak ÷ average where unmeasured, batch|Serving|ratio
+coincidence_factor|Peaks of pooled demands that coincide|Serving|share
+spare_replicas|Spare replicas of a class|Serving|whole
+spare_replicas_large|Spare replicas of a large class|Serving|whole
+large_from_replicas|A class is large from this many replicas|Serving|whole
+worst_use_multiple_metered|Worst reasonable use, metered contracts, × P50|Sales and finance|ratio
+worst_use_multiple_flat|Worst reasonable use, flat fees, × P50|Sales and finance|ratio
+confirmed_counts_at|Confirmed lots count from their date at|Capacity|text
+ordered_counts_at|Ordered lots count from their date at|Capacity|text
+tiers|Order of the tiers|Chair|text
+note|Note|Chair|text
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PolicyLine:
+    """One value of the policy in each version, newest first; `values` are written or absent."""
+
+    label: str
+    owner: str
+    values: tuple[str | Absent, ...]
+
+
+def policy_lines(viewer: Viewer, versions: Sequence[Mapping[str, Any]]) -> list[PolicyLine]:
+    """Every rule with its value in each version, as the viewer may see it."""
+    lines = []
+    for rule in _RULES.strip().splitlines():
+        column, label, owner, kind = rule.split("|")
+        values = tuple(_written(see(viewer, "policy", column, version[column]), kind) for version in versions)
+        lines.append(PolicyLine(label=label, owner=owner, values=values))
+    return lines
+
+
+def floor_lines(viewer: Viewer, floors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The floors of a version: name, pools, size, whether idle floor may be lent."""
+    names = ("floor_key", "floor_name", "floor_pool_keys", "floor_share", "floor_accelerators", "floor_lendable")
+    found = []
+    for floor in floors:
+        seen = {name: see(viewer, "policy", name, floor[name.removeprefix("floor_")]) for name in names}
+        found.append(
+            {
+                "name": seen["floor_name"],
+                "pools": _written(seen["floor_pool_keys"], "text"),
+                "share": _written(seen["floor_share"], "share"),
+                "accelerators": _written(seen["floor_accelerators"], "whole"),
+                "lendable": _written(seen["floor_lendable"], "text"),
+            }
+        )
+    return found
+
+
+def _written(value: Any, kind: str) -> str | Absent:
+    if isinstance(value, Absent):
+        return value
+    if value is None or value == "":
+        return figures.NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(str(item).replace("_", " ") for item in value)
+    if kind == "share":
+        return figures.share(value)
+    if kind == "ratio":
+        return figures.ratio(value, places=2)
+    if kind == "usd":
+        return figures.usd(value)
+    return figures.thousands(value) if kind == "whole" else str(value)

@@ -1,0 +1,102 @@
+"""Reason codes → sentences someone can act on. Pure. Used for requests without a place and for what a plan assumed.
+
+A sentence names contracts by demand key; whoever shows it passes it through the visibility policy first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from capacity.allocation.domain.solution import Issue, SmallestChange, Unplaced
+from capacity.lib.figures import thousands
+
+Row = Mapping[str, Any]
+
+_REASON = {
+    "exceeds_any_pool": "No pool it may use is that large",
+    "no_domain_large_enough": "No network domain it may use is that large, and a gang must lie in one",
+    "window_closed": "Its latest start has passed",
+    "beyond_horizon": "It would end after the horizon",
+    "floor_reserved": "The accelerators left are kept by the model-development floor",
+    "blocked_by_running": "Work that already runs holds the accelerators",
+    "blocked_by_commitment": "Committed serving holds the accelerators",
+    "blocked_by_forecast": "Forecast serving holds the accelerators",
+    "blocked_by_hold": "A hold for a quote keeps the accelerators",
+    "blocked_by_higher_class": "Requests of a higher priority hold the accelerators",
+    "blocked_by_same_class": "Requests of the same priority that use the accelerators better hold them",
+    "capacity_ends": "Accelerators leave before it could end",
+    "late_delivery": "The accelerators it needs arrive later",
+    "region": "No pool in its regions may be used",
+    "type_profile_missing": "No pool has an accelerator type it accepts",
+}
+
+
+def reason_sentence(unplaced: Unplaced) -> str:
+    """Why, when, how many: "Committed serving holds the accelerators: 124 of 128 are free in 2026-W50, short by 4."."""
+    text = _REASON.get(unplaced.reason, unplaced.reason.replace("_", " "))
+    if unplaced.needed is not None and unplaced.free is not None:
+        text += f": {thousands(unplaced.free)} of {thousands(unplaced.needed)} accelerators are free"
+        if unplaced.week is not None:
+            text += f" in {unplaced.week.key}"
+        if unplaced.short_by:
+            text += f", short by {thousands(unplaced.short_by)}"
+    elif unplaced.week is not None:
+        text += f" (week {unplaced.week.key})"
+    return text + "."
+
+
+def change_row(change: SmallestChange) -> dict[str, Any]:
+    """A smallest change as stored: its parts and its words."""
+    row: dict[str, Any] = {"change": change.change, "text": _change_text(change)}
+    for name in ("accelerators", "weeks", "pool", "key"):
+        value = getattr(change, name)
+        if value is not None:
+            row[name] = value
+    if change.start is not None:
+        row["start"] = change.start.key
+    if change.from_ is not None:
+        row["from"] = change.from_.key
+    return row
+
+
+def _change_text(change: SmallestChange) -> str:
+    """The words without any contract's key: the key stands in its own field, which the visibility policy rewrites."""
+    count = "" if change.accelerators is None else thousands(change.accelerators)
+    match change.change:
+        case "fewer_accelerators":
+            return f"Ask for {count} accelerators"
+        case "later_start":
+            return f"Start in {change.start.key if change.start else 'a later week'}"
+        case "shorter":
+            return f"Run for {change.weeks} weeks"
+        case "other_pool":
+            return f"Accept pool {change.pool}"
+        case "preemptible":
+            return "Make it preemptible"
+        case "more_supply":
+            weeks = f" for {change.weeks} weeks" if change.weeks else ""
+            return (
+                f"Add {count} accelerators to {change.pool} from {change.from_.key if change.from_ else 'now'}{weeks}"
+            )
+        case "smaller_serving":
+            return f"Serve {count} accelerators less of this demand"
+    return change.change.replace("_", " ")
+
+
+def engine_issue(issue: Issue) -> dict[str, str]:
+    """An issue of the engine as a stored row."""
+    week = issue.week.key if issue.week else "some week"
+    if issue.code == "floor_above_supply":
+        sentence = (
+            f"The floor {issue.floor} asks for {thousands(issue.accelerators or 0)} accelerators in {week} but its pools "
+            f"have {thousands(issue.supply or 0)}: the floor is all of them, and everything else there is short."
+        )
+        return {"code": issue.code, "subject": f"{issue.floor} {week}", "sentence": sentence}
+    if issue.code == "pinned_does_not_fit":
+        sentence = (
+            f"{issue.key} runs in {issue.pool} with {thousands(issue.accelerators or 0)} accelerators, but {week} has only "
+            f"{thousands(issue.supply or 0)} left there: check the lot dates and what is marked as running."
+        )
+        return {"code": issue.code, "subject": f"{issue.key} {week}", "sentence": sentence}
+    return {"code": issue.code, "subject": issue.key or issue.pool or "", "sentence": issue.code.replace("_", " ")}

@@ -1,0 +1,27 @@
+"""Routes of the list pages, runs, figures, policy, methods and health. The review's own routes stand beside the review."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from capacity.review import health, views_docs, views_figures, views_lists, views_runs, views_supply
+
+urlpatterns = [
+    path("workloads/", views_lists.workloads, name="workloads"),
+    path("requests/", views_lists.requests, name="requests"),
+    path("contracts/", views_lists.contracts, name="contracts"),
+    path("contracts/<str:key>/", views_lists.contract, name="contract"),
+    path("supply/", views_supply.supply, name="supply"),
+    path("supply/<str:pool_key>/", views_supply.pool, name="pool"),
+    path("runs/", views_runs.runs, name="runs"),
+    path("runs/request/", views_runs.request_recompute, name="run-request"),
+    path("runs/<int:run_id>/", views_runs.run, name="run"),
+    path("runs/<int:run_id>/document/", views_runs.run_document, name="run-document"),
+    path("runs/<int:run_id>/retry/", views_runs.retry, name="run-retry"),
+    path("runs/<int:run_id>/figures/<path:key>/", views_figures.figure, name="figure"),
+    path("plan/status/", views_runs.plan_status, name="plan-status"),
+    path("policy/", views_docs.policy, name="policy"),
+    path("methods/", views_docs.methods, name="methods"),
+    path("styleguide/", views_docs.styleguide, name="styleguide"),
+    path("healthz", health.healthz, name="healthz"),
+]

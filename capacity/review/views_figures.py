@@ -1,0 +1,187 @@
+"""One number, opened: its formula with values, the inputs behind it with who said so, its run, policy and method.
+
+The same partial fills the drawer and stands alone as a page. Value and terms pass the visibility table one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from capacity.access.audit import record_event
+from capacity.access.viewer import requires, viewer_of
+from capacity.access.visibility import ContractLabel, Viewer, redact, see
+from capacity.allocation.models import Run, RunDocument
+from capacity.lib import figures
+from capacity.lib.figures import NOT_APPLICABLE, RESTRICTED, UNKNOWN_COST, UNSIZED, Absent
+from capacity.review.models import RunFigure
+from capacity.review.tables import contract_labels
+from capacity.review.words import word
+
+_ABSENT = {"unsized": UNSIZED, "unknown": UNKNOWN_COST, "unknown cost": UNKNOWN_COST}
+# What an input row says about where it is from; the first that is there counts.
+_WHEN = ("measured_date", "usage_date", "forecast_date", "availability_measured_date", "starts_date", "effective_date")
+_BASIS = ("basis", "usage_basis", "forecast_source", "state")
+_PRICE_RESOURCES = frozenset({"price_line"})
+
+
+@requires("review.view")
+@require_safe
+def figure(request: HttpRequest, run_id: int, key: str) -> HttpResponse:
+    """The figure of a run: alone when asked for by script, else as a page."""
+    now, viewer = timezone.now(), viewer_of(request)
+    found = RunFigure.objects.select_related("run").filter(run_id=run_id, key=key).first()
+    if found is None:
+        raise Http404
+    labels = contract_labels(run_id)
+    # A key that names a contract is as good as its name: whoever may not know it finds nothing here.
+    if redact(viewer, key.replace(":", " "), contracts=labels) != key.replace(":", " "):
+        raise Http404
+    context = {"figure": shown_figure(viewer=viewer, found=found, labels=labels, year=now.year)}
+    if _shows_price(viewer, found, labels):
+        record_event(request=request, action="price_viewed", subject=f"{key} of run {run_id}")
+    if request.headers.get("HX-Request"):
+        return render(request, "includes/_figure.html", context)
+    return render(request, "runs/figure.html", context)
+
+
+def shown_figure(*, viewer: Viewer, found: RunFigure, labels: Sequence[ContractLabel], year: int) -> dict[str, Any]:
+    """What includes/_figure.html shows of a figure, as the viewer may see it."""
+    owner = owner_of(found.owner_key, labels)
+    value = see(viewer, found.resource, found.field, found.value, owner=owner)
+    if value is None:
+        value = _ABSENT.get(found.absent) or NOT_APPLICABLE.because(_why_absent(found))
+    run = found.run
+    return {
+        "label": redact(viewer, found.label, contracts=labels),
+        "value_text": written(value, found.unit),
+        "unit": "" if isinstance(value, Absent) and value is not RESTRICTED else unit_after(found.unit),
+        "basis": found.basis,
+        "formula": redact(viewer, found.formula, contracts=labels),
+        "terms": [_term(viewer, term, owner, labels) for term in found.terms],
+        "inputs": _inputs(viewer, found, owner, labels),
+        "policy": _policy_text(run),
+        "threshold": found.threshold if value is not RESTRICTED else "",
+        "as_of": _as_of(run, year),
+        "run_url": reverse("run", args=[run.pk]),
+        "methods_url": f"{reverse('methods')}#{found.methods_anchor}" if found.methods_anchor else "",
+    }
+
+
+def owner_of(owner_key: str, labels: Sequence[ContractLabel]) -> str:
+    """The username or team a figure's owner key stands for; a contract's key stands for its owner."""
+    return next((label.owner for label in labels if label.key == owner_key), owner_key)
+
+
+def written(value: Any, unit: str) -> str | Absent:
+    """A figure's value, in full precision where money: the drawer is where a number is checked."""
+    if isinstance(value, Absent):
+        return value
+    if unit == "share":
+        return figures.share(value, places=2)
+    if unit.startswith("USD"):
+        return figures.usd_exact(value) if abs(value) >= 1 else f"${figures.as_decimal(value).normalize():f}"
+    if unit.startswith("×"):
+        return figures.ratio(value, places=2)
+    places = 0 if figures.as_decimal(value) == figures.as_decimal(value).to_integral_value() else 2
+    return figures.thousands(value, places=places)
+
+
+def unit_after(unit: str) -> str:
+    """The unit written after a value: the dollar sign, the percent sign and × are part of the value."""
+    if unit == "share":
+        return ""
+    if unit.startswith("USD"):
+        return unit[3:].strip()
+    return unit.removeprefix("× ") if unit.startswith("×") else unit
+
+
+def _why_absent(found: RunFigure) -> str:
+    return f"{found.absent.capitalize()}." if found.absent else "It has no denominator, or an input is missing."
+
+
+def _term(viewer: Viewer, term: Mapping[str, Any], owner: str, labels: Sequence[ContractLabel]) -> dict[str, Any]:
+    number = _number(term["value"])
+    raw = term["value"] if number is None else number
+    value = see(viewer, term["resource"], term["field"], raw, owner=owner)
+    unit = str(term.get("unit", ""))
+    text = written(value, unit) if isinstance(value, Decimal | Absent) else redact(viewer, str(value), contracts=labels)
+    return {
+        "name": redact(viewer, str(term["name"]), contracts=labels),
+        "value_text": None if value is None else text,
+        "unit": unit_after(unit),
+        "source": redact(viewer, str(term.get("source", "")), contracts=labels),
+        "url": "",
+    }
+
+
+def _number(value: Any) -> Decimal | None:
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return Decimal(value)
+    try:
+        number = Decimal(value) if isinstance(value, str) else None
+    except InvalidOperation:
+        return None
+    return number if number is not None and number.is_finite() else None
+
+
+def _inputs(viewer: Viewer, found: RunFigure, owner: str, labels: Sequence[ContractLabel]) -> list[dict[str, Any]]:
+    """The input rows behind the terms, each once: what, who, when, source, basis."""
+    wanted = {(term["input"]["table"], str(term["input"]["key"])): term for term in found.terms if term.get("input")}
+    if not wanted:
+        return []
+    tables = RunDocument.objects.filter(run_id=found.run_id).values_list("inputs__tables", flat=True).first() or {}
+    rows = []
+    for (table, key), term in wanted.items():
+        entry = next((row for row in reversed(tables.get(table, [])) if str(row.get("key")) == key), None)
+        may_know = see(viewer, term["resource"], term["field"], "", owner=owner) is not RESTRICTED
+        rows.append(_input(viewer, table, key, entry or {}, may_know, labels))
+    return rows
+
+
+def _input(
+    viewer: Viewer, table: str, key: str, entry: Mapping[str, Any], may_know: bool, labels: Sequence[ContractLabel]
+) -> dict[str, Any]:
+    def said(text: Any) -> Any:
+        return redact(viewer, str(text), contracts=labels) if text else None
+
+    kind = table.replace("_", " ").removesuffix("s")
+    source = entry.get("provenance") or entry.get("source_ref")
+    return {
+        "label": f"{kind.capitalize()} {redact(viewer, key, contracts=labels)}",
+        "who": said(entry.get("owner") or entry.get("owner_role") or entry.get("submitted_by"))
+        if may_know
+        else RESTRICTED,
+        "when": said(next((entry[name] for name in _WHEN if entry.get(name)), None)),
+        # Where a contract's figures are from quotes papers that name the customer.
+        "source": said(source) if may_know else RESTRICTED,
+        "basis": said(next((word("basis", str(entry[name])) for name in _BASIS if entry.get(name)), None)),
+    }
+
+
+def _policy_text(run: Run) -> str:
+    return f"Version {run.policy_version}" if run.policy_version else ""
+
+
+def _as_of(run: Run, year: int) -> str:
+    solved = (
+        f", solved {figures.day(run.finished_at, year=year)} {run.finished_at:%H:%M} UTC" if run.finished_at else ""
+    )
+    return f"{figures.day(run.as_of_date, year=year)}{solved}" if run.as_of_date else solved.removeprefix(", ")
+
+
+def _shows_price(viewer: Viewer, found: RunFigure, labels: Sequence[ContractLabel]) -> bool:
+    """Whether any term the viewer reads is a price: such views are written down."""
+    owner = owner_of(found.owner_key, labels)
+    return any(
+        (term["resource"] in _PRICE_RESOURCES or (term["resource"], term["field"]) == ("exposure", "terms"))
+        and see(viewer, term["resource"], term["field"], "", owner=owner) is not RESTRICTED
+        for term in found.terms
+    )

@@ -1,0 +1,247 @@
+"""The list pages of demand: workload map, requests, contracts and one contract. Each reads one run's rows, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from capacity.access.viewer import requires, viewer_of
+from capacity.access.visibility import Viewer, is_price_blind, suppress_small
+from capacity.lib.figures import RESTRICTED, Absent
+from capacity.review import list_specs, verdicts
+from capacity.review.chosen import ChosenRun, chosen_run
+from capacity.review.contract_page import contract_sections
+from capacity.review.gantt import placement_gantt
+from capacity.review.listing import Link
+from capacity.review.pages import (
+    asks_for_file,
+    controls,
+    figure_links,
+    list_context,
+    list_file,
+    listed,
+    run_line,
+    sees_column,
+    visible_rows,
+)
+from capacity.review.tables import (
+    EXPOSURE,
+    PLACEMENTS,
+    POOL_WEEKS,
+    POOLS,
+    SHORTFALLS,
+    UNPLACED,
+    WORKLOADS,
+    Row,
+    contract_labels,
+    visible_row,
+)
+
+
+@requires("workloads.view")
+@require_safe
+def workloads(request: HttpRequest) -> HttpResponse:
+    """The workload map: who uses which model tier for what, chosen by whom, at what cost."""
+    now, viewer = timezone.now(), viewer_of(request)
+    chosen = chosen_run(request)
+    if chosen.run is None:
+        return no_plan(request, "Workloads")
+    spec = list_specs.WORKLOAD_MAP
+    rows = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=WORKLOADS)
+    listing = listed(
+        request=request, chosen=chosen, spec=spec, rows=rows, is_filterable=sees_column(viewer, WORKLOADS.resource)
+    )
+    if asks_for_file(request, spec):
+        return list_file(request, chosen, listing)
+    links = figure_links(chosen.run_id, "workload:")
+    context = {
+        "verdict": verdicts.workload_verdict(rows),
+        "run_line": run_line(chosen, now=now),
+        "controls": controls(listing),
+        "list": list_context(
+            request=request, listing=listing, year=now.year, link=_by_key("workload_key", links), total_label="Total"
+        ),
+    }
+    return render(request, "workloads/workloads.html", context)
+
+
+@requires("requests.view")
+@require_safe
+def requests(request: HttpRequest) -> HttpResponse:
+    """Experiments: without a place and why, placed and where, and the Gantt of what runs in which pool."""
+    now, viewer = timezone.now(), viewer_of(request)
+    chosen = chosen_run(request)
+    if chosen.run is None:
+        return no_plan(request, "Requests")
+    labels = contract_labels(chosen.run_id)
+    placed = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=PLACEMENTS)
+    unplaced = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=UNPLACED, labels=labels)
+    lists = {
+        spec.name: listed(
+            request=request,
+            chosen=chosen,
+            spec=spec,
+            rows=rows,
+            is_filterable=_sees_any(viewer),
+        )
+        for spec, rows in ((list_specs.WITHOUT_PLACE, unplaced), (list_specs.PLACED, placed))
+    }
+    for name, listing in lists.items():
+        if asks_for_file(request, listing.spec, is_default=name == "unplaced"):
+            return list_file(request, chosen, listing)
+    pools = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=POOLS)
+    weeks = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=POOL_WEEKS)
+    links = figure_links(chosen.run_id, "request:")
+    context = {
+        "verdict": verdicts.request_verdict(placed, unplaced),
+        "run_line": run_line(chosen, now=now),
+        "controls": controls(*lists.values()),
+        "unplaced": list_context(
+            request=request,
+            listing=lists["unplaced"],
+            year=now.year,
+            link=_by_key("experiment_key", links),
+        ),
+        "placed": list_context(
+            request=request, listing=lists["placements"], year=now.year, link=_pool_link(chosen), total_label="Total"
+        ),
+        "gantt": placement_gantt(
+            pools=pools, weeks=weeks, placed=lists["placements"].rows, run=chosen.run, now=now, query=chosen.query
+        ),
+    }
+    return render(request, "requests/requests.html", context)
+
+
+@requires("contracts.view")
+@require_safe
+def contracts(request: HttpRequest) -> HttpResponse:
+    """The exposure ranking: what each contract takes, earns, and risks at worst reasonable use."""
+    now, viewer = timezone.now(), viewer_of(request)
+    chosen = chosen_run(request)
+    if chosen.run is None:
+        return no_plan(request, "Contracts")
+    rows = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=EXPOSURE)
+    spec = list_specs.CONTRACTS
+    listing = listed(
+        request=request, chosen=chosen, spec=spec, rows=rows, is_filterable=sees_column(viewer, EXPOSURE.resource)
+    )
+    if asks_for_file(request, spec):
+        return list_file(request, chosen, listing)
+    links = figure_links(chosen.run_id, "exposure:")
+    context = {
+        "verdict": verdicts.contract_verdict(rows),
+        "run_line": run_line(chosen, now=now),
+        "controls": controls(listing),
+        "list": list_context(
+            request=request,
+            listing=listing,
+            year=now.year,
+            link=_contract_link(chosen, links),
+            total_label=f"Total of {len(listing.rows)}",
+            guard=_withhold_small(viewer, listing.rows),
+        ),
+        "is_price_blind": is_price_blind(viewer),
+    }
+    return render(request, "contracts/contracts.html", context)
+
+
+@requires("contracts.view")
+@require_safe
+def contract(request: HttpRequest, key: str) -> HttpResponse:
+    """One contract. For whoever may not know its key it is not there."""
+    now, viewer = timezone.now(), viewer_of(request)
+    chosen = chosen_run(request)
+    rows = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=EXPOSURE, **_exactly("contract_key", key))
+    row = next((row for row in rows if row["contract_key"] == key), None)
+    if row is None:
+        raise Http404
+    labels = contract_labels(chosen.run_id)
+    short = _weeks_short(viewer, chosen.run_id, key, labels)
+    context = {
+        "row": row,
+        "run_line": run_line(chosen, now=now),
+        "back": reverse("contracts") + ("?" + chosen.query[:-1] if chosen.query else ""),
+        "verdict": verdicts.contract_verdict([row]),
+        **contract_sections(row=row, short=short, links=figure_links(chosen.run_id, f"exposure:{key}:"), year=now.year),
+    }
+    return render(request, "contracts/contract.html", context)
+
+
+def _exactly(column: str, key: str) -> dict[str, Any]:
+    """A lookup that the blind-filter rule does not refuse: the caller drops rows whose key the viewer may not know."""
+    return {"pk__in": EXPOSURE.model._default_manager.filter(**{column: key}).values("pk")}
+
+
+def _weeks_short(viewer: Viewer, run_id: int, key: str, labels: list[Any]) -> list[Row]:
+    """The weeks in which the contract is short, as far as the viewer may read them. One query."""
+    names = [column.name for column in SHORTFALLS.columns]
+    found = SHORTFALLS.model._default_manager.filter(run_id=run_id, contract_key=key, short_accelerators__gt=0)
+    return [
+        visible_row(viewer=viewer, spec=SHORTFALLS, row=row, labels=labels)
+        for row in found.order_by("week", "demand_key").values(*names)
+    ]
+
+
+def _withhold_small(viewer: Viewer, rows: list[Row]) -> Callable[[Any], Any]:
+    """Sums over one or two customers are kept from price-blind roles."""
+    aliases = {row["customer_alias"] for row in rows if row["customer_alias"] is not RESTRICTED}
+    # Without an alias to tell customers apart, all such rows may be one customer's.
+    customers = len(aliases) + any(row["customer_alias"] is RESTRICTED for row in rows)
+
+    def guard(value: Any) -> Any:
+        return suppress_small(viewer, customers=customers, value=value)
+
+    return guard
+
+
+def _sees_any(viewer: Viewer) -> Callable[[str], bool]:
+    """For a page whose filters serve two tables: the column of whichever table has it."""
+    tests = {"placement": sees_column(viewer, "placement"), "unplaced": sees_column(viewer, "unplaced")}
+    only_unplaced = {"reason", "sentence", "short_by", "blockers", "smallest_changes"}
+
+    def is_seen(name: str) -> bool:
+        return tests["unplaced" if name in only_unplaced else "placement"](name)
+
+    return is_seen
+
+
+def _by_key(column: str, links: dict[str, str]) -> Link:
+    """Cells lead to their figure, where the run has one: `links` by "<key>:<column>"."""
+
+    def link(row: Row, name: str) -> str:
+        return links.get(f"{row[column]}:{name}", "")
+
+    return link
+
+
+def _contract_link(chosen: ChosenRun, links: dict[str, str]) -> Link:
+    """The label leads to the contract's page, numbers to their figures; both only where the key may be known."""
+    query = "?" + chosen.query[:-1] if chosen.query else ""
+
+    def link(row: Row, name: str) -> str:
+        key = row["contract_key"]
+        if isinstance(key, Absent):
+            return ""
+        return reverse("contract", args=[key]) + query if name == "label" else links.get(f"{key}:{name}", "")
+
+    return link
+
+
+def _pool_link(chosen: ChosenRun) -> Link:
+    query = "?" + chosen.query[:-1] if chosen.query else ""
+
+    def link(row: Row, name: str) -> str:
+        return reverse("pool", args=[row["pool_key"]]) + query if name == "pool_key" else ""
+
+    return link
+
+
+def no_plan(request: HttpRequest, heading: str) -> HttpResponse:
+    """A list page while no plan has been made."""
+    return render(request, "lists/no_plan.html", {"heading": heading, "verdict": verdicts.NO_PLAN})

@@ -1,0 +1,102 @@
+"""The review page: the current week live, any frozen week from its pinned run. Reads runs, computes nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from capacity.access.permissions import may
+from capacity.access.viewer import deny, requires, viewer_of
+from capacity.access.visibility import Viewer
+from capacity.allocation.models import Run, RunDocument
+from capacity.lib.horizon import Week
+from capacity.review import carry, changes_shown
+from capacity.review.context import plan_state
+from capacity.review.models import Review
+from capacity.review.page import read_run, review_context, visible_header
+
+LANDING = (("sales", "contracts"), ("research", "requests"))
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """The current review. Each role lands on its own page after signing in; the review is one click away."""
+    viewer = viewer_of(request)
+    if not may(viewer.roles, "review.view"):
+        for action, route in (("audit.view", "audit"), ("users.manage", "people")):
+            if may(viewer.roles, action):
+                return HttpResponseRedirect(reverse(route))
+        deny(request, needs="review.view")
+    return _page(request, viewer, week=None)
+
+
+@require_GET
+@requires("review.view")
+def review(request: HttpRequest, week: str) -> HttpResponse:
+    """A week's review: frozen, or live when it is the week the current plan starts in. Anything else is 404."""
+    try:
+        return _page(request, viewer_of(request), week=Week.parse(week))
+    except ValueError:
+        raise Http404 from None
+
+
+def _page(request: HttpRequest, viewer: Viewer, *, week: Week | None) -> HttpResponse:
+    reviews = {
+        each.week: each for each in Review.objects.select_related("run", "frozen_by").defer("changes", "carried")
+    }
+    state = plan_state(request)
+    live_week = Week.parse(state.run.first_week) if state.run else Week.containing(timezone.now())
+    shown = week or live_week
+    frozen = reviews.get(shown.key)
+    if frozen is None and (shown != live_week or state.run is None):
+        if week is not None:
+            raise Http404
+        return render(request, "review/empty.html", {"week": shown, "can_request": may(viewer.roles, "run.request")})
+    run = frozen.run if frozen else state.run
+    assert run is not None
+    before = max((each for each in reviews.values() if each.week < shown.key), key=lambda r: r.week, default=None)
+    rows = read_run(viewer=viewer, run=run, previous_run_id=before.run_id if before else None)
+    context = review_context(viewer=viewer, rows=rows, week=shown)
+    context |= _meeting(viewer, shown, frozen, run, rows.labels, timezone.now())
+    context |= {
+        "frozen": frozen,
+        "before": before,
+        "header": visible_header(viewer, run),
+        "can_freeze": frozen is None and may(viewer.roles, "review.freeze") and shown == live_week,
+        "can_decide": may(viewer.roles, "decision.record"),
+        "can_request": frozen is None and may(viewer.roles, "run.request"),
+        **_stepper(shown, live_week, reviews),
+    }
+    return render(request, "review/review.html", context)
+
+
+def _stepper(shown: Week, live_week: Week, reviews: dict[str, Review]) -> dict[str, Any]:
+    """The reviews before and after the shown one: frozen weeks and the live one."""
+    keys = sorted({*reviews, live_week.key, shown.key}, key=lambda key: Week.parse(key).monday)
+    at = keys.index(shown.key)
+    return {
+        "step_text": f"Week {shown.monday.isocalendar().week}",
+        "prev_url": reverse("review", args=[keys[at - 1]]) if at > 0 else None,
+        "next_url": reverse("review", args=[keys[at + 1]]) if at + 1 < len(keys) else None,
+    }
+
+
+def _meeting(viewer: Viewer, week: Week, frozen: Review | None, run: Run, labels: Any, now: datetime) -> dict[str, Any]:
+    """What changed, what is carried and what was decided: from the frozen document, or live from the tables."""
+    if frozen is not None:
+        document = Review.objects.values_list("changes", "carried").get(pk=frozen.pk)
+        changes, carried = document
+    else:
+        changes = RunDocument.objects.values_list("changes", flat=True).get(run=run)
+        carried = carry.follow_through(week=week.key, today=now.date())
+    return {
+        "changes": changes_shown.visible_changes(viewer, changes, labels),
+        "carried": carry.visible_carried(viewer, carried),
+        "recorded": carry.visible_recorded(viewer, week.key, is_frozen=frozen is not None),
+    }

@@ -1,0 +1,130 @@
+"""Codes → the words people read: flags, shapes, purposes, reasons, states. Pure, and the only place that spells them.
+
+A code that is not listed reads as itself with spaces, so that a new one shows on the page instead of breaking it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from capacity.lib.figures import counted, thousands
+from capacity.review.cards import SENTENCES as MISSING_ON_CARD
+
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "shape": {
+        "pay_as_you_go": "Pay as you go",
+        "committed_spend": "Committed spend",
+        "flat_fee": "Flat fee",
+        "provisioned_throughput": "Provisioned throughput",
+        "dedicated_accelerators": "Dedicated accelerators",
+        "batch": "Batch",
+    },
+    "flags": {
+        "unsized": "unsized: no throughput profile",
+        "unknown_price": "a price is missing",
+        "uncapped": "use is not capped",
+        "burndown_mismatch": "its units burn down otherwise than its load",
+        "pinned_past_retirement": "pinned to a model past its retirement",
+        "no_pool_in_region": "no pool in its regions",
+    },
+    "missing": MISSING_ON_CARD,
+    "purpose": {
+        "serving": "Serving customers",
+        "product": "Own products",
+        "internal": "Internal efficiency",
+        "no_choice": "No product choice",
+        "pretrain": "Pre-training",
+        "research": "Research",
+        "evals": "Evaluation and safety",
+    },
+    "model_tier": {"frontier": "Frontier", "mid": "Mid", "small": "Small"},
+    "latency_class": {
+        "interactive": "Interactive",
+        "standard": "Standard",
+        "batch": "Batch, within 24 h",
+        "offline": "Offline",
+    },
+    "smaller_tier_tested": {"no": "not tested", "pass": "passed", "fail": "failed"},
+    "source_type": {"owned": "Owned", "leased": "Leased", "cloud": "Cloud"},
+    "reason": {
+        "exceeds_any_pool": "Larger than any pool",
+        "no_domain_large_enough": "Larger than any network domain",
+        "window_closed": "Its latest start has passed",
+        "beyond_horizon": "Would end after the horizon",
+        "floor_reserved": "Kept by the floor",
+        "blocked_by_running": "Running work",
+        "blocked_by_commitment": "Committed serving",
+        "blocked_by_forecast": "Forecast serving",
+        "blocked_by_hold": "A hold for a quote",
+        "blocked_by_higher_class": "A higher priority",
+        "blocked_by_same_class": "The same priority",
+        "capacity_ends": "Accelerators leave too early",
+        "late_delivery": "Accelerators arrive later",
+        "region": "No pool in its regions",
+        "type_profile_missing": "No pool of its types",
+    },
+    "run_state": {
+        "queued": "Queued",
+        "running": "Running",
+        "done": "Done",
+        "reused": "Unchanged",
+        "superseded": "Superseded",
+        "failed": "Failed",
+        "dead": "Given up",
+    },
+    "termination": {"optimal": "optimal", "gap": "stopped at the gap", "limit": "stopped at a limit"},
+    "code": {
+        "late": "Late lot",
+        "unsized_workload": "Unsized workload",
+        "unsized_contract": "Unsized contract",
+        "unknown_cost": "Unknown cost",
+        "unknown_price": "Unknown price",
+        "floor_above_supply": "Floor above supply",
+        "pinned_does_not_fit": "Running work does not fit",
+        "maintenance_exceeds_supply": "More maintenance than supply",
+        "pool_without_domain": "Pool without network domain",
+    },
+}
+_SAME_WORDS = {"stated_purpose": "purpose"}
+_DEMAND_PREFIXES = ("w.", "c.")
+
+
+def word(column: str, value: str) -> str:
+    """The words of one code of a column; codes of other columns are names already and stay."""
+    words = WORDS.get(_SAME_WORDS.get(column, column))
+    if words is None:
+        return value
+    return words.get(value) or value.replace("_", " ").capitalize()
+
+
+def part(column: str, value: Any) -> str:
+    """One item of a list column: a code, or a blocker or smallest change as stored, its key already relabelled."""
+    if not isinstance(value, Mapping):
+        return word(column, str(value))
+    label = demand_label(str(value.get("label", "")))
+    if column == "blockers":
+        return f"{label} {thousands(value['accelerators'])}"
+    return change_words(value, label)
+
+
+def change_words(change: Mapping[str, Any], label: str) -> str:
+    """A smallest change in words: "Start in 2026-W50", "Serve 8 accelerators less of this demand: C-7"."""
+    count = thousands(change["accelerators"]) if change.get("accelerators") is not None else ""
+    weeks = change.get("weeks")
+    plain = {
+        "fewer_accelerators": f"Ask for {count} accelerators",
+        "later_start": f"Start in {change.get('start')}",
+        "shorter": f"Run for {counted(weeks, 'week')}" if weeks else "Run for fewer weeks",
+        "other_pool": f"Accept pool {change.get('pool')}",
+        "preemptible": "Make it preemptible",
+        "more_supply": f"Add {count} accelerators to {change.get('pool')}",
+        "smaller_serving": f"Serve {count} accelerators less of this demand",
+    }
+    text = change.get("text") or plain.get(str(change["change"]), str(change["change"]).replace("_", " "))
+    return f"{text}: {label}" if label else str(text)
+
+
+def demand_label(label: str) -> str:
+    """A blocker's label without the prefix that tells demands apart in the plan (`w.` own products)."""
+    return label[2:] if label.startswith(_DEMAND_PREFIXES) else label

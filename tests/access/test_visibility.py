@@ -1,0 +1,354 @@
+"""The visibility table against a written-out expectation, and the attacks it must withstand."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import combinations, product
+
+import pytest
+
+from capacity.access import visibility
+from capacity.access.roles import Role
+from capacity.access.sight_table import TABLE
+from capacity.access.visibility import (
+    RESTRICTED,
+    WHAT_ROLE_SEES,
+    Banded,
+    Sight,
+    Viewer,
+    action_resource,
+    decision_resource,
+    is_price_blind,
+    label_of_contract,
+    see,
+    see_row,
+    sight,
+    suppress_cells,
+    suppress_small,
+    who_sees,
+)
+
+LETTERS = {"F": Sight.FULL, "B": Sight.BAND, "-": Sight.HIDDEN}
+ORDER = (Role.CHAIR, Role.FINANCE, Role.SALES, Role.RESEARCH, Role.PRODUCT, Role.EXEC, Role.AUDITOR, Role.ADMIN)
+# One letter a role: chair finance sales research product exec auditor admin; then sales on a contract of their own.
+# F full, B band, - hidden. Written by hand from the roles of the review, not from the table.
+EXPECTED = """
+pool_week.floor                     F F - F F F - -  -
+pool_week.floor_held                F F - F F F - -  -
+pool_week.floor_share               F F - F F F - -  -
+pool_week.allocatable               F F F F F F - -  F
+pool_week.capacity_shortfall        F F F F F F - -  F
+pool_week.usd_per_accelerator_hour  F F - F - F - -  -
+pool_week.envelope_usd              F F - - - F - -  -
+pool_week.idle_usd                  F F - - - F - -  -
+lot.supplier                        F F - F F F - -  -
+lot.counted_date                    F F - F F F - -  -
+lot.cost_rate_key                   F F - - - F - -  -
+lot.usd_per_accelerator_hour        F F - - - F - -  -
+demand.short_accelerators           F F - F F F - -  -
+demand.contract_key                 F F - - - F - -  F
+demand.demand_key                   F F - - - F - -  F
+demand.usd_lost                     B F - - - F - -  F
+placement.cost_usd                  F F - F - F - -  -
+placement.name                      F F - F F F - -  -
+unplaced.blockers                   F F - F F F - -  -
+scarcity.usd_per_accelerator_week   B F - - - F - -  -
+tier.value                          B F - - - F - -  -
+tier.bound                          B F - - - F - -  -
+tier.gap_absolute                   B F - - - F - -  -
+issue.sentence                      F F - - - F - -  F
+workload.accelerators_now           F F F F F F - -  F
+workload.usd_per_week               F F - F F F - -  -
+workload.usd_share                  F F - F F F - -  -
+exposure.contract_name              F F - - - F - -  F
+exposure.contract_key               F F - - - F - -  F
+exposure.customer_name              F F - - - F - -  F
+exposure.customer_key               F F - - - F - -  F
+exposure.customer_alias             F F - F F F - -  F
+exposure.committed_accelerators     F F F F F F - -  F
+exposure.planned_accelerators       F F F F F F - -  F
+exposure.coverage_share             F F - - F F - -  F
+exposure.worst_accelerators         F F - - F F - -  F
+exposure.capacity_gap_accelerators  F F - - F F - -  F
+exposure.flags                      F F - - - F - -  F
+exposure.revenue_usd                - F - - - F - -  F
+exposure.worst_revenue_usd          - F - - - F - -  F
+exposure.consumed_cost_usd          B F - - - F - -  F
+exposure.reserved_cost_usd          B F - - - F - -  F
+exposure.worst_cost_usd             B F - - - F - -  F
+exposure.margin_usd                 B F - - - F - -  F
+exposure.consumed_margin_usd        B F - - - F - -  F
+exposure.worst_margin_usd           B F - - - F - -  F
+exposure.loss_exposure_usd          B F - - - F - -  F
+exposure.margin_share               B F - - - F - -  F
+exposure.consumed_margin_share      B F - - - F - -  F
+exposure.worst_margin_share         B F - - - F - -  F
+exposure.break_even_multiple        B F - - - F - -  F
+exposure.terms                      - F - - - - - -  F
+exposure_total.revenue_usd          B F - - - F - -  -
+exposure_total.worst_revenue_usd    B F - - - F - -  -
+exposure_total.consumed_cost_usd    B F - - - F - -  -
+exposure_total.reserved_cost_usd    B F - - - F - -  -
+exposure_total.worst_cost_usd       B F - - - F - -  -
+exposure_total.margin_usd           B F - - - F - -  -
+exposure_total.consumed_margin_usd  B F - - - F - -  -
+exposure_total.worst_margin_usd     B F - - - F - -  -
+exposure_total.loss_exposure_usd    B F - - - F - -  -
+exposure_total.usd_lost             B F - - - F - -  -
+exposure_total.margin_share         B F - - - F - -  -
+exposure_total.consumed_margin_share B F - - - F - -  -
+exposure_total.worst_margin_share   B F - - - F - -  -
+price_line.price                    - F - - - - - -  F
+price_line.discount_share           - F - - - - - -  F
+commit_step.quantity                - F - - - F - -  F
+spend.serving_usd                   F F - - - F - -  -
+spend.idle_usd                      F F - - - F - -  -
+spend.total_usd                     F F - - - F - -  -
+spend.pretrain_usd                  F F - F - F - -  -
+spend.research_usd                  F F - F - F - -  -
+spend.evals_usd                     F F - F - F - -  -
+spend.product_usd                   F F - - F F - -  -
+spend.internal_usd                  F F - - F F - -  -
+spend.no_choice_usd                 F F - - F F - -  -
+spend.tier_usd                      F F - - F F - -  -
+metric.H1                           F F F F F F - -  F
+metric.H2                           F F F F F F - -  F
+metric.H3                           F F F F F F - -  F
+metric.H4                           F F - F F F - -  -
+metric.H5                           F F F F F F - -  F
+metric.H6                           F F - - - F - -  -
+metric.H7                           F F - F F F - -  -
+metric.H8                           F F - F F F - -  -
+metric.H9                           B F - - - F - -  -
+metric.H10                          B F - - - F - -  -
+metric.H11                          B F - - - F - -  -
+metric.H11_accelerators             F F - - F F - -  -
+metric.H12                          F F - F F F - -  -
+metric.H13                          B F - - - F - -  -
+metric.H14                          F F - F F F - -  -
+decision_commercial.reason          F F - - - F - -  -
+decision_floor.chosen               F F - F F F - -  -
+decision.option_cost_usd            F F - - - F - -  -
+decision_floor.option_cost_usd      F F - - - F - -  -
+decision_commercial.option_cost_usd F F - - - F - -  -
+action_commercial.title             F F - - - F - -  -
+policy.floor_share                  F F - F F F - -  -
+policy.floor_accelerators           F F - F F F - -  -
+policy.tiers                        F F - F F F - -  -
+policy.target_gross_margin_share    F F - - - F - -  -
+policy.loss_exposure_limit_usd      F F - - - F - -  -
+policy.inference_ratio_red_share    F F - - - F - -  -
+run.error                           F F - - - - - -  -
+run.reason                          F F - - - F - -  -
+run.inputs                          - F - - - - - -  -
+run.problem                         - F - - - - - -  -
+run.solution                        - F - - - - - -  -
+review.changes                      - F - - - - - -  -
+audit.subject                       - - - - - - F -  -
+audit.detail                        - - - - - - F -  -
+"""
+ROWS = [line.split() for line in EXPECTED.strip().splitlines()]
+LISTED = {name for name, *_ in ROWS}
+ALL_FIELDS = [(resource, field) for resource, fields in TABLE.items() for field in fields]
+SECRET_WORDS = ("usd", "price", "margin", "floor", "cost", "discount", "terms", "revenue", "contract_", "customer_")
+HARMLESS = {"exposure.contract_version", "lot.lot_key"}
+
+
+def viewer(*roles: Role, username: str = "ann", team_key: str = "") -> Viewer:
+    return Viewer(username, frozenset(roles), team_key)
+
+
+@pytest.mark.parametrize(("name", "letters"), [(row[0], row[1:]) for row in ROWS], ids=[row[0] for row in ROWS])
+def test_each_role_sees_the_field_as_written_down(name: str, letters: list[str]) -> None:
+    resource, field = name.split(".")
+    seen = [sight(viewer(role), resource, field, owner="bob") for role in ORDER]
+    own = sight(viewer(Role.SALES), resource, field, owner="ann")
+    assert [*seen, own] == [LETTERS[letter] for letter in letters]
+
+
+def test_every_field_that_sounds_secret_is_written_down() -> None:
+    secret = {f"{r}.{f}" for r, f in ALL_FIELDS if any(word in f for word in SECRET_WORDS)}
+    unlisted = {name for name in secret - LISTED - HARMLESS if TABLE[name.split(".")[0]][name.split(".")[1]].full}
+    grouped = {name for name in unlisted if name.startswith("policy.floor_")}
+    assert unlisted - grouped == set()
+
+
+def test_auditors_administrators_and_strangers_see_no_data() -> None:
+    nobody = [viewer(), viewer(Role.ADMIN, team_key="t"), Viewer()]
+    for resource, field in ALL_FIELDS:
+        blind = nobody if resource == "audit" else [*nobody, viewer(Role.AUDITOR)]
+        assert {sight(who, resource, field, owner="ann") for who in blind} == {Sight.HIDDEN}, (resource, field)
+
+
+def test_two_roles_see_what_the_wider_of_them_sees() -> None:
+    rank = {Sight.HIDDEN: 0, Sight.BAND: 1, Sight.FULL: 2}
+    for (resource, field), pair in product(ALL_FIELDS, combinations(ORDER, 2)):
+        both = sight(viewer(*pair), resource, field)
+        widest = max(rank[sight(viewer(role), resource, field)] for role in pair)
+        assert rank[both] == widest, (resource, field, pair)
+
+
+def test_a_field_with_bands_says_how_they_are_laid() -> None:
+    for resource, field in ALL_FIELDS:
+        rule = TABLE[resource][field]
+        assert bool(rule.band) == (rule.unit is not None), (resource, field)
+        assert not rule.band & rule.full, (resource, field)
+
+
+def test_an_unlisted_field_is_hidden_and_raises_while_developing() -> None:
+    with pytest.raises(KeyError, match="exposure.shoe_size"):
+        sight(viewer(Role.FINANCE), "exposure", "shoe_size")
+    visibility.be_strict(False)
+    assert sight(viewer(Role.FINANCE), "exposure", "shoe_size") is Sight.HIDDEN
+    assert see(viewer(Role.FINANCE), "nothing", "at_all", 3) is RESTRICTED
+
+
+def test_a_hidden_value_reads_restricted_and_never_zero() -> None:
+    hidden = see(viewer(Role.RESEARCH), "exposure", "margin_usd", Decimal(0))
+    assert hidden is RESTRICTED
+    assert str(hidden) == "restricted"
+    with pytest.raises(TypeError):
+        hidden + 1
+
+
+def test_a_missing_value_stays_missing_for_whom_it_is_not_hidden() -> None:
+    assert see(viewer(Role.FINANCE), "exposure", "margin_usd", None) is None
+    assert see(viewer(Role.CHAIR), "exposure", "margin_usd", None) is None
+    # Whoever may not know a margin may not know either that there is none.
+    assert see(viewer(Role.RESEARCH), "exposure", "margin_usd", None) is RESTRICTED
+
+
+def test_what_cannot_be_banded_is_hidden() -> None:
+    assert see(viewer(Role.CHAIR), "exposure", "margin_usd", "twelve") is RESTRICTED
+
+
+def test_the_chair_sees_a_margin_as_a_band() -> None:
+    seen = see(viewer(Role.CHAIR), "exposure", "margin_usd", Decimal("1234567.89"))
+    assert isinstance(seen, Banded)
+    assert str(seen) == "$1M–$2M"
+
+
+def test_sales_own_by_username_and_research_by_team_not_the_other_way_round() -> None:
+    assert viewer(Role.SALES, username="ann", team_key="post-training").owns(Role.SALES, "ann")
+    assert not viewer(Role.SALES, username="ann", team_key="post-training").owns(Role.SALES, "post-training")
+    assert not viewer(Role.RESEARCH, username="ann", team_key="").owns(Role.RESEARCH, "")
+    assert not viewer(Role.RESEARCH, username="ann").owns(Role.SALES, "ann")
+
+
+LABELS = [
+    (Role.CHAIR, "Acme flat"),
+    (Role.FINANCE, "Acme flat"),
+    (Role.EXEC, "Acme flat"),
+    (Role.RESEARCH, "C-7"),
+    (Role.PRODUCT, "C-7"),
+    (Role.SALES, "committed"),
+    (Role.AUDITOR, "restricted"),
+    (Role.ADMIN, "restricted"),
+]
+
+
+@pytest.mark.parametrize(("role", "label"), LABELS)
+def test_a_contract_is_called_by_what_the_role_may_know(role: Role, label: str) -> None:
+    assert label_of_contract(viewer(role), name="Acme flat", alias="C-7", owner="bob") == label
+
+
+def test_sales_call_their_own_contract_by_name_and_with_research_too_others_by_alias() -> None:
+    assert label_of_contract(viewer(Role.SALES), name="Acme flat", alias="C-7", owner="ann") == "Acme flat"
+    both = viewer(Role.SALES, Role.RESEARCH)
+    assert label_of_contract(both, name="Acme flat", alias="C-7", owner="bob") == "C-7"
+
+
+EXPOSURE = {
+    "contract_name": "Acme flat",
+    "customer_alias": "C-7",
+    "committed_accelerators": 200,
+    "revenue_usd": Decimal(90_000),
+    "reserved_cost_usd": Decimal(46_720),
+    "margin_usd": Decimal(43_280),
+    "worst_margin_usd": Decimal(-3_440),
+    "loss_exposure_usd": Decimal(3_440),
+    "break_even_multiple": Decimal("2.635"),
+    "terms": {"fee_usd": "90000"},
+}
+# The same contract at another price, every figure still on the same step of the ladder.
+REPRICED = EXPOSURE | {
+    "revenue_usd": Decimal(80_000),
+    "margin_usd": Decimal(33_280),
+    "worst_margin_usd": Decimal(-4_900),
+    "loss_exposure_usd": Decimal(4_900),
+    "break_even_multiple": Decimal("2.1"),
+    "terms": {"fee_usd": "80000"},
+}
+
+
+@pytest.mark.parametrize("role", [Role.CHAIR, Role.SALES, Role.RESEARCH, Role.PRODUCT, Role.AUDITOR, Role.ADMIN])
+def test_two_prices_of_one_contract_look_alike_to_whoever_may_not_know_the_price(role: Role) -> None:
+    assert see_row(viewer(role), "exposure", EXPOSURE, owner="bob") == see_row(
+        viewer(role), "exposure", REPRICED, owner="bob"
+    )
+
+
+def test_the_chair_is_given_no_exact_money_of_a_contract_to_difference_with() -> None:
+    seen = see_row(viewer(Role.CHAIR), "exposure", EXPOSURE, owner="bob")
+    assert {field for field, value in seen.items() if value == EXPOSURE[field]} == {
+        "contract_name",
+        "customer_alias",
+        "committed_accelerators",
+    }
+
+
+def test_no_sum_of_research_or_product_figures_holds_revenue() -> None:
+    """Dollars that these roles see are costs: none of their fields is earned, so none divides by tokens to a price."""
+    for role in (Role.RESEARCH, Role.PRODUCT):
+        seen = {(r, f) for r, f in ALL_FIELDS if "usd" in f and sight(viewer(role), r, f) is not Sight.HIDDEN}
+        assert {resource for resource, _ in seen} <= {"pool_week", "placement", "workload", "spend"}
+
+
+def test_sums_over_one_or_two_customers_are_hidden_from_price_blind_roles() -> None:
+    research, finance = viewer(Role.RESEARCH), viewer(Role.FINANCE)
+    assert suppress_small(research, customers=2, value=5) is RESTRICTED
+    assert suppress_small(research, customers=3, value=5) == 5
+    assert suppress_small(research, customers=0, value=0) == 0
+    assert suppress_small(finance, customers=1, value=5) == 5
+    assert [role for role in ORDER if not is_price_blind(viewer(role))] == [Role.FINANCE, Role.EXEC]
+
+
+def test_one_small_part_takes_the_next_with_it() -> None:
+    shown, total = suppress_cells(
+        viewer(Role.CHAIR), customers={"eu": 1, "us": 9, "apac": 4}, values={"eu": 10, "us": 90, "apac": 40}
+    )
+    assert shown == {"eu": RESTRICTED, "us": 90, "apac": RESTRICTED}
+    assert total
+
+
+def test_without_enough_parts_to_hide_behind_the_total_goes_too() -> None:
+    shown, total = suppress_cells(viewer(Role.CHAIR), customers={"eu": 1, "none": 0}, values={"eu": 10, "none": 0})
+    assert shown == {"eu": RESTRICTED, "none": 0}
+    assert not total
+
+
+def test_total_minus_shown_never_gives_a_figure_of_fewer_than_three_customers() -> None:
+    for counts in product(range(6), repeat=4):
+        customers = {f"part{index}": count for index, count in enumerate(counts)}
+        shown, total_may_be_shown = suppress_cells(viewer(Role.PRODUCT), customers=customers, values=customers)
+        hidden = [part for part, value in shown.items() if value is RESTRICTED]
+        assert all(customers[part] >= 3 or customers[part] == 0 for part in shown if part not in hidden), counts
+        if total_may_be_shown and hidden:
+            assert len(hidden) >= 2 and sum(customers[part] for part in hidden) >= 3, counts
+
+
+def test_words_about_prices_and_about_the_floor_have_their_own_resource() -> None:
+    assert decision_resource("price") == "decision_commercial"
+    assert decision_resource("floor_waiver") == "decision_floor"
+    assert decision_resource("allocation") == "decision"
+    assert action_resource("contract") == "action_commercial"
+    assert action_resource() == "action"
+
+
+def test_a_tooltip_says_who_sees_a_field() -> None:
+    assert who_sees("exposure", "margin_usd") == (
+        "Seen by finance and executives; the chair as a band; sales for their own contracts."
+    )
+    assert who_sees("audit", "at") == "Seen by auditor."
+    assert who_sees("nothing", "here") == "Seen by nobody."
+    assert set(WHAT_ROLE_SEES) == set(Role)

@@ -1,0 +1,228 @@
+"""The demo world in the database: it loads in any week, changes nothing twice, and holds the cases a demo must show."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db.models import F, Max, Q, Sum
+from django.http import HttpRequest
+from django.test import Client
+
+from capacity.access.models import RoleGrant, User
+from capacity.access.roles import Role
+from capacity.allocation.models import Run
+from capacity.decisions.models import PolicySet
+from capacity.demo.services import DemoRefused, load_demo, loaded_monday, remove_demo
+from capacity.imports.models import ImportBatch, InputsVersion
+from capacity.inventory.models import Lot, Pool, Site, Supplier
+from capacity.lib.horizon import Week
+from contracts.models import CommitStep, Contract, PriceLine
+from tests.recorded_broker import RecordedBroker
+from workloads.models import Experiment, ThroughputProfile, Workload
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("recorded_broker")]
+
+AS_OF = date(2026, 11, 22)
+MONDAY = date(2026, 11, 16)
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+PASSWORD = "a password of the tests"
+
+
+def load(as_of: date = AS_OF) -> dict[str, dict[str, int]]:
+    return {
+        name: dict(counts) for name, counts in load_demo(as_of=as_of, password=PASSWORD, now=NOW).outcome.counts.items()
+    }
+
+
+@pytest.mark.parametrize("as_of", [AS_OF, date(2028, 2, 29), date(2026, 12, 30), date(2027, 3, 28)], ids=str)
+def test_the_demo_loads_in_any_week(as_of: date) -> None:
+    loaded = load_demo(as_of=as_of, password=PASSWORD, now=NOW)
+
+    assert [issue.code for issue in loaded.outcome.issues] == ["uncapped_exposure"]
+    assert loaded.monday == Week.containing(as_of).monday
+    assert (Pool.objects.count(), Contract.objects.values("key").distinct().count()) == (8, 20)
+    assert (Workload.objects.count(), Experiment.objects.count()) == (12, 40)
+    assert all(start.weekday() == 0 for start in Experiment.objects.values_list("earliest_start_date", flat=True))
+
+
+def test_a_second_load_changes_nothing_even_in_another_week() -> None:
+    load()
+    before = InputsVersion.objects.get(pk=1).version
+
+    again = load(AS_OF + timedelta(weeks=5))
+
+    assert all(counts["added"] == counts["changed"] == 0 for counts in again.values())
+    assert InputsVersion.objects.get(pk=1).version == before
+    assert loaded_monday() == MONDAY
+    assert Run.objects.count() == 1
+
+
+def test_a_load_asks_for_a_plan(recorded_broker: RecordedBroker) -> None:
+    load()
+
+    assert Run.objects.get().reason == "demo loaded"
+
+
+def test_a_load_brings_back_a_row_that_was_changed() -> None:
+    load()
+    Lot.objects.filter(key="H100-1").update(accelerators=8)
+
+    assert load()["lots"]["changed"] == 1
+    assert Lot.objects.get(key="H100-1").accelerators == 2048
+
+
+def test_every_role_has_an_account_that_can_sign_in(client: Client) -> None:
+    load()
+
+    assert set(RoleGrant.objects.values_list("role", flat=True)) == {role.value for role in Role}
+    assert User.objects.filter(is_superuser=True).count() == 0
+    assert client.login(request=HttpRequest(), username="research", password=PASSWORD)
+    assert User.objects.get(username="research").team_key == "posttraining"
+
+
+def test_rows_of_somebody_else_are_never_touched() -> None:
+    Supplier.objects.create(key="halyard", name="Another Halyard")
+
+    with pytest.raises(DemoRefused, match="halyard"):
+        load()
+
+    assert Supplier.objects.get().name == "Another Halyard"
+    assert (User.objects.count(), ImportBatch.objects.count()) == (0, 0)
+
+
+def test_an_account_of_somebody_else_is_never_taken_over() -> None:
+    User.objects.create_user("finance", password="their own password")
+
+    with pytest.raises(DemoRefused, match="account finance"):
+        load()
+
+    assert User.objects.get().check_password("their own password")
+
+
+def test_the_demo_can_be_removed_and_loaded_in_another_week() -> None:
+    own = Supplier.objects.create(key="own", name="Our own")
+    load()
+
+    removed = remove_demo(now=NOW)
+
+    assert sum(removed.values()) > 250
+    assert list(Supplier.objects.all()) == [own]
+    assert not User.objects.filter(is_active=True).exists()
+    assert load(date(2028, 2, 29))["lots"]["added"] == removed["lots"]
+    assert User.objects.filter(is_active=True).count() == 9
+
+
+def test_the_command_tells_counts_and_accounts_and_needs_a_real_date() -> None:
+    out = io.StringIO()
+    call_command("load_demo", "--as-of", "2026-11-22", "--password", PASSWORD, stdout=out)
+
+    assert "Demo world from 2026-11-16: " in out.getvalue()
+    assert "chair, finance, sales, sales_west, research, product, exec, auditor, admin" in out.getvalue()
+    assert PASSWORD not in out.getvalue()
+    with pytest.raises(CommandError):
+        call_command("load_demo", "--as-of", "yesterday")
+
+
+def test_supply_holds_the_cases_a_review_must_meet() -> None:
+    load()
+    lots = Lot.objects.all()
+
+    assert set(lots.values_list("state", flat=True)) >= {"accepted", "confirmed", "ordered", "shipped", "planned"}
+    late = lots.get(state="shipped", p50_date__lt=MONDAY, accepted_date=None)
+    assert late.key == "H200-2"
+    assert lots.get(key="H200-EU-2").ends_date.weekday() == 2
+    assert Week.containing(lots.get(key="B200-4").p50_date).key == "2026-W53"
+    assert lots.filter(ends_date__lt=MONDAY + timedelta(weeks=52), state="accepted").count() >= 3
+    assert Site.objects.values("region").distinct().count() == 5
+    installed = lots.filter(accepted_date__lte=MONDAY).aggregate(total=Sum("accelerators"))["total"]
+    assert 12_000 <= installed <= 20_000
+    halyard = lots.filter(accepted_date__lte=MONDAY, supplier__key="halyard").aggregate(total=Sum("accelerators"))
+    assert halyard["total"] > 0.55 * installed
+
+
+def test_contracts_hold_the_cases_a_review_must_meet() -> None:
+    load()
+    contracts = Contract.objects.filter(state__in=["signed", "active", "notice"])
+
+    assert set(contracts.values_list("shape", flat=True)) == {
+        "pay_as_you_go", "committed_spend", "flat_fee", "provisioned_throughput", "dedicated_accelerators", "batch",
+    }  # fmt: skip
+    unsized = contracts.filter(input_tokens_per_second=None).exclude(shape="dedicated_accelerators")
+    assert [contract.key for contract in unsized] == ["CT-06"]
+    uncapped = contracts.filter(rate_limit_input_tokens_per_minute=None, p95_multiple=None).exclude(
+        shape__in=["provisioned_throughput", "dedicated_accelerators"]
+    )
+    assert [contract.key for contract in uncapped] == ["CT-05"]
+    pinned = contracts.get(workload__model_version__retire_date__lt=F("ends_date"))
+    assert pinned.key == "CT-15"
+    assert contracts.filter(regions=["eu-west"]).count() == 3
+    ramp = CommitStep.objects.get(contract__key="CT-09", quantity=5000)
+    shortest = Supplier.objects.exclude(key="skyline").aggregate(least=Max("lead_time_p50_weeks"))["least"]
+    assert ramp.starts_date < MONDAY + timedelta(weeks=shortest)
+    assert set(Contract.objects.values_list("state", flat=True)) >= {"what_if", "notice", "signed", "active"}
+    assert Contract.objects.filter(key="CT-02").count() == 2
+    owners = set(Contract.objects.values_list("owner__username", flat=True))
+    assert owners == {"sales", "sales_west"}
+
+
+def test_one_flat_fee_loses_money_at_three_times_the_expected_use() -> None:
+    """By hand: replicas of Llama 3.1 70B on four MI325X at the lease rate; at 3x the fee no longer pays for them."""
+    load()
+    contract = Contract.objects.get(key="CT-04")
+    profile = ThroughputProfile.objects.get(
+        model_version=contract.workload.model_version, accelerator_type__key="mi325x", latency_class="interactive"
+    )
+    fee = float(PriceLine.objects.get(contract=contract).price)
+    tokens_in, tokens_out, hit = (
+        float(contract.input_tokens_per_second), float(contract.output_tokens_per_second), float(contract.cache_hit_share),
+    )  # fmt: skip
+    load_average = tokens_in * (1 - hit + 0.1 * hit) / float(profile.prefill_tokens_per_second) + tokens_out / float(
+        profile.decode_tokens_per_second
+    )
+    policy = PolicySet.objects.get(version=1)
+    usd_per_hour = (1.99 + 0.10) / 0.93
+
+    def cost(multiple: float) -> float:
+        work = -(
+            -load_average * multiple * float(policy.peak_factor_interactive) // float(policy.utilisation_interactive)
+        )
+        replicas = work + (policy.spare_replicas_large if work >= policy.large_from_replicas else policy.spare_replicas)
+        return replicas * profile.replica_accelerators * 730 * usd_per_hour
+
+    assert cost(1) < fee
+    assert cost(3) > fee
+
+
+def test_demand_holds_the_cases_a_review_must_meet() -> None:
+    load()
+    workloads = Workload.objects.all()
+
+    assert workloads.filter(justification_expires_date__lt=MONDAY).count() == 1
+    assert workloads.filter(Q(owner_role="") | Q(review_by_date__lt=MONDAY) | Q(purpose="no_choice")).count() == 2
+    assert workloads.filter(input_tokens_per_second=None, contracts=None).count() == 1
+    assert workloads.filter(smaller_tier_tested="pass").exists()
+
+    requests = Experiment.objects.all()
+    assert requests.get(key="E-007").accelerators == 648 + 4
+    largest = Lot.objects.values("domain").annotate(total=Sum("accelerators")).aggregate(most=Max("total"))["most"]
+    assert requests.filter(accelerators__gt=largest).count() == 1
+    assert requests.filter(latest_start_date__lt=MONDAY).exclude(state="running").count() == 1
+    assert requests.filter(state="running").count() == 6
+    assert set(requests.values_list("experiment_priority", flat=True)) == {"P0", "P1", "P2", "P3"}
+    assert set(requests.values_list("purpose", flat=True)) == {"pretrain", "research", "evals"}
+    assert requests.filter(preemptible=True, divisible=True).exists()
+    assert requests.values("team").distinct().count() == 6
+
+
+def test_the_policy_of_the_demo_is_the_written_one() -> None:
+    load()
+    policy = PolicySet.objects.get()
+
+    assert policy.tiers == ["committed", "forecast", "P0", "P1", "P2", "P3", "preemptible"]
+    assert [str(policy.utilisation_interactive), str(policy.utilisation_batch)] == ["0.6500", "0.9500"]
+    floor = policy.floors.get()
+    assert (str(floor.share), floor.pool_keys) == ("0.3000", ["gb200-usc1", "h100-usc1"])
+    assert policy.effective_date.weekday() == 0

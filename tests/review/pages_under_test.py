@@ -1,0 +1,73 @@
+"""The pages and API routes that the list tests walk over, with the permission each needs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from html import unescape
+
+from capacity.review.api_views import VIEWS
+from capacity.review.tables import RUN_TABLES
+
+# address → permission. {run} is the made run's id.
+PAGES = {
+    "/workloads/": "workloads.view",
+    "/requests/": "requests.view",
+    "/contracts/": "contracts.view",
+    "/supply/": "supply.view",
+    "/supply/h100_use1/": "supply.view",
+    "/supply/b200_euw1/": "supply.view",
+    "/runs/": "run.view",
+    "/runs/{run}/": "run.view",
+    "/runs/{run}/figures/metric:H9/": "review.view",
+    "/plan/status/": "run.view",
+    "/policy/": "policy.view",
+    "/methods/": "methods.view",
+    "/styleguide/": "methods.view",
+}
+LISTS = {
+    "/workloads/": ("workloads",),
+    "/requests/": ("unplaced", "placements"),
+    "/contracts/": ("contracts",),
+    "/supply/": ("supply", "lots"),
+    "/supply/b200_euw1/": ("pool-weeks",),
+    "/runs/": ("runs",),
+}
+_PLAIN_ACTIONS = {
+    "experiments": "requests.view",
+    "runs": "run.view",
+    "reviews": "review.view",
+    "decisions": "decisions.view",
+    "actions": "decisions.view",
+    "policies": "policy.view",
+}
+API = {
+    f"/api/v1/{name}/": RUN_TABLES[name].action if name in RUN_TABLES else _PLAIN_ACTIONS[name] for name in VIEWS
+} | {"/api/v1/schema/": "methods.view"}
+
+
+def table_cells(html: str, title: str) -> list[list[str]]:
+    """The written cells of the table in the region of that name, body rows only."""
+    region = html[html.index(f'aria-label="{title}"') :]
+    body = region[region.index("<tbody>") : region.index("</tbody>")]
+    return [
+        [_text(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)]
+        for row in re.findall(r"<tr[^>]*>(.*?)</tr>", body, re.DOTALL)
+    ]
+
+
+def table_heads(html: str, title: str) -> list[str]:
+    """The heads of that table."""
+    region = html[html.index(f'aria-label="{title}"') :]
+    head = region[region.index("<thead") : region.index("</thead>")]
+    return [_text(cell) for cell in re.findall(r"<th [^>]*>(.*?)</th>", head, re.DOTALL)]
+
+
+def csv_rows(content: bytes) -> list[list[str]]:
+    """A file's lines as cells, its head first."""
+    return list(csv.reader(io.StringIO(content.decode())))
+
+
+def _text(markup: str) -> str:
+    return unescape(re.sub(r"<[^>]+>", "", markup)).strip()

@@ -1,0 +1,198 @@
+"""The spine on the demo world: whatever the plan says must add up, come out the same again, and be in the visibility table."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from capacity.access.sight_table import TABLE
+from capacity.allocation.domain.engine import solve
+from capacity.allocation.domain.problem_file import problem_from_bytes
+from capacity.allocation.domain.solution import solution_to_json
+from capacity.allocation.runs import PlanRefused
+from capacity.demo.services import load_demo
+from capacity.lib.units import exact
+from capacity.review.inputs import Inputs
+from capacity.review.plan_source import ComputedPlan, ReviewPlanSource
+
+# Only so that the test database is made; the plans themselves need none.
+pytestmark = pytest.mark.django_db
+
+AS_OF = date(2026, 11, 22)
+PURPOSES = ("serving", "product", "internal", "no_choice", "pretrain", "research", "evals")
+
+
+def quiet(_stage: str, _share: float) -> None:
+    """Progress that nobody watches."""
+
+
+@pytest.fixture(scope="module")
+def inputs(django_db_setup: Any, django_db_blocker: Any) -> Inputs:
+    with django_db_blocker.unblock(), transaction.atomic():
+        load_demo(as_of=AS_OF, password="a-password-for-tests", now=datetime(2026, 11, 22, tzinfo=UTC))
+        found = ReviewPlanSource().read(as_of=AS_OF)
+        transaction.set_rollback(True)
+    return found
+
+
+@pytest.fixture(scope="module")
+def plan(inputs: Inputs) -> ComputedPlan:
+    return ReviewPlanSource().compute(inputs=inputs, progress=quiet)
+
+
+def test_every_accelerator_of_a_pool_week_has_exactly_one_purpose_or_is_idle(plan: ComputedPlan) -> None:
+    for row in plan.tables["pool_weeks"]:
+        assert row["allocatable"] + row["burst"] == sum(row[name] for name in PURPOSES) + row["idle"], row
+        assert all(row[name] >= 0 for name in (*PURPOSES, "idle")), row
+        assert row["allocatable"] <= row["installed"]
+
+
+def test_the_lines_of_an_envelope_sum_to_it_to_the_cent(plan: ComputedPlan) -> None:
+    checked = 0
+    for row in plan.tables["pool_weeks"]:
+        if row["envelope_usd"] is None:
+            continue
+        parts = sum((Decimal(part) for part in row["envelope_parts"].values()), Decimal(0))
+        assert abs(parts - row["envelope_usd"]) < Decimal("0.00000001"), row
+        checked += 1
+    assert checked > 100
+
+
+def test_the_workload_map_reconciles_with_the_allocation_of_this_week(plan: ComputedPlan) -> None:
+    first = plan.header.first_week
+    allocated = sum(
+        row["accelerators"]
+        for row in plan.tables["allocations"]
+        if row["week"] == first and not row["serving_class"].startswith("dedicated.")
+    )
+    mapped = sum(row["accelerators_now"] for row in plan.tables["workloads"] if row["accelerators_now"] is not None)
+    assert abs(mapped - allocated) < Decimal("0.01")
+
+
+def test_an_unsized_contract_has_no_number_and_is_listed(plan: ComputedPlan) -> None:
+    unsized = [row for row in plan.tables["exposure"] if not row["is_sized"]]
+    listed = {row["subject"] for row in plan.tables["issues"] if row["code"] == "unsized_contract"}
+    assert unsized
+    for row in unsized:
+        assert row["planned_accelerators"] is None
+        assert row["reserved_cost_usd"] is None
+        assert row["margin_usd"] is None
+        assert row["contract_key"] in listed
+
+
+def test_margins_are_revenue_less_cost_in_every_row(plan: ComputedPlan) -> None:
+    for row in plan.tables["exposure"]:
+        if row["revenue_usd"] is None or row["reserved_cost_usd"] is None:
+            assert row["margin_usd"] is None
+        else:
+            assert abs(row["revenue_usd"] - row["reserved_cost_usd"] - row["margin_usd"]) < Decimal("0.0000001")
+            assert row["consumed_cost_usd"] <= row["reserved_cost_usd"]
+
+
+def test_showback_charges_no_class_more_than_it_costs(inputs: Inputs, plan: ComputedPlan) -> None:
+    """Contracts and own products share a class's cost by peak load: what contracts are charged is at most all of it."""
+    rates = {(row["pool_key"], row["week"]): row["usd_per_accelerator_hour"] for row in plan.tables["pool_weeks"]}
+    total = sum(
+        (
+            exact(row["accelerators"]) * 168 * exact(rates[row["pool_key"], row["week"]])
+            for row in plan.tables["allocations"]
+        ),
+        Fraction(0),
+    )
+    charged = sum((exact(row["reserved_cost_usd"]) for row in plan.tables["exposure"] if row["is_sized"]), Fraction(0))
+    assert 0 < charged <= total
+
+
+def test_rows_in_any_order_give_the_same_plan_byte_for_byte(inputs: Inputs, plan: ComputedPlan) -> None:
+    shuffled = {name: list(rows) for name, rows in inputs.tables.items()}
+    for rows in shuffled.values():
+        random.Random(7).shuffle(rows)
+    again = ReviewPlanSource().compute(inputs=replace(inputs, tables=shuffled), progress=quiet)
+    assert again.header.result_hash == plan.header.result_hash
+
+
+def test_the_stored_problem_solved_from_its_file_gives_the_stored_solution(plan: ComputedPlan) -> None:
+    problem = problem_from_bytes(json.dumps(plan.document["problem"]).encode())
+    again = {**solution_to_json(solve(problem=problem)), "seconds": {}}
+    assert again["placements"] == plan.document["solution"]["placements"]
+    assert [tier["value"] for tier in again["tiers"]] == pytest.approx(
+        [tier["value"] for tier in plan.document["solution"]["tiers"]], rel=1e-6
+    )
+
+
+def test_every_figure_and_term_names_an_entry_of_the_visibility_table(plan: ComputedPlan) -> None:
+    missing = set()
+    for row in plan.tables["figures"]:
+        for entry in (row, *row["terms"]):
+            if entry["field"] not in TABLE.get(entry["resource"], {}):
+                missing.add((entry["resource"], entry["field"], row["key"].split(":")[0]))
+    assert not missing
+
+
+def test_figure_keys_are_unique_and_methods_anchors_exist(plan: ComputedPlan) -> None:
+    keys = [row["key"] for row in plan.tables["figures"]]
+    assert len(keys) == len(set(keys))
+    page = Path(__file__).parents[2] / "docs" / "methods.md"
+    anchors = {
+        line.lstrip("#").strip().lower().replace(" ", "-")
+        for line in page.read_text().splitlines()
+        if line.startswith("##")
+    }
+    assert {row["methods_anchor"] for row in plan.tables["figures"]} <= anchors
+
+
+def test_a_shortfall_is_the_same_in_demands_and_pools(plan: ComputedPlan) -> None:
+    """Unmet work laid on pools is within a replica a class and week of the demands' own rounding."""
+    by_week: dict[str, Decimal] = defaultdict(Decimal)
+    for row in plan.tables["demands"]:
+        by_week[row["week"]] += row["work"] - row["served"]
+    for row in plan.tables["pool_weeks"]:
+        if row["capacity_shortfall"]:
+            assert by_week[row["week"]] > 0
+
+
+def test_without_a_policy_in_force_the_plan_is_refused_with_a_sentence(inputs: Inputs) -> None:
+    tables = {**inputs.tables, "policy_sets": []}
+    with pytest.raises(PlanRefused) as refused:
+        ReviewPlanSource().compute(inputs=replace(inputs, tables=tables), progress=quiet)
+    assert refused.value.code == "no_policy"
+    assert "policy" in refused.value.sentence
+
+
+def test_an_unknown_cost_makes_money_unknown_not_zero(inputs: Inputs) -> None:
+    rates = [{**row, "capex_usd": None} if row["kind"] == "owned" else row for row in inputs.tables["cost_rates"]]
+    plan = ReviewPlanSource().compute(
+        inputs=replace(inputs, tables={**inputs.tables, "cost_rates": rates}), progress=quiet
+    )
+    assert any(row["envelope_usd"] is None for row in plan.tables["pool_weeks"])
+    figures = {row["key"]: row for row in plan.tables["figures"]}
+    assert figures["metric:H6"]["value"] is None
+    assert figures["metric:H6"]["absent"] == "unknown cost"
+    assert any(row["code"] == "unknown_cost" for row in plan.tables["issues"])
+
+
+def test_after_a_frozen_week_planning_starts_in_the_next(inputs: Inputs) -> None:
+    later = replace(inputs, first_week=inputs.first_week.plus(1))
+    plan = ReviewPlanSource().compute(inputs=later, progress=quiet)
+    assert plan.header.first_week == inputs.first_week.plus(1).key
+    assert {row["week"] for row in plan.tables["pool_weeks"] if row["week_index"] == 0} == {plan.header.first_week}
+
+
+def test_an_empty_lab_with_a_policy_has_a_plan_with_nothing_in_it(inputs: Inputs) -> None:
+    empty = {name: [] for name in inputs.tables}
+    empty |= {"policy_sets": inputs.tables["policy_sets"]}
+    plan = ReviewPlanSource().compute(inputs=replace(inputs, tables=empty), progress=quiet)
+    assert plan.tables["pool_weeks"] == []
+    figures = {row["key"]: row for row in plan.tables["figures"]}
+    assert figures["metric:H1"]["value"] is None
+    assert figures["metric:H5"]["value"] is None
