@@ -33,9 +33,9 @@ PACKING_NODES = 60
 PACKING_ATTEMPTS = 3
 THOROUGH_ATTEMPTS = 8
 SAME_VALUE = 1e-9
-MOST_FAILED_WEEKS = 8
+MOST_FAILED_WEEKS = 4
 WEEKLY_NODES = 40
-REPLACEMENTS_PER_TIER = 150
+REPLACEMENTS_PER_TIER = 60
 SPOTS_TRIED = 3
 
 
@@ -92,9 +92,7 @@ def _runs(arrays: Arrays) -> list[tuple[int, ...]]:
 class _Parts:
     """The plan under way, what each tier achieved, and what bounds it."""
 
-    def __init__(
-        self, arrays: Arrays, pinned: Plan, free: list[int], node_limit: int, *, thorough: bool
-    ) -> None:
+    def __init__(self, arrays: Arrays, pinned: Plan, free: list[int], node_limit: int, *, thorough: bool) -> None:
         self.arrays, self.free, self.node_limit, self.thorough = arrays, free, node_limit, thorough
         self.plan = pinned
         self.pinned = pinned
@@ -149,9 +147,7 @@ class _Parts:
         return self._packing(tier, among).relaxed_most()
 
     def _packing(self, tier: int, among: Sequence[int]) -> Packing:
-        packing = Packing(
-            self.arrays, others=_without(self.plan, among), among=among, tier=tier, reached=self.plan
-        )
+        packing = Packing(self.arrays, others=_without(self.plan, among), among=among, tier=tier, reached=self.plan)
         packing.limit_to_room(self._known_room())
         return packing
 
@@ -218,34 +214,48 @@ class _Parts:
         if _entries(self.arrays, among) > BOUND_ENTRIES:
             return math.inf
         packing = self._packing(tier, among)
-        most = math.inf
-        for attempt in range(THOROUGH_ATTEMPTS if self.thorough else PACKING_ATTEMPTS):
+        most, is_bound = math.inf, True
+        for _ in range(THOROUGH_ATTEMPTS if self.thorough else PACKING_ATTEMPTS):
             found = packing.solve(start=self.plan, node_limit=min(self.node_limit, PACKING_NODES))
-            # A later attempt has rows that only cut off what was tried, so the first alone is a bound.
-            most = packing.most if attempt == 0 else most
+            most = min(most, packing.most) if is_bound else most
             if found is None or self._placed(tier, mine, found) <= self._placed(tier, mine) + SAME_VALUE:
                 break
             failed = self._realise(found)
             if not failed:
                 break
-            packing.forbid(found, weeks=failed)
+            use = ExperimentUse.of(self.arrays, found)
+            uncut = [week for week, pools in failed.items() if not self._tighten(packing, use, week, pools)]
+            if uncut:
+                packing.forbid(found, weeks=uncut)
+                is_bound = False
         return most
 
-    def _realise(self, packed: Plan) -> list[int]:
-        """Takes the packing if serving can be placed around it as well as now; else the weeks that failed."""
+    def _tighten(self, packing: Packing, use: ExperimentUse, week: int, pools: frozenset[int]) -> bool:
+        """Looks for a group of pools whose room, with whole replicas, is too small for the packing; cuts it off."""
+        room = self._known_room()
+        cut = False
+        for group in dict.fromkeys([*(frozenset([pool]) for pool in sorted(pools)), pools]):
+            if group and sum(use.pool_free(pool, week) for pool in group) < room.tighten(group, week):
+                packing.limit_week(group, week, room)
+                cut = True
+        return cut
+
+    def _realise(self, packed: Plan) -> dict[int, frozenset[int]]:
+        """Takes the packing if serving can be placed around it as well as now; else the weeks and pools that failed."""
         use, everything = ExperimentUse.of(self.arrays, packed), ExperimentUse.of(self.arrays, packed)
         everything.add_serving(self.plan)
         solved: dict[int, ServedWeek] = {}
-        failed = []
+        failed: dict[int, frozenset[int]] = {}
         for week in range(self.arrays.weeks):
             if everything.is_overdrawn(week):
                 found = self.weekly.around(week, use=use, served=self.served[week])
-                if found is None:
-                    failed.append(week)
-                    if len(failed) == MOST_FAILED_WEEKS:
-                        break
-                else:
+                if found is not None:
                     solved[week] = found
+                    continue
+                pools = range(len(self.arrays.supply))
+                failed[week] = frozenset(pool for pool in pools if everything.pool_free(pool, week) < 0)
+                if len(failed) == MOST_FAILED_WEEKS:
+                    break
         if not failed:
             self.plan = replace(self.plan, gangs=packed.gangs, divided=packed.divided)
             for week, served in solved.items():
@@ -260,7 +270,7 @@ class _Parts:
                 week: {tier: value for tier, value in served.values.items() if tier < first_free}
                 for week, served in self.served.items()
             }
-            self.room = Room.known(self.arrays, self.weekly, frozen)
+            self.room = Room(self.arrays, self.weekly, frozen)
         return self.room
 
     def settle(self) -> None:

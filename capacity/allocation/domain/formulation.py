@@ -65,9 +65,12 @@ class Program:
     held: ExperimentUse
     model: Model = field(default_factory=Model)
     variables: Variables = field(default_factory=Variables)
+    week_names: dict[int, str] = field(default_factory=dict)
 
     def week_name(self, week: int) -> str:
-        return self.arrays.problem.first_week.plus(week).key.replace("-W", "w")
+        if week not in self.week_names:
+            self.week_names[week] = self.arrays.problem.first_week.plus(week).key.replace("-W", "w")
+        return self.week_names[week]
 
     def pool_name(self, pool: int) -> str:
         return self.arrays.problem.pools[pool].key
@@ -105,22 +108,13 @@ def define_replicas(program: Program) -> None:
     arrays, model = program.arrays, program.model
     for week in program.weeks:
         for c, row in enumerate(arrays.classes):
-            for tier, work in _work_by_tier(arrays, c, week):
+            for tier, work in row.work_by_tier[week]:
                 for o, option in enumerate(row.options):
                     most = -(-work // option.work)
                     name = ("replicas", row.key, arrays.tiers[tier], program.pool_name(option.pool))
                     program.variables.replicas[c, tier, o, week] = model.add_column(
                         (*name, program.week_name(week)), upper=float(most), integer=True
                     )
-
-
-def _work_by_tier(arrays: Arrays, c: int, week: int) -> list[tuple[int, Fraction]]:
-    work: dict[int, Fraction] = {}
-    for d in arrays.classes[c].demands:
-        demand = arrays.demands[d]
-        if demand.work[week]:
-            work[demand.tier] = work.get(demand.tier, Fraction(0)) + demand.work[week]
-    return sorted(work.items())
 
 
 def define_unmet(program: Program) -> None:
@@ -165,7 +159,7 @@ def define_spread(program: Program) -> None:
     """y[c,o,t] ∈ {0, 1}: class c uses option o; only where max_pools is below the number of its options."""
     for week in program.weeks:
         for c, row in enumerate(program.arrays.classes):
-            if row.max_pools is None or row.max_pools >= len(row.options) or not _work_by_tier(program.arrays, c, week):
+            if row.max_pools is None or row.max_pools >= len(row.options) or not row.work_by_tier[week]:
                 continue
             for o, option in enumerate(row.options):
                 program.variables.spread[c, o, week] = program.model.add_column(
@@ -288,7 +282,7 @@ def define_demand_balance(program: Program) -> None:
     arrays = program.arrays
     for week in program.weeks:
         for c, row in enumerate(arrays.classes):
-            tiers = [tier for tier, _ in _work_by_tier(arrays, c, week)]
+            tiers = [tier for tier, _ in row.work_by_tier[week]]
             terms: Terms = []
             needed = Fraction(0)
             for tier in tiers:
@@ -330,9 +324,9 @@ def define_max_pools(program: Program) -> None:
     used: dict[tuple[int, int], Terms] = {}
     for (c, o, week), column in program.variables.spread.items():
         used.setdefault((c, week), []).append((column, 1.0))
-        for tier, _ in _work_by_tier(program.arrays, c, week):
+        row = program.arrays.classes[c]
+        for tier, _ in row.work_by_tier[week]:
             replicas = program.variables.replicas[c, tier, o, week]
-            row = program.arrays.classes[c]
             name = (row.key, program.arrays.tiers[tier], program.pool_name(row.options[o].pool))
             program.model.add_row(
                 ("uses_pool", *name, program.week_name(week)),

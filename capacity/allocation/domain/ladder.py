@@ -55,11 +55,11 @@ class Ladder:
                 self.program.model.lower[column] = self._open_lower[column]
                 self.program.model.upper[column] = self._open_upper[column]
 
-    def find(self, terms: Terms, *, roughly: float) -> Plan | None:
+    def find(self, terms: Terms, *, roughly: float, node_limit: int) -> Plan | None:
         """A whole plan of little `terms` that keeps every row, or None where none was found."""
         solved = self._near_relaxed(terms, roughly)
         if solved.values is None and solved.bound < math.inf:
-            solved = solve_model(self.program.model, minimise=terms, node_limit=self.node_limit, gap=SOMETHING)
+            solved = solve_model(self.program.model, minimise=terms, node_limit=node_limit, gap=SOMETHING)
         return None if solved.values is None else self._plan_at(self._whole(solved.values))
 
     def restart_from_point(self) -> None:

@@ -155,7 +155,7 @@ def tier_values(arrays: Arrays, plan: Plan, *, weeks: Iterable[int] | None = Non
     """Exact value of every tier of the plan, in tier order. weeks: serving of those weeks only."""
     usd = [ZERO] * len(arrays.tiers)
     unmet = [ZERO] * len(arrays.tiers)
-    placed = [ZERO] * len(arrays.tiers)
+    placed = placed_values(arrays, plan)
     for (d, week), work in served_work(arrays, plan, weeks=weeks).items():
         demand = arrays.demands[d]
         short = demand.work[week] - work
@@ -166,9 +166,15 @@ def tier_values(arrays: Arrays, plan: Plan, *, weeks: Iterable[int] | None = Non
     for (tier, pool, _), bought in plan.burst.items():
         burst = arrays.burst[pool]
         usd[tier] += bought * (burst.usd_per_week if burst is not None else ZERO)
+    return tuple(TierValue(*row) for row in zip(usd, unmet, placed, strict=True))
+
+
+def placed_values(arrays: Arrays, plan: Plan) -> list[Fraction]:
+    """Weighted accelerator-weeks placed, of every tier in tier order."""
+    placed = [ZERO] * len(arrays.tiers)
     for e, column in plan.gangs.items():
         row = arrays.experiments[e]
         placed[row.tier] += row.weight * column.accelerators * (column.last - column.first)
     for (e, _, _, _), accelerators in plan.divided.items():
         placed[arrays.experiments[e].tier] += arrays.experiments[e].weight * accelerators
-    return tuple(TierValue(*row) for row in zip(usd, unmet, placed, strict=True))
+    return placed

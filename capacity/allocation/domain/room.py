@@ -7,12 +7,11 @@ anything, and the program whose capacity rows are what remains. It relaxes the w
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from capacity.allocation.domain import objectives
 from capacity.allocation.domain.arrays import Arrays
 from capacity.allocation.domain.formulation import Terms, define_program
-from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue, tier_values
+from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue, placed_values
 from capacity.allocation.domain.solver import solve_model
 from capacity.allocation.domain.weekly import WeeklyServing
 
@@ -21,25 +20,33 @@ FROZEN_SLACK = 1e-4
 ROUNDING = 1e-6
 
 
-@dataclass(frozen=True)
 class Room:
-    """least[week][g]: accelerators that serving less burst holds in the pools of groups[g] at the very least."""
+    """least(g, week): accelerators that serving less burst holds in the pools of group g at the very least."""
 
-    groups: tuple[frozenset[int], ...]
-    least: tuple[tuple[int, ...], ...]
-
-    @classmethod
-    def known(
-        cls, arrays: Arrays, weekly: WeeklyServing, frozen: Mapping[int, Mapping[int, TierValue]]
-    ) -> Room:
+    def __init__(self, arrays: Arrays, weekly: WeeklyServing, frozen: Mapping[int, Mapping[int, TierValue]]) -> None:
         """Groups: each pool, each floor's pools, and all pools. frozen: values by week and tier to be kept."""
+        self.weekly, self.frozen = weekly, frozen
         everywhere = frozenset(range(len(arrays.supply)))
         single = [frozenset([pool]) for pool in sorted(everywhere)]
-        groups = list(dict.fromkeys([*single, *(floor.pools for floor in arrays.floors), everywhere]))
-        least = tuple(
-            tuple(weekly.least_use(week, groups, frozen=frozen.get(week, {}))) for week in range(arrays.weeks)
-        )
-        return cls(tuple(groups), least)
+        self.groups = list(dict.fromkeys([*single, *(floor.pools for floor in arrays.floors), everywhere]))
+        self._least: dict[tuple[frozenset[int], int], int] = {}
+        for week in range(arrays.weeks):
+            found = weekly.least_use(week, self.groups, frozen=frozen.get(week, {}))
+            self._least |= {(group, week): least for group, least in zip(self.groups, found, strict=True)}
+        self._whole: set[tuple[frozenset[int], int]] = set()
+
+    def least(self, group: frozenset[int], week: int) -> int:
+        return self._least.get((group, week), 0)
+
+    def tighten(self, group: frozenset[int], week: int) -> int:
+        """The least use with whole replicas, remembered."""
+        if (group, week) not in self._whole:
+            self._whole.add((group, week))
+            (found,) = self.weekly.least_use(week, [group], frozen=self.frozen.get(week, {}), whole=True)
+            self._least[group, week] = max(found, self.least(group, week))
+            if group not in self.groups:
+                self.groups.append(group)
+        return self._least[group, week]
 
 
 class Packing:
@@ -48,31 +55,38 @@ class Packing:
     def __init__(self, arrays: Arrays, *, others: Plan, among: Sequence[int], tier: int, reached: Plan) -> None:
         self.arrays, self.others, self.tier = arrays, others, tier
         held = ExperimentUse.of(arrays, others)
-        self.program = define_program(
-            arrays, weeks=range(arrays.weeks), experiments=among, held=held, serving=False
-        )
+        self.program = define_program(arrays, weeks=range(arrays.weeks), experiments=among, held=held, serving=False)
         self.value = objectives.work_not_placed(self.program, tier)
         self.most = float("inf")
-        values, fixed = tier_values(arrays, reached), tier_values(arrays, others)
+        values, fixed = placed_values(arrays, reached), placed_values(arrays, others)
         for above in arrays.experiment_tiers:
             terms = objectives.work_not_placed(self.program, above)
             if above < tier and terms:
-                enough = float(values[above].placed - fixed[above].placed)
+                enough = float(values[above] - fixed[above])
                 self.program.model.add_row(("frozen", str(above)), terms, upper=-enough + FROZEN_SLACK)
 
     def limit_to_room(self, room: Room) -> None:
         """Rows Σ placements in a group of pools ≤ supply less the least that serving must hold there."""
-        for g, pools in enumerate(room.groups):
+        for pools in room.groups:
             for week, terms in sorted(self._used_in(pools).items()):
-                least = room.least[week][g]
-                if least:
-                    there = sum(self.program.held.pool_free(pool, week) for pool in pools)
-                    self.program.model.add_row(("room", str(g), str(week)), terms, upper=float(there - least))
-        floors = {floor.key: room.groups.index(floor.pools) for floor in self.arrays.floors}
+                if room.least(pools, week):
+                    self._limit(pools, week, terms, room)
+        floors = {floor.key: floor.pools for floor in self.arrays.floors}
         weeks = {self.program.week_name(week): week for week in range(self.arrays.weeks)}
         for row, name in enumerate(self.program.model.row_names):
             if name[0] == "floor":
-                self.program.model.row_upper[row] -= room.least[weeks[name[2]]][floors[name[1]]]
+                self.program.model.row_upper[row] -= room.least(floors[name[1]], weeks[name[2]])
+
+    def limit_week(self, pools: frozenset[int], week: int, room: Room) -> None:
+        """The row of one group and week, after its room was found to be smaller."""
+        terms = self._used_in(pools).get(week)
+        if terms:
+            self._limit(pools, week, terms, room)
+
+    def _limit(self, pools: frozenset[int], week: int, terms: Terms, room: Room) -> None:
+        there = sum(self.program.held.pool_free(pool, week) for pool in pools) - room.least(pools, week)
+        name = ("room", *(self.program.pool_name(pool) for pool in sorted(pools)), self.program.week_name(week))
+        self.program.model.add_row(name, terms, upper=float(there))
 
     def _used_in(self, pools: frozenset[int]) -> dict[int, Terms]:
         used: dict[int, Terms] = {}
@@ -86,7 +100,7 @@ class Packing:
         return used
 
     def solve(self, *, start: Plan, node_limit: int) -> Plan | None:
-        """The best packing found, beginning from `start`; sets `most`, which no plan's tier value can exceed."""
+        """The best packing found, beginning from `start`; sets `most`, which no packing's tier value can exceed."""
         solved = solve_model(
             self.program.model, minimise=self.value, start=self._point(start), node_limit=node_limit, quick=True
         )
@@ -99,7 +113,7 @@ class Packing:
         return -solved.bound + ROUNDING
 
     def forbid(self, packed: Plan, *, weeks: Iterable[int]) -> None:
-        """Cuts off all that runs together in a week for which serving found no room. Such rows void `most`."""
+        """Cuts off what runs together in weeks for which serving found no room; `most` then is no bound any more."""
         variables = self.program.variables
         for week in weeks:
             running: Terms = [

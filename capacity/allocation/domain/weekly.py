@@ -7,7 +7,7 @@ which a tier would do worse than it already achieved.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -20,6 +20,8 @@ from capacity.allocation.domain.solver import solve_model
 
 # A whole-replica knapsack in dollars is costly to close and decides nothing else.
 ROUGH_COST = 3e-3
+# Solver's tolerance when a count of accelerators is rounded up.
+ROUNDING = 1e-5
 
 Signature = tuple[object, ...]
 
@@ -84,7 +86,7 @@ class WeeklyServing:
             _hold(program.model.add_row, objectives.usd_lost(program, tier), value.usd)
             _hold(program.model.add_row, objectives.unmet_accelerators(program, tier), value.unmet)
         cost = objectives.usd_of_places(program) or objectives.accelerators_used(program)
-        plan = ladder.find(cost, roughly=ROUGH_COST)
+        plan = ladder.find(cost, roughly=ROUGH_COST, node_limit=self.node_limit)
         if plan is None:
             return None
         found = tier_values(self.arrays, plan, weeks=[week])
@@ -92,8 +94,13 @@ class WeeklyServing:
             return None
         return replace(served, plan=plan)
 
-    def least_use(self, week: int, pools: list[frozenset[int]], *, frozen: Mapping[int, TierValue]) -> list[int]:
-        """For each set of pools: a lower bound on accelerators of serving less burst there, at the frozen values."""
+    def least_use(
+        self, week: int, pools: Sequence[frozenset[int]], *, frozen: Mapping[int, TierValue], whole: bool = False
+    ) -> list[int]:
+        """For each set of pools: a lower bound on accelerators of serving less burst there, at the frozen values.
+
+        whole: with whole replicas, which takes longer and may find more.
+        """
         program = define_program(self.arrays, weeks=[week], experiments=(), held=ExperimentUse(self.arrays))
         for tier in self.arrays.serving_tiers:
             if tier in frozen:
@@ -107,9 +114,12 @@ class WeeklyServing:
                 if self.arrays.classes[c].options[o].pool in those
             ]
             terms += [(column, -1.0) for (_, p, _), column in program.variables.burst.items() if p in those]
-            solved = solve_model(program.model, minimise=terms, relax=True, presolve=False) if terms else None
-            usable = solved is not None and solved.values is not None
-            found.append(max(0, math.ceil(solved.objective - 1e-5)) if solved is not None and usable else 0)
+            bound = 0.0
+            if terms and whole:
+                bound = solve_model(program.model, minimise=terms, node_limit=self.node_limit).bound
+            elif terms:
+                bound = solve_model(program.model, minimise=terms, relax=True, presolve=False).bound
+            found.append(max(0, math.ceil(bound - ROUNDING)) if math.isfinite(bound) else 0)
         return found
 
 
