@@ -6,13 +6,14 @@ anything, and the program whose capacity rows are what remains. It relaxes the w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from capacity.allocation.domain import objectives
 from capacity.allocation.domain.arrays import Arrays
 from capacity.allocation.domain.formulation import Terms, define_program
 from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue, placed_values
-from capacity.allocation.domain.solver import solve_model
+from capacity.allocation.domain.solver import SolverFailed, solve_model
 from capacity.allocation.domain.weekly import WeeklyServing
 
 # Below the smallest step of an accelerator-week's weight that a policy gives.
@@ -57,7 +58,7 @@ class Packing:
         held = ExperimentUse.of(arrays, others)
         self.program = define_program(arrays, weeks=range(arrays.weeks), experiments=among, held=held, serving=False)
         self.value = objectives.work_not_placed(self.program, tier)
-        self.most = float("inf")
+        self.most = math.inf
         values, fixed = placed_values(arrays, reached), placed_values(arrays, others)
         for above in arrays.experiment_tiers:
             terms = objectives.work_not_placed(self.program, above)
@@ -101,16 +102,21 @@ class Packing:
 
     def solve(self, *, start: Plan, node_limit: int) -> Plan | None:
         """The best packing found, beginning from `start`; sets `most`, which no packing's tier value can exceed."""
-        solved = solve_model(
-            self.program.model, minimise=self.value, start=self._point(start), node_limit=node_limit, quick=True
-        )
+        try:
+            solved = solve_model(
+                self.program.model, minimise=self.value, start=self._point(start), node_limit=node_limit, quick=True
+            )
+        except SolverFailed:
+            return None
         self.most = -solved.bound + ROUNDING
         return None if solved.values is None else self._plan(solved.values)
 
     def relaxed_most(self) -> float:
         """What no plan's tier value can exceed, by the LP alone."""
-        solved = solve_model(self.program.model, minimise=self.value, relax=True)
-        return -solved.bound + ROUNDING
+        try:
+            return -solve_model(self.program.model, minimise=self.value, relax=True).bound + ROUNDING
+        except SolverFailed:
+            return math.inf
 
     def forbid(self, packed: Plan, *, weeks: Iterable[int]) -> None:
         """Cuts off what runs together in weeks for which serving found no room; `most` then is no bound any more."""

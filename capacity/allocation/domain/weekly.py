@@ -13,10 +13,10 @@ from fractions import Fraction
 
 from capacity.allocation.domain import objectives
 from capacity.allocation.domain.arrays import Arrays
-from capacity.allocation.domain.formulation import Terms, define_program
+from capacity.allocation.domain.formulation import Model, Terms, define_program
 from capacity.allocation.domain.ladder import FROZEN_SLACK, Ladder, climb_serving_tier
 from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue, tier_values
-from capacity.allocation.domain.solver import solve_model
+from capacity.allocation.domain.solver import SolverFailed, solve_model
 
 # A whole-replica knapsack in dollars is costly to close and decides nothing else.
 ROUGH_COST = 3e-3
@@ -114,13 +114,17 @@ class WeeklyServing:
                 if self.arrays.classes[c].options[o].pool in those
             ]
             terms += [(column, -1.0) for (_, p, _), column in program.variables.burst.items() if p in those]
-            bound = 0.0
-            if terms and whole:
-                bound = solve_model(program.model, minimise=terms, node_limit=self.node_limit).bound
-            elif terms:
-                bound = solve_model(program.model, minimise=terms, relax=True, presolve=False).bound
+            bound = self._bound(program.model, terms, whole=whole) if terms else 0.0
             found.append(max(0, math.ceil(bound - ROUNDING)) if math.isfinite(bound) else 0)
         return found
+
+    def _bound(self, model: Model, terms: Terms, *, whole: bool) -> float:
+        try:
+            if whole:
+                return solve_model(model, minimise=terms, node_limit=self.node_limit).bound
+            return solve_model(model, minimise=terms, relax=True, presolve=False).bound
+        except SolverFailed:
+            return 0.0
 
 
 def _hold(add_row: object, terms: Terms, value: Fraction) -> None:
