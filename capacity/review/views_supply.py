@@ -115,8 +115,8 @@ def pool(request: HttpRequest, pool_key: str) -> HttpResponse:
         "verdict": verdicts.pool_verdict(row["name"], weeks, year=now.year),
         "run_line": run_line(chosen, now=now),
         "back": reverse("supply") + ("?" + chosen.query[:-1] if chosen.query else ""),
-        "heat": heat_cells(weeks, year=now.year),
-        "heat_label": heat_label(row),
+        "strip": heat_cells(weeks, year=now.year),
+        "strip_label": heat_label(row),
         "list": list_context(request=request, listing=listing, year=now.year),
         "lots": [
             {
