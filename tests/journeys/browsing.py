@@ -1,0 +1,175 @@
+"""People in front of the product: a signed-in browser that notes what must not happen, and what each page must pass."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
+
+from capacity.local.options import PROJECT_DIR
+from tests.journeys.product import PASSWORD
+
+WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+# A browser that asks nobody outside for anything by itself.
+QUIET = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-domain-reliability",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-default-browser-check",
+    *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
+]
+PICTURES = PROJECT_DIR / "test-output"
+REVIEW_KB, PAGE_KB, ELEMENTS = 40, 20, 2000
+# Rules that can fail in one theme and pass in the other.
+COLOUR_RULES = ["color-contrast", "link-in-text-block"]
+_COUNT = "html => new DOMParser().parseFromString(html, 'text/html').querySelectorAll('*').length"
+_SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# Kinds of elements in their places: what an accessibility rule looks at, without the texts.
+_KINDS = """() => [...new Set([...document.querySelectorAll('body *')].filter((e) => !e.closest('.js-plotly-plot')).map(
+    (e) => [e.parentElement, e].map((x) => x.tagName + '.' + x.getAttribute('class')).join(' > ')
+    + [...e.attributes].map((a) => a.name).join() + (e.getAttribute('aria-label') === '' ? ' unnamed' : '')))]"""
+
+
+class Visit:
+    """One person's browser window. `wrong` collects console messages and page errors, `elsewhere` foreign requests."""
+
+    def __init__(self, browser: Browser, url: str, *, script: bool = True) -> None:
+        self.url = url
+        self.context = browser.new_context(viewport=WIDE, java_script_enabled=script, reduced_motion="reduce")
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(20_000)
+        self.wrong: list[str] = []
+        self.elsewhere: list[str] = []
+        self.page.on("console", self._note_message)
+        self.page.on("pageerror", lambda error: self.wrong.append(f"{self.page.url}: {error}"))
+        self.context.on("request", self._note_request)
+
+    def _note_message(self, message: ConsoleMessage) -> None:
+        self.wrong.append(f"{self.page.url}: {message.type}: {message.text}")
+
+    def _note_request(self, request: Request) -> None:
+        if not request.url.startswith((f"{self.url}/", "data:", "blob:")):
+            self.elsewhere.append(request.url)
+
+    def sign_in(self, username: str) -> Visit:
+        self.page.goto(f"{self.url}/sign-in/")
+        self.page.get_by_label("Username").fill(username)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_role("button", name="Sign in").click()
+        self.page.wait_for_selector(".tools details.menu")
+        return self
+
+    def go(self, path: str, *, status: int = 200) -> Response:
+        answer = self.page.goto(self.url + path)
+        assert answer is not None and answer.status == status, f"{path}: {answer and answer.status}"
+        return answer
+
+    def offered(self) -> list[str]:
+        """Where navigation and account menu of this page lead."""
+        links = self.page.eval_on_selector_all(
+            "nav.nav a, .tools .menu a", "links => links.map((link) => link.getAttribute('href'))"
+        )
+        return list(dict.fromkeys(links))
+
+    def main(self) -> str:
+        """The page's `<main>` as served, without the token that differs from answer to answer and the week stepper."""
+        html = self.context.request.get(self.page.url).text()
+        found = re.search(r"<main.*?</main>", html, re.S)
+        assert found, self.page.url
+        text = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", found[0])
+        return re.sub(r'<nav class="stepper".*?</nav>', "", text, flags=re.S)
+
+    def picture(self, name: str) -> None:
+        PICTURES.mkdir(exist_ok=True)
+        self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+
+    def close(self) -> None:
+        self.context.close()
+
+
+class Checks:
+    """What every page must pass; remembers which kinds of elements accessibility was checked on, page by page."""
+
+    def __init__(self) -> None:
+        self._checked: dict[str, set[str]] = {}
+
+    def faults(self, visit: Visit, answer: Response, *, route: str, is_review: bool) -> list[str]:
+        """Everything that is wrong with the page just opened, each as one line."""
+        html = answer.body()
+        found = [*visit.wrong, *(f"asks {address}" for address in visit.elsewhere)]
+        visit.wrong.clear()
+        visit.elsewhere.clear()
+        weight, most = len(gzip.compress(html)) / 1000, REVIEW_KB if is_review else PAGE_KB
+        if weight > most:
+            found.append(f"weighs {weight:.1f} kB, more than {most}")
+        elements = visit.page.evaluate(_COUNT, html.decode())
+        if elements > ELEMENTS:
+            found.append(f"has {elements} elements, more than {ELEMENTS}")
+        found += list(_sideways(visit.page)) + self._inaccessible(visit.page, route)
+        return [f"{route}: {fault}" for fault in found]
+
+    def _inaccessible(self, page: Page, route: str) -> list[str]:
+        """axe in the light theme, and the rules about colours in the dark one; not again on what it has seen here."""
+        kinds, known = set(page.evaluate(_KINDS)), self._checked.setdefault(route, set())
+        if kinds <= known:
+            return []
+        known |= kinds
+        found = []
+        for scheme, options in (("light", {}), ("dark", {"runOnly": COLOUR_RULES})):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            found += [f"{scheme}: {violation}" for violation in violations(page, **options)]
+        page.emulate_media(color_scheme="light")
+        return found
+
+
+def violations(page: Page, **options: Any) -> list[str]:
+    """axe's violations, each with its first element."""
+    answer = Axe().run(page, options={"resultTypes": ["violations"], **options}).response
+    return [f"{v['id']} x{len(v['nodes'])}: {v['nodes'][0]['html'][:200]}" for v in answer["violations"]]
+
+
+def _sideways(page: Page) -> Iterator[str]:
+    for size in (NARROW, WIDE):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        if over := page.evaluate(_SIDEWAYS):
+            yield f"scrolls sideways by {over} px at {size['width']}"
+
+
+def every_text(visit: Visit, start: list[str], *, most: int = 600) -> dict[str, str]:
+    """Path → text of every page, file and figure that can be reached by links from the given ones.
+
+    Sorting and paging repeat the same rows: of links with a query only files are followed.
+    """
+    todo, found = list(start), {}
+    while todo and len(found) < most:
+        path = todo.pop(0)
+        if path in found:
+            continue
+        answer = visit.context.request.get(visit.url + path)
+        assert answer.ok, f"{path}: {answer.status}"
+        found[path] = answer.text()
+        if "html" not in answer.headers["content-type"]:
+            continue
+        links = re.findall(r'href="(/[^"#]*|\?[^"#]*)', found[path])
+        links = [link if link.startswith("/") else path.split("?")[0] + link for link in links]
+        todo += [link for link in links if "/static/" not in link and ("?" not in link or "format=csv" in link)]
+    return found
+
+
+def pdf_pages(pdf: bytes) -> int:
+    return len(re.findall(rb"/Type\s*/Page\b", pdf))
+
+
+def save(name: str, content: bytes) -> Path:
+    PICTURES.mkdir(exist_ok=True)
+    path = PICTURES / name
+    path.write_bytes(content)
+    return path
