@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from django.urls import reverse
@@ -19,15 +20,28 @@ SECONDS_PER_WEEK = 7 * 86_400
 
 
 def placement_gantt(
-    *, pools: Sequence[Row], weeks: Sequence[Row], placed: Sequence[Row], run: Run, now: datetime, query: str
+    *,
+    pools: Sequence[Row],
+    weeks: Sequence[Row],
+    placed: Sequence[Row],
+    run: Run,
+    now: datetime,
+    query: str,
+    show_weeks: int | None = None,
 ) -> dict[str, Any] | None:
-    """What the gantt tag needs; None when nothing is placed. Pools without a bar are left out."""
+    """What the gantt tag needs; None when nothing is placed. Pools without a bar are left out.
+
+    show_weeks: how many weeks are drawn; all of the run's by default. A divisible request has a row for each run of
+    equal weeks: neighbouring ones are one bar, with the most it has at a time.
+    """
     if not placed or not run.weeks:
         return None
+    shown = min(run.weeks, show_weeks or run.weeks)
     first = Week.parse(run.first_week)
     rows = []
     for pool in pools:
-        bars = tuple(_bar(row, first) for row in placed if row["pool_key"] == pool["pool_key"])
+        own = [row for row in placed if row["pool_key"] == pool["pool_key"]]
+        bars = tuple(bar for bar in map(partial(_bar, first=first, weeks=shown), _joined(own)) if bar.start < bar.end)
         if not bars:
             continue
         used = [row for row in weeks if row["pool_key"] == pool["pool_key"]]
@@ -36,7 +50,7 @@ def placement_gantt(
                 name=pool["name"],
                 qualifier=thousands(used[0]["allocatable"]) if used else "",
                 href=reverse("pool", args=[pool["pool_key"]]) + ("?" + query[:-1] if query else ""),
-                used=tuple(_used_share(row) for row in used),
+                used=tuple(_used_share(row) for row in used[:shown]),
                 bars=bars,
             )
         )
@@ -44,19 +58,33 @@ def placement_gantt(
     today = (now - start).total_seconds() / SECONDS_PER_WEEK
     return {
         "rows": rows,
-        "weeks": run.weeks,
-        "ticks": _ticks(first, run.weeks),
-        "today": today if 0 <= today <= run.weeks else None,
-        "label": f"Placements by pool, {counted(run.weeks, 'week')} from {week(first)}",
+        "weeks": shown,
+        "ticks": _ticks(first, shown),
+        "today": today if 0 <= today <= shown else None,
+        "label": f"Placements by pool, {counted(shown, 'week')} from {week(first)}",
     }
 
 
-def _bar(row: Row, first: Week) -> GanttBar:
-    start = (Week.parse(row["start_week"]).monday - first.monday).days // 7
+def _joined(placed: Sequence[Row]) -> list[Row]:
+    """One row for the neighbouring pieces of a request in this pool."""
+    rows: list[Row] = []
+    for row in sorted(placed, key=lambda each: (each["experiment_key"], Week.parse(each["start_week"]).monday)):
+        last = rows[-1] if rows and rows[-1]["experiment_key"] == row["experiment_key"] else None
+        gap = None if last is None else Week.parse(last["start_week"]).weeks_until(Week.parse(row["start_week"]))
+        if last is not None and gap is not None and gap <= last["weeks"]:
+            last["weeks"] = max(last["weeks"], gap + row["weeks"])
+            last["accelerators"] = max(last["accelerators"], row["accelerators"])
+        else:
+            rows.append(dict(row))
+    return rows
+
+
+def _bar(row: Row, *, first: Week, weeks: int) -> GanttBar:
+    start = first.weeks_until(Week.parse(row["start_week"]))
     size = thousands(row["accelerators"])
     return GanttBar(
-        start=start,
-        end=start + row["weeks"],
+        start=max(0, start),
+        end=min(weeks, start + row["weeks"]),
         label=f"{row['name']} {size}",
         purpose=row["purpose"],
         title=f"{row['name']}, {row['team_name']}, {row['priority']}: {size} accelerators for "

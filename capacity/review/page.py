@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
@@ -16,9 +17,11 @@ from capacity.allocation.models import Run
 from capacity.lib.figures import RESTRICTED, Absent, day_range, share, thousands, usd
 from capacity.lib.horizon import Week
 from capacity.review import sections, tables
+from capacity.review.gantt import placement_gantt
 from capacity.review.models import RunFigure
 from capacity.review.plots import allocation_by_purpose, supply_demand
-from capacity.review.verdict import verdict_sentences
+from capacity.review.review_verdict import verdict_sentences
+from capacity.review.words import part, word
 
 Row = dict[str, Any]
 KPI_KEYS = ("metric:H1", "metric:H2", "metric:H4", "metric:H6", "metric:H9", "metric:H11")
@@ -179,12 +182,11 @@ def _is_number(value: Any) -> bool:
     return value is not None and not isinstance(value, Absent)
 
 
-def review_context(*, viewer: Viewer, rows: RunRows, week: Week) -> Row:
+def review_context(*, viewer: Viewer, rows: RunRows, week: Week, now: datetime) -> Row:
     """Everything but the meeting's own records (decisions, changes), which snapshots and carry bring."""
     names = {pool["pool_key"]: pool["name"] for pool in rows.pools}
     factors = {pool["pool_key"]: pool["h100e_factor"] for pool in rows.pools}
     weekly = sections.weekly_sums(pool_weeks=rows.pool_weeks, factors=factors)
-    first = Week.parse(rows.run.first_week)
     sees_floor = see(viewer, "pool_week", "floor", 0) == 0
     chart = sections.supply_demand_chart(weekly=weekly, lots=rows.lots, names=names)
     layers = sections.purpose_layers(weekly)
@@ -200,7 +202,7 @@ def review_context(*, viewer: Viewer, rows: RunRows, week: Week) -> Row:
         "workloads": _workload_rows(rows),
         "workload_total": _workload_totals(rows),
         "promises": _promise_rows(viewer, rows),
-        "strips": sections.pool_strips(pools=rows.pools, pool_weeks=rows.pool_weeks),
+        "strips": sections.pool_strips(pools=rows.pools, pool_weeks=rows.pool_weeks, year=week.monday.year),
         "supply_figure": supply_demand(chart),
         "supply_label": rows.figures and _supply_label(rows, names),
         "lots": _lot_rows(rows, names),
@@ -209,16 +211,15 @@ def review_context(*, viewer: Viewer, rows: RunRows, week: Week) -> Row:
         ),
         "allocation_label": _allocation_label(layers, sees_floor),
         "floor": _floor_facts(viewer, rows) if sees_floor else None,
-        "gantt_rows": sections.placement_gantt(
+        "gantt": placement_gantt(
             pools=rows.pools,
-            placements=rows.placements,
-            pool_weeks=rows.pool_weeks,
-            first=first,
-            weeks=GANTT_WEEKS,
-            url=reverse("requests") if rows.placements else "",
+            weeks=rows.pool_weeks,
+            placed=rows.placements,
+            run=rows.run,
+            now=now,
+            query="",
+            show_weeks=GANTT_WEEKS,
         ),
-        "gantt_ticks": sections.gantt_ticks(first, GANTT_WEEKS),
-        "gantt_weeks": GANTT_WEEKS,
         "placed": len({row["experiment_key"] for row in rows.placements}),
         "unplaced": _unplaced_rows(rows),
         "exposure": _exposure_rows(viewer, rows),
@@ -295,9 +296,9 @@ def _workload_rows(rows: RunRows) -> list[Row]:
         found.append(
             {
                 **row,
-                "tier_text": sections.TIER_WORDS[row["model_tier"]],
-                "purpose_text": sections.PURPOSE_WORDS[row["purpose"]],
-                "missing_text": sections.words(row["missing"], sections.MISSING_WORDS),
+                "tier_text": word("model_tier", row["model_tier"]),
+                "purpose_text": word("purpose", row["purpose"]),
+                "missing_text": _listed("missing", row["missing"]),
                 "accelerators_text": _sized(row, "accelerators_now", thousands),
                 "usd_text": _sized(row, "usd_per_week", usd),
                 "accelerators_url": figure_url(rows.run.pk, f"workload:{key}:accelerators_now"),
@@ -305,6 +306,11 @@ def _workload_rows(rows: RunRows) -> list[Row]:
             }
         )
     return found
+
+
+def _listed(column: str, codes: Any) -> Any:
+    """Codes in words; what is hidden passes through."""
+    return "; ".join(word(column, code) for code in codes) if isinstance(codes, list) else codes
 
 
 def _sized(row: Row, name: str, write: Any) -> Any:
@@ -376,7 +382,7 @@ def _exposure_rows(viewer: Viewer, rows: RunRows) -> list[Row]:
             {
                 **row,
                 "url": _contract_url(row),
-                "flags_text": sections.words(row["flags"], sections.FLAG_WORDS),
+                "flags_text": _listed("flags", row["flags"]),
                 **{
                     f"{name}_url": _row_figure(rows, row, name)
                     for name in (
@@ -437,7 +443,7 @@ def _unplaced_rows(rows: RunRows) -> list[Row]:
     return [
         {
             **row,
-            "changes": [change for change in row["smallest_changes"] if isinstance(change, dict)][:3]
+            "changes": [part("smallest_changes", change) for change in row["smallest_changes"][:3]]
             if isinstance(row["smallest_changes"], list)
             else [],
             "url": figure_url(rows.run.pk, f"request:{row['experiment_key']}:short_by")

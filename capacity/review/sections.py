@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from capacity.lib.figures import Absent, counted, thousands
+from capacity.lib.figures import Absent, thousands
 from capacity.lib.horizon import Week
-from capacity.lib.marks import GanttBar, GanttRow, heat_step
 from capacity.review.plots import Layer, SupplyDemand
+from capacity.review.pool_rows import heat_cells, heat_label, pool_rows
 
 Row = Mapping[str, Any]
 STRIP_WEEKS = 26
@@ -28,32 +28,6 @@ PURPOSE_LAYERS = (
     ("Evals and safety", "p-evals", ("evals",)),
     ("Unallocated", "p-idle", ("idle",)),
 )
-TIER_WORDS = {"frontier": "Frontier", "mid": "Mid", "small": "Small"}
-PURPOSE_WORDS = {
-    "serving": "Serving customers",
-    "product": "Own products",
-    "internal": "Internal",
-    "no_choice": "No product choice",
-    "pretrain": "Pre-training",
-    "research": "Research",
-    "evals": "Evals and safety",
-}
-MISSING_WORDS = {
-    "purpose": "purpose",
-    "owner": "owner",
-    "justification": "frontier justification",
-    "justification_expired": "justification in date",
-    "review": "review date",
-    "review_overdue": "review in date",
-}
-FLAG_WORDS = {
-    "unsized": "unsized",
-    "unknown_price": "price unknown",
-    "uncapped": "uncapped",
-    "burndown_mismatch": "burndown mismatch",
-    "pinned_past_retirement": "pinned past retirement",
-    "no_pool_in_region": "no pool in its region",
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,101 +94,22 @@ def purpose_layers(weekly: Weekly) -> list[Layer]:
     return [layer for layer in layers if any(layer.values)]
 
 
-def pool_strips(*, pools: Sequence[Row], pool_weeks: Sequence[Row]) -> list[dict[str, Any]]:
+def pool_strips(*, pools: Sequence[Row], pool_weeks: Sequence[Row], year: int) -> list[dict[str, Any]]:
     """One row a pool: heat cells of 26 weeks, worst shortfall, first short week; short pools first."""
-    by_pool: dict[str, list[Row]] = defaultdict(list)
-    for row in pool_weeks:
-        by_pool[row["pool_key"]].append(row)
-    strips = []
-    for pool in pools:
-        rows = by_pool[pool["pool_key"]][:STRIP_WEEKS]
-        short = [row for row in by_pool[pool["pool_key"]] if row["capacity_shortfall"] > 0]
-        strips.append(
-            {
-                "key": pool["pool_key"],
-                "name": pool["name"],
-                "region": pool["region"],
-                "cells": [_heat_cell(row) for row in rows],
-                "label": f"{pool['name']}, {len(rows)} weeks",
-                "allocatable": rows[0]["allocatable"] if rows else None,
-                "idle": rows[0]["idle"] if rows else None,
-                "worst": max((row["capacity_shortfall"] for row in short), default=None),
-                "first": Week.parse(short[0]["week"]) if short else None,
-                "weeks": len(short),
-            }
-        )
-    return sorted(strips, key=lambda strip: (-(strip["worst"] or 0), strip["key"]))
-
-
-def _heat_cell(row: Row) -> tuple[str, str]:
-    allocatable, short, idle = row["allocatable"], float(row["capacity_shortfall"]), row["idle"]
-    if not allocatable:
-        spare = -1.0 if short else 0.0
-    else:
-        spare = -short / allocatable if short else idle / allocatable
-    words = f"{thousands(round(short))} short" if short else f"{thousands(idle)} idle"
-    return heat_step(spare), f"{row['week']}: {words} of {thousands(allocatable)}"
-
-
-def placement_gantt(
-    *, pools: Sequence[Row], placements: Sequence[Row], pool_weeks: Sequence[Row], first: Week, weeks: int, url: str
-) -> list[GanttRow]:
-    """Rows = pools, bars = requests; neighbouring pieces of one divisible request are drawn as one bar."""
-    used: dict[str, list[float]] = defaultdict(list)
-    for row in pool_weeks:
-        share = 0.0 if not row["allocatable"] else 1 - row["idle"] / row["allocatable"]
-        used[row["pool_key"]].append(min(1.0, max(0.0, share)))
-    spans: dict[tuple[str, str], list[list[Any]]] = defaultdict(list)
-    for row in sorted(
-        placements, key=lambda r: (r["pool_key"], r["experiment_key"], Week.parse(r["start_week"]).monday)
-    ):
-        start = first.weeks_until(Week.parse(row["start_week"]))
-        end, pieces = start + row["weeks"], spans[row["pool_key"], row["experiment_key"]]
-        if pieces and pieces[-1][1] >= start:
-            pieces[-1][1] = max(pieces[-1][1], end)
-            pieces[-1][2] = max(pieces[-1][2], row["accelerators"])
-        else:
-            pieces.append([start, end, row["accelerators"], row])
-    bars: dict[str, list[GanttBar]] = defaultdict(list)
-    for (pool_key, experiment_key), pieces in spans.items():
-        for start, end, accelerators, row in pieces:
-            last = first.plus(end - 1)
-            bars[pool_key].append(
-                GanttBar(
-                    start=max(0, start),
-                    end=min(weeks, end),
-                    label=f"{experiment_key} {row['name']}",
-                    purpose=row["purpose"],
-                    title=f"{experiment_key} {row['name']}, {row['priority']}, {thousands(accelerators)} accelerators, "
-                    f"{row['start_week']} to {last.key}",
-                    href=f"{url}?q={experiment_key}",
-                )
-            )
-    return [
-        GanttRow(
-            name=pool["name"],
-            qualifier="",
-            used=tuple(used[pool["pool_key"]][:weeks]),
-            bars=tuple(bar for bar in bars[pool["pool_key"]] if bar.start < bar.end),
-        )
-        for pool in pools
-        if bars[pool["pool_key"]]
+    strips = [
+        {
+            "key": pool["pool_key"],
+            "name": pool["name"],
+            "region": pool["region"],
+            "cells": heat_cells(pool["weeks"][:STRIP_WEEKS], year=year),
+            "label": heat_label(pool),
+            "worst": pool["worst_shortfall"],
+            "first": Week.parse(pool["first_short_week"]) if pool["first_short_week"] else None,
+            "weeks": sum(1 for row in pool["weeks"] if row["capacity_shortfall"] > 0),
+        }
+        for pool in pool_rows([dict(pool) for pool in pools], [dict(row) for row in pool_weeks])
     ]
-
-
-def gantt_ticks(first: Week, weeks: int) -> list[tuple[int, str]]:
-    """The first Monday of each month inside the horizon."""
-    ticks = []
-    for offset in range(1, weeks):
-        monday = first.plus(offset).monday
-        if monday.day <= 7 and offset < weeks - 1:
-            ticks.append((offset, f"{monday:%b}" if monday.month != 1 else f"{monday:%b %Y}"))
-    return ticks
-
-
-def words(codes: Sequence[str] | Any, table: Mapping[str, str]) -> str | Any:
-    """Codes as words with commas; what is not a list (hidden) passes through."""
-    return ", ".join(table.get(code, code.replace("_", " ")) for code in codes) if isinstance(codes, list) else codes
+    return sorted(strips, key=lambda strip: (-(strip["worst"] or 0), strip["key"]))
 
 
 def short_sentence(*, pool_weeks: Sequence[Row], names: Mapping[str, str], within: int) -> str:
@@ -240,11 +135,3 @@ def excess_sentence(*, pool_weeks: Sequence[Row]) -> str:
         return "No accelerator is allocatable this week"
     part = idle / allocatable
     return f"Excess: {thousands(idle)} of {thousands(allocatable)} accelerators are unallocated this week ({part:.0%})"
-
-
-def counted_issues(issues: Sequence[Row]) -> list[dict[str, Any]]:
-    """Issues by kind with their number: late lots, unsized needs, unknown costs."""
-    kinds: dict[str, int] = defaultdict(int)
-    for issue in issues:
-        kinds[issue["code"]] += 1
-    return [{"kind": code.replace("_", " "), "text": counted(number, "row")} for code, number in sorted(kinds.items())]

@@ -82,14 +82,15 @@ def _page(request: HttpRequest, viewer: Viewer, *, week: Week | None) -> HttpRes
     shown = week or live_week
     frozen = reviews.get(shown.key)
     if frozen is None and (shown != live_week or state.run is None):
-        if week is not None:
+        if week is not None and not _is_between_reviews(shown, live_week, reviews):
             raise Http404
-        return render(request, "review/empty.html", {"week": shown, "can_request": may(viewer.roles, "run.request")})
+        context = {"week": shown, "live_week": live_week, "has_plan": state.run is not None}
+        return render(request, "review/empty.html", context | {"can_request": may(viewer.roles, "run.request")})
     run = frozen.run if frozen else state.run
     assert run is not None
     before = max((each for each in reviews.values() if each.week < shown.key), key=lambda r: r.week, default=None)
     rows = read_run(viewer=viewer, run=run, previous_run_id=before.run_id if before else None)
-    context = review_context(viewer=viewer, rows=rows, week=shown)
+    context = review_context(viewer=viewer, rows=rows, week=shown, now=frozen.frozen_at if frozen else timezone.now())
     context |= _meeting(viewer, shown, frozen, run, rows.labels, timezone.now())
     context |= {
         "frozen": frozen,
@@ -98,19 +99,30 @@ def _page(request: HttpRequest, viewer: Viewer, *, week: Week | None) -> HttpRes
         "can_freeze": frozen is None and may(viewer.roles, "review.freeze") and shown == live_week,
         "can_decide": may(viewer.roles, "decision.record"),
         "can_request": frozen is None and may(viewer.roles, "run.request"),
-        **_stepper(shown, live_week, reviews),
+        **_stepper(shown, live_week, reviews, frozen),
     }
     return render(request, "review/review.html", context)
 
 
-def _stepper(shown: Week, live_week: Week, reviews: dict[str, Review]) -> dict[str, Any]:
-    """The reviews before and after the shown one: frozen weeks and the live one."""
-    keys = sorted({*reviews, live_week.key, shown.key}, key=lambda key: Week.parse(key).monday)
-    at = keys.index(shown.key)
+def _is_between_reviews(week: Week, live_week: Week, reviews: dict[str, Review]) -> bool:
+    """A week in which no review was held, or whose plan is not there yet: later than some frozen one, near the live one."""
+    frozen = [Week.parse(key) for key in reviews]
+    return bool(frozen) and min(frozen) < week <= max(*frozen, live_week).plus(1)
+
+
+def _stepper(shown: Week, live_week: Week, reviews: dict[str, Review], frozen: Review | None) -> dict[str, Any]:
+    """The links to the reviews before and after.
+
+    A frozen page must stay as it is for ever, so its links depend on nothing that comes later: the review frozen before
+    it, and simply the next week, whose page says so if no review was held.
+    """
+    keys = sorted({*reviews, live_week.key}, key=lambda key: Week.parse(key).monday)
+    earlier = [key for key in keys if Week.parse(key) < shown]
+    later = [shown.plus(1).key] if frozen else [key for key in keys if Week.parse(key) > shown]
     return {
         "step_text": f"Week {shown.monday.isocalendar().week}",
-        "prev_url": reverse("review", args=[keys[at - 1]]) if at > 0 else None,
-        "next_url": reverse("review", args=[keys[at + 1]]) if at + 1 < len(keys) else None,
+        "prev_url": reverse("review", args=[earlier[-1]]) if earlier else None,
+        "next_url": reverse("review", args=[later[0]]) if later else None,
     }
 
 
