@@ -114,12 +114,13 @@ def one_contract_verdict(row: Row, *, year: int) -> Verdict:
         text += f", {thousands(short)} accelerator-weeks in all." if isinstance(short, int | Decimal) else "."
     else:
         text = "Every week of its promise is kept."
-    margin = row["worst_margin_usd"]
+    margin: Any = row["worst_margin_usd"]
     if isinstance(margin, Banded):
         return text, f"Margin at worst reasonable use: {margin.word}."
     if not isinstance(margin, int | Decimal):
         return text, ""
-    return text, f"At worst reasonable use it {'loses' if margin < 0 else 'earns'} {usd(abs(margin))}."
+    size = margin if margin > 0 else -margin
+    return text, f"At worst reasonable use it {'loses' if margin < 0 else 'earns'} {usd(size)}."
 
 
 def supply_verdict(pools: Sequence[Row], events: Sequence[Row], *, late: int, weeks: int, year: int) -> Verdict:
