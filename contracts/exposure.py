@@ -7,7 +7,7 @@ known stay None, counted and listed; they are never zero.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any
@@ -107,6 +107,7 @@ class _Measured:
         self.serving = serving
         self.rules = rules
         self.indexes = [index for index, days in enumerate(contract.days) if days]
+        self._assessed: dict[tuple[Any, ...], ContractResult] = {}
         self.results = {index: self._assess(index) for index in self.indexes}
 
     @property
@@ -159,26 +160,24 @@ class _Measured:
         return self.serving.weeks[index].shares.get(self.contract.demand_key, Fraction(0))
 
     def _assess(self, index: int) -> ContractResult:
+        """The result of one week. Most weeks are like the one before: the same facts are assessed once."""
         terms = self.contract.terms[index]
         assert terms is not None
-        week = self.rules.plan.horizon.first.plus(index)
-        hours = self.contract.days[index] * HOURS_PER_DAY
-        return assess_contract(
-            terms=terms,
-            usage=UsageProfile(
-                traffic=self.contract.traffic[index] if self.contract.traffic else None,
-                p95_multiple=self.contract.row["p95_multiple"],
-            ),
-            profile=self.profile,
-            rate_usd_per_hour=self.rate(index),
-            on_date=max(week.monday, terms.starts_date),
-            policy=ExposurePolicy(
-                metered_multiple=self.rules.exposure.metered_multiple,
-                flat_multiple=self.rules.exposure.flat_multiple,
-                spares=self.rules.exposure.spares,
-                hours=hours,
-            ),
-        )
+        on_date = max(self.rules.plan.horizon.first.plus(index).monday, terms.starts_date)
+        traffic = self.contract.traffic[index] if self.contract.traffic else None
+        hours, rate = self.contract.days[index] * HOURS_PER_DAY, self.rate(index)
+        # The day itself counts only through the step of the unit lines that is in force on it.
+        facts = (terms, traffic, hours, rate, *(line.units_on(on_date) for line in terms.unit_lines))
+        if facts not in self._assessed:
+            self._assessed[facts] = assess_contract(
+                terms=terms,
+                usage=UsageProfile(traffic=traffic, p95_multiple=self.contract.row["p95_multiple"]),
+                profile=self.profile,
+                rate_usd_per_hour=rate,
+                on_date=on_date,
+                policy=replace(self.rules.exposure, hours=hours),
+            )
+        return self._assessed[facts]
 
 
 def _row(versions: list[_Measured], horizon: Horizon) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 from django.apps import apps
 from django.db.models.signals import post_migrate
 
+from capacity.access.visibility import be_strict
 from tests.recorded_broker import RecordedBroker
 
 
@@ -25,6 +26,8 @@ def pytest_configure(config: pytest.Config) -> None:
             "python -m capacity.local test-services -- pytest tests/…",
             returncode=4,
         )
+    # A field that nobody listed fails its test instead of being hidden.
+    be_strict()
     post_migrate.connect(
         _restore_inputs_version, sender=apps.get_app_config("imports"), dispatch_uid="restore_inputs_version"
     )

@@ -132,7 +132,7 @@ def make_review(run: Run, *, week: str = "", frozen_by: User | None = None, **fi
             "previous": Review.objects.order_by("-week").first(),
             "frozen_by": frozen_by or User.objects.filter(username="chair").first() or make_user("chair"),
             "inputs_version": run.inputs_version,
-            "changes": [],
+            "changes": {},
             "carried": {},
             "content_hash": run.result_hash,
             **fields,

@@ -44,7 +44,7 @@ _REVIEW = OpenApiParameter("review", str, description="The week of a frozen revi
 _ORDERING = OpenApiParameter("ordering", str, description="A column; with a minus before it, descending.")
 
 
-class RowsView(GenericAPIView):  # type: ignore[type-arg]
+class RowsView(GenericAPIView):
     """A list of visible rows. A subclass says which rows; ordering and pages are the same everywhere."""
 
     pagination_class = PageOfRows

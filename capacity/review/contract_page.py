@@ -92,6 +92,6 @@ def _short(rows: Sequence[Row], year: int) -> dict[str, Any] | None:
         return None
     columns = [SHORTFALLS.column(name) for name in _SHORT_COLUMNS]
     return {
-        "head": [f"{column.label} ({column.unit})" if column.unit else column.label for column in columns],
+        "head": [(column.label, column.unit) for column in columns],
         "rows": [[cell_text(c.name, c.kind, row[c.name], year=year) for c in columns] for row in rows],
     }

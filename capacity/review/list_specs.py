@@ -31,10 +31,9 @@ CONTRACTS = ListSpec(
         CONTRACT_LABEL,
         *_pick(
             EXPOSURE,
-            "customer_name customer_alias shape model_tier ends_date committed_accelerators planned_accelerators "
-            "worst_accelerators capacity_gap_accelerators coverage_share first_short_week worst_multiple "
-            "break_even_multiple revenue_usd reserved_cost_usd margin_usd margin_share worst_margin_usd "
-            "loss_exposure_usd flags",
+            "customer_name loss_exposure_usd worst_margin_usd margin_usd margin_share revenue_usd reserved_cost_usd "
+            "break_even_multiple worst_multiple coverage_share first_short_week committed_accelerators "
+            "planned_accelerators worst_accelerators capacity_gap_accelerators flags shape model_tier ends_date",
         ),
     ),
     filters=("shape", "model_tier", "workload_key"),
@@ -77,15 +76,14 @@ PLACED = ListSpec(
     search=("name", "experiment_key", "team_name", "pool_key"),
     totals=("cost_usd",),
     prefix="placed-",
+    rows_per_page=50,
     empty="No request has a place in this plan.",
 )
 
 WITHOUT_PLACE = ListSpec(
     name="unplaced",
     title="Without a place",
-    columns=_pick(
-        UNPLACED, "name team_name priority accelerators weeks reason sentence short_by blockers smallest_changes"
-    ),
+    columns=_pick(UNPLACED, "name team_name priority accelerators weeks short_by sentence blockers smallest_changes"),
     filters=("team_key", "priority", "reason"),
     search=("name", "experiment_key", "team_name", "sentence"),
     empty="Every request has a place.",

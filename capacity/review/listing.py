@@ -6,6 +6,7 @@ what a cell hides. Which rows, and the markup, is the caller's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -20,10 +21,10 @@ from capacity.lib.horizon import Week
 from capacity.review import words
 from capacity.review.tables import Column, Row
 
-WEEK_COLUMNS = frozenset({"week", "start_week", "first_short_week", "first_week"})
-ROWS_PER_PAGE = 100
+WEEK_COLUMNS = frozenset({"week", "start_week", "first_short_week", "first_week", "worst_week"})
 LONGEST_SEARCH = 100
 
+_DIGITS = re.compile(r"([0-9]+)")
 _WRITE: Mapping[str, Callable[[Any], str]] = {
     "thousands": figures.thousands,
     "signed": lambda value: figures.thousands(value, signed=True),
@@ -49,6 +50,7 @@ class ListSpec:
     sort: str = ""
     totals: tuple[str, ...] = ()
     prefix: str = ""
+    rows_per_page: int = 100
     empty: str = "This plan has none."
 
     def names(self) -> tuple[str, ...]:
@@ -173,7 +175,7 @@ def _choice(spec: ListSpec, name: str, rows: Iterable[Row], value: str) -> Choic
     column = next((column for column in spec.columns if column.name == name), None)
     found = {str(row[name]) for row in rows if row[name] not in (None, "")}
     options = sorted(((each, words.word(name, each)) for each in found), key=lambda option: option[1].casefold())
-    label = column.label if column else name.replace("_", " ").capitalize()
+    label = column.label if column else name.removesuffix("_key").replace("_", " ").capitalize()
     return Choice(name=name, label=label, options=tuple(options), value=value)
 
 
@@ -201,7 +203,7 @@ def sorted_visibly(rows: Sequence[Row], *, key: str, descending: bool) -> list[R
             return value.low
         if isinstance(value, list):
             return len(value)
-        return value.casefold() if isinstance(value, str) else value
+        return natural(value) if isinstance(value, str) else value
 
     def is_known(row: Row) -> bool:
         value = row[key]
@@ -219,7 +221,13 @@ def in_readers_order(rows: list[Row], order: Sequence[str]) -> list[Row]:
     if all(row.get(name) is not RESTRICTED for row in rows for name in order):
         return rows
     names = sorted(rows[0], key=lambda name: (name != "label", name))
-    return sorted(rows, key=lambda row: [str(row[name]) for name in names])
+    return sorted(rows, key=lambda row: [natural(str(row[name])) for name in names])
+
+
+def natural(text: str) -> list[tuple[int, int | str]]:
+    """A text's place in an order in which C-2 stands before C-10."""
+    parts = (part for part in _DIGITS.split(text.casefold()) if part)
+    return [(0, int(part)) if _DIGITS.fullmatch(part) else (1, part) for part in parts]
 
 
 # --- writing ------------------------------------------------------------------------------------------------------
@@ -244,6 +252,11 @@ def cell_text(name: str, kind: str, value: Any, *, year: int | None = None) -> s
     return words.word(name, str(value))
 
 
+def is_amount(column: Column) -> bool:
+    """Whether a column is written at the right: numbers are, days are not."""
+    return column.is_number and column.kind != "day"
+
+
 def heads(listing: Listing) -> list[Head]:
     """The heads of the columns shown, each with the link of its next sort: descending first for numbers."""
     found = []
@@ -257,7 +270,7 @@ def heads(listing: Listing) -> list[Head]:
                 unit=column.unit,
                 url=listing.link(**{listing.spec.prefix + "sort": ("-" if next_is_descending else "") + column.name}),
                 sort=("descending" if is_descending else "ascending") if is_sorted else "",
-                is_number=column.is_number,
+                is_number=is_amount(column),
             )
         )
     return found
@@ -275,7 +288,7 @@ def cells(listing: Listing, row: Row, *, year: int | None, link: Link | None = N
         found.append(
             Cell(
                 text=cell_text(column.name, column.kind, value, year=year),
-                is_number=column.is_number and column.kind != "day",
+                is_number=is_amount(column),
                 href="" if link is None or isinstance(value, Absent) else link(row, column.name),
                 title=str(value) if is_week else "",
                 wraps=isinstance(value, list) or column.name == "sentence",
@@ -310,7 +323,7 @@ def written_totals(
     found = [Cell(text=label, is_number=False)]
     for column in listing.columns[1:]:
         if column.name not in listing.spec.totals:
-            found.append(Cell(text="", is_number=column.is_number))
+            found.append(Cell(text="", is_number=is_amount(column)))
             continue
         values = [row[column.name] for row in listing.rows]
         total = guard(total_of(values))

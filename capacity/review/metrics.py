@@ -21,7 +21,7 @@ from capacity.review.plan_rows import PlanRows
 Row = dict[str, Any]
 Tables = Mapping[str, list[Row]]
 NEXT_WEEKS = 13
-SERVING_LINES = ("serving_consumed", "serving_headroom", "serving_spare")
+_LOSS = ("exposure", "loss_exposure_usd")
 
 
 def figure_rows(*, rows: PlanRows, tables: Tables) -> list[Row]:
@@ -204,6 +204,10 @@ def idle_cost(rows: PlanRows, tables: Tables) -> Row:
             term("Envelope", envelope, "USD", "all pools, this week", ("pool_week", "envelope_usd")),
             term("Idle ÷ envelope", share, "share", "this run", ("pool_week", "idle_usd")),
             term("Limit", limit, "share", "policy", ("policy", "idle_limit_share")),
+            *(
+                term(f"Idle in {row['pool_key']}", row["idle_usd"], "USD", "pool, this week", ("pool_week", "idle_usd"))
+                for row in now
+            ),
         ],
         state="" if share is None else "good" if share <= limit else "bad",
         threshold=f"above {limit:.1%} of the envelope",
@@ -355,6 +359,11 @@ def loss_exposure(rows: PlanRows, tables: Tables) -> Row:
                 ("exposure_total", "unsized"),
             ),
             term("Limit", limit, "USD", "policy", ("policy", "loss_exposure_limit_usd")),
+            *(
+                term(f"Loss of {row['contract_key']}", row["loss_exposure_usd"], "USD", "contract", _LOSS)
+                for row in sorted(known, key=lambda row: (-row["loss_exposure_usd"], row["contract_key"]))
+                if row["loss_exposure_usd"] > 0
+            ),
         ],
         state="" if value is None else "bad" if value > limit or uncapped else "good",
         threshold=f"above the limit of the policy, or any uncapped contract ({uncapped})",

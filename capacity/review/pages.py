@@ -21,7 +21,6 @@ from capacity.lib import figures
 from capacity.review.chosen import ChosenRun
 from capacity.review.csv_files import csv_response
 from capacity.review.listing import (
-    ROWS_PER_PAGE,
     Choice,
     HiddenColumn,
     Link,
@@ -85,7 +84,7 @@ def list_context(
 ) -> dict[str, Any]:
     """What lists/_list.html shows. extra: more for a row's template (a bar, a pill), by row."""
     prefix = listing.spec.prefix
-    page = Paginator(listing.rows, ROWS_PER_PAGE).get_page(request.GET.get(prefix + "page"))
+    page = Paginator(listing.rows, listing.spec.rows_per_page).get_page(request.GET.get(prefix + "page"))
     more = extra or (lambda row: {})
     base = listing.link()
     return {

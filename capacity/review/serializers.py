@@ -41,7 +41,7 @@ def api_value(value: Any) -> Any:
     return as_json(value)
 
 
-class _Visible(serializers.Field):  # type: ignore[type-arg]
+class _Visible(serializers.Field):
     """A column of visible rows."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -86,7 +86,7 @@ class VisibleList(_Visible):
     """A list of codes, or of objects with the keys stated in the methods."""
 
 
-class VisibleRow(serializers.Serializer):  # type: ignore[type-arg]
+class VisibleRow(serializers.Serializer):
     """What every row has besides its columns."""
 
     restricted = serializers.SerializerMethodField(help_text="Columns hidden from the reader's role.")

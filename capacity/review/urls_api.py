@@ -12,7 +12,7 @@ from capacity.review.api_views import VIEWS
 class Schema(SpectacularAPIView):
     """The description of the API, for whoever has a role."""
 
-    permission_classes = (Permits("methods.view"),)  # type: ignore[assignment]
+    permission_classes = (Permits("methods.view"),)
 
 
 urlpatterns = [

@@ -52,7 +52,10 @@ def request_verdict(placed: Sequence[Row], unplaced: Sequence[Row]) -> Verdict:
     if not total:
         return ("No request is open.", "")
     if not unplaced:
-        return (f"All {counted(total, 'request')} have a place.", "")
+        return (
+            "The one open request has a place." if total == 1 else f"All {thousands(total)} requests have a place.",
+            "",
+        )
     urgent = [row for row in unplaced if row["priority"] == "P0"]
     text = f"{thousands(len(unplaced))} of {counted(total, 'request')} {_verb(unplaced, 'has', 'have')} no place"
     text += f", {thousands(len(urgent))} of them P0." if urgent else "."
@@ -68,7 +71,7 @@ def request_verdict(placed: Sequence[Row], unplaced: Sequence[Row]) -> Verdict:
     return text, more
 
 
-def contract_verdict(rows: Sequence[Row]) -> Verdict:
+def contract_verdict(rows: Sequence[Row], *, year: int) -> Verdict:
     """Which promise breaks first, and who hurts us at worst reasonable use."""
     if not rows:
         return ("No contract is in force in this plan.", "")
@@ -78,7 +81,7 @@ def contract_verdict(rows: Sequence[Row]) -> Verdict:
     short = [row for row in rows if isinstance(row["first_short_week"], str) and row["first_short_week"]]
     if short:
         first = min(short, key=lambda row: (row["first_short_week"], str(row["label"])))
-        start = week(Week.parse(first["first_short_week"]))
+        start = week(Week.parse(first["first_short_week"]), year=year)
         text = f"{counted(len(short), 'promise')} of {thousands(len(rows))} cannot be kept, first {first['label']} "
         text += f"in the week of {start}."
     elif any(isinstance(row["coverage_share"], Decimal) for row in rows):
@@ -101,14 +104,32 @@ def contract_verdict(rows: Sequence[Row]) -> Verdict:
     return text, " ".join(more)
 
 
-def supply_verdict(pools: Sequence[Row], events: Sequence[Row], late: int, weeks: int) -> Verdict:
+def one_contract_verdict(row: Row, *, year: int) -> Verdict:
+    """Whether one promise is kept, and what the contract earns or loses at worst reasonable use."""
+    if row["is_sized"] is False:
+        return ("Its need is not known.", "Without a throughput profile it is left out of the plan, not taken as zero.")
+    first, short = row["first_short_week"], row["short_accelerator_weeks"]
+    if isinstance(first, str) and first:
+        text = f"Short from the week of {week(Week.parse(first), year=year)}"
+        text += f", {thousands(short)} accelerator-weeks in all." if isinstance(short, int | Decimal) else "."
+    else:
+        text = "Every week of its promise is kept."
+    margin = row["worst_margin_usd"]
+    if isinstance(margin, Banded):
+        return text, f"Margin at worst reasonable use: {margin.word}."
+    if not isinstance(margin, int | Decimal):
+        return text, ""
+    return text, f"At worst reasonable use it {'loses' if margin < 0 else 'earns'} {usd(abs(margin))}."
+
+
+def supply_verdict(pools: Sequence[Row], events: Sequence[Row], *, late: int, weeks: int, year: int) -> Verdict:
     """Which pool is short first and by how much; what stands idle; what arrives, leaves and is late."""
     if not pools:
         return ("No pool has been imported.", "")
     short = [row for row in pools if row["first_short_week"]]
     if short:
         first = min(short, key=lambda row: (row["first_short_week"], row["pool_key"]))
-        start = week(Week.parse(first["first_short_week"]))
+        start = week(Week.parse(first["first_short_week"]), year=year)
         text = f"{first['name']} is short from the week of {start}, by up to {thousands(first['worst_shortfall'])}"
         text += f"; {counted(len(short), 'pool')} of {len(pools)} in all." if len(short) > 1 else "."
     else:
@@ -125,7 +146,7 @@ def supply_verdict(pools: Sequence[Row], events: Sequence[Row], late: int, weeks
     return text, " ".join(more)
 
 
-def pool_verdict(name: str, weeks: Sequence[Row]) -> Verdict:
+def pool_verdict(name: str, weeks: Sequence[Row], *, year: int) -> Verdict:
     """What one pool has, gives and lacks."""
     if not weeks:
         return (f"{name} has no week in this plan.", "")
@@ -135,7 +156,7 @@ def pool_verdict(name: str, weeks: Sequence[Row]) -> Verdict:
     if short:
         worst = max(short, key=lambda row: (row["capacity_shortfall"], row["week"]))
         text = f"Short in {counted(len(short), 'week')}, worst {thousands(worst['capacity_shortfall'])} in the week of "
-        text += f"{week(Week.parse(worst['week']))}."
+        text += f"{week(Week.parse(worst['week']), year=year)}."
     else:
         text = f"Not short in the next {counted(len(weeks), 'week')}."
     more = f"This week {thousands(used)} of {thousands(now['allocatable'])} allocatable are given, "
@@ -148,8 +169,12 @@ def runs_verdict(rows: Sequence[Row], current_id: int | None) -> Verdict:
     text = f"Pages read run {current_id}." if current_id else "There is no plan yet."
     if not rows:
         return text, ""
-    more = f"{thousands(len(failed))} of the last {counted(len(rows), 'run')} failed."
-    return text, more
+    if not failed:
+        return text, f"None of the last {counted(len(rows), 'run')} failed."
+    return (
+        text,
+        f"{thousands(len(failed))} of the last {counted(len(rows), 'run')} failed, the newest run {failed[0]['id']}.",
+    )
 
 
 def _known(values: Sequence[Any]) -> list[Any]:

@@ -63,12 +63,11 @@ def shown_figure(*, viewer: Viewer, found: RunFigure, labels: Sequence[ContractL
         "label": redact(viewer, found.label, contracts=labels),
         "value_text": written(value, found.unit),
         "unit": "" if isinstance(value, Absent) and value is not RESTRICTED else unit_after(found.unit),
-        "basis": found.basis,
+        "basis": _basis(found, is_seen=value is not RESTRICTED),
         "formula": redact(viewer, found.formula, contracts=labels),
         "terms": [_term(viewer, term, owner, labels) for term in found.terms],
         "inputs": _inputs(viewer, found, owner, labels),
         "policy": _policy_text(run),
-        "threshold": found.threshold if value is not RESTRICTED else "",
         "as_of": _as_of(run, year),
         "run_url": reverse("run", args=[run.pk]),
         "methods_url": f"{reverse('methods')}#{found.methods_anchor}" if found.methods_anchor else "",
@@ -101,6 +100,12 @@ def unit_after(unit: str) -> str:
     if unit.startswith("USD"):
         return unit[3:].strip()
     return unit.removeprefix("× ") if unit.startswith("×") else unit
+
+
+def _basis(found: RunFigure, *, is_seen: bool) -> str:
+    """What the value is based on, and when it would be bad; a limit tells the size of what it limits."""
+    parts = [found.basis, f"bad: {found.threshold}" if found.threshold and is_seen else ""]
+    return "; ".join(part for part in parts if part)
 
 
 def _why_absent(found: RunFigure) -> str:

@@ -135,7 +135,7 @@ def contracts(request: HttpRequest) -> HttpResponse:
         return list_file(request, chosen, listing)
     links = figure_links(chosen.run_id, "exposure:")
     context = {
-        "verdict": verdicts.contract_verdict(rows),
+        "verdict": verdicts.contract_verdict(rows, year=now.year),
         "run_line": run_line(chosen, now=now),
         "controls": controls(listing),
         "list": list_context(
@@ -167,7 +167,7 @@ def contract(request: HttpRequest, key: str) -> HttpResponse:
         "row": row,
         "run_line": run_line(chosen, now=now),
         "back": reverse("contracts") + ("?" + chosen.query[:-1] if chosen.query else ""),
-        "verdict": verdicts.contract_verdict([row]),
+        "verdict": verdicts.one_contract_verdict(row, year=now.year),
         **contract_sections(row=row, short=short, links=figure_links(chosen.run_id, f"exposure:{key}:"), year=now.year),
     }
     return render(request, "contracts/contract.html", context)

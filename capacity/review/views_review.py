@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from capacity.access.permissions import may
 from capacity.access.viewer import deny, requires, viewer_of
@@ -26,7 +26,7 @@ from capacity.review.page import WEEKLY_TABLES, read_run, review_context, visibl
 LANDING = (("sales", "contracts"), ("research", "requests"))
 
 
-@require_GET
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """The current review. Each role lands on its own page after signing in; the review is one click away."""
     viewer = viewer_of(request)
@@ -38,8 +38,8 @@ def home(request: HttpRequest) -> HttpResponse:
     return _page(request, viewer, week=None)
 
 
-@require_GET
 @requires("review.view")
+@require_safe
 def review(request: HttpRequest, week: str) -> HttpResponse:
     """A week's review: frozen, or live when it is the week the current plan starts in. Anything else is 404."""
     try:
@@ -48,8 +48,8 @@ def review(request: HttpRequest, week: str) -> HttpResponse:
         raise Http404 from None
 
 
-@require_GET
 @requires("review.view")
+@require_safe
 def review_table(request: HttpRequest, week: str, name: str) -> HttpResponse:
     """The numbers of a chart: alone for the chart's fold-out, as a page without script, as a file with ?format=csv."""
     if name not in WEEKLY_TABLES:

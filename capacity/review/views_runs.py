@@ -99,8 +99,8 @@ def runs(request: HttpRequest) -> HttpResponse:
             year=now.year,
             link=lambda row, name: reverse("run", args=[row["id"]]) if name == "id" else "",
             extra=lambda row: {
-                "retry_url": reverse("run-retry", args=[row["id"]]) if may_ask and row["code"] in RETRIABLE else "",
-                "off": row["code"] in ("superseded", "reused"),
+                "retry_url": reverse("run-retry", args=[row["id"]]) if may_ask and row["state"] in RETRIABLE else "",
+                "off": row["state"] in ("superseded", "reused"),
             },
         ),
         "may_ask": may_ask,
@@ -109,11 +109,8 @@ def runs(request: HttpRequest) -> HttpResponse:
 
 
 def run_row(viewer: Viewer, run: Run, *, year: int) -> Row:
-    """A run as the viewer may see it. Times as text; `code` is the state's code; an unseen error leaves its kind."""
+    """A run as the viewer may see it. Times as text; an unseen error leaves its kind."""
     row: Row = {name: see(viewer, "run", name, getattr(run, name)) for name in _COLUMNS}
-    row["code"] = run.state
-    row["state"] = word("run_state", run.state)
-    row["termination"] = word("termination", run.termination) if run.termination else ""
     for name in ("requested_at", "started_at", "finished_at"):
         if isinstance(row[name], datetime):
             row[name] = f"{figures.day(row[name], year=year)} {row[name]:%H:%M:%S}"
@@ -139,12 +136,12 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
     may_see_tiers = may_do(request, TIERS.action)
     context = {
         "run": found,
-        "row": row,
+        "state": word("state", found.state),
         "held": held,
         "verdict": _run_verdict(found, row, plan_state(request).run_id),
         "facts": [(label, _fact(row[name], now.year)) for name, label in _FACTS],
         "tables": input_counts(held.pk),
-        "tiers": visible_rows(viewer=viewer, run_id=held.pk, spec=TIERS) if may_see_tiers else None,
+        "tiers": _tiers(viewer, held.pk) if may_see_tiers else None,
         "issues": [
             {**issue, "kind": word("code", issue["code"])}
             for issue in visible_rows(viewer=viewer, run_id=held.pk, spec=ISSUES, labels=labels)
@@ -157,18 +154,25 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
     return render(request, "runs/run.html", context)
 
 
+def _tiers(viewer: Viewer, run_id: int) -> list[Row]:
+    rows = visible_rows(viewer=viewer, run_id=run_id, spec=TIERS)
+    return [
+        {**row, "unit": row["unit"].replace("_", " ") if isinstance(row["unit"], str) else row["unit"]} for row in rows
+    ]
+
+
 def _fact(value: Any, year: int) -> Any:
     return figures.day(value, year=year) if hasattr(value, "isoformat") else value
 
 
 def _run_verdict(run: Run, row: Row, current_id: int | None) -> tuple[str, str]:
-    state = "The pages read this run." if run.pk == current_id else f"{row['state']}."
+    state = "The pages read this run." if run.pk == current_id else f"{word('state', run.state)}."
     if run.state == "reused" and run.reused_run_id:
         state = f"Inputs had not changed: the plan of run {run.reused_run_id} was confirmed."
     if run.state in RETRIABLE and row["error"]:
         return state, f"{row['error']}"
     if run.termination:
-        return state, f"Solver: {row['termination']}, in {row['seconds']} s."
+        return state, f"Solver: {word('termination', run.termination)}, in {row['seconds']} s."
     return state, ""
 
 

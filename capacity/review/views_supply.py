@@ -64,7 +64,7 @@ def supply(request: HttpRequest) -> HttpResponse:
     links = figure_links(chosen.run_id, "pool:")
     context = {
         "verdict": verdicts.supply_verdict(
-            pools, lots, late=sum(row["code"] == "late" for row in issues), weeks=chosen.run.weeks or 0
+            pools, lots, late=sum(row["code"] == "late" for row in issues), weeks=chosen.run.weeks or 0, year=now.year
         ),
         "run_line": run_line(chosen, now=now),
         "controls": controls(listing, events),
@@ -112,13 +112,20 @@ def pool(request: HttpRequest, pool_key: str) -> HttpResponse:
     context = {
         "pool": row,
         "facts": _facts(row),
-        "verdict": verdicts.pool_verdict(row["name"], weeks),
+        "verdict": verdicts.pool_verdict(row["name"], weeks, year=now.year),
         "run_line": run_line(chosen, now=now),
         "back": reverse("supply") + ("?" + chosen.query[:-1] if chosen.query else ""),
-        "heat": heat_cells(weeks, year=now.year),
-        "heat_label": heat_label(row),
+        "strip": heat_cells(weeks, year=now.year),
+        "strip_label": heat_label(row),
         "list": list_context(request=request, listing=listing, year=now.year),
-        "lots": visible_rows(viewer=viewer, run_id=chosen.run_id, spec=LOT_EVENTS, pool_key=pool_key),
+        "lots": [
+            {
+                **each,
+                "from": figures.week(Week.parse(each["week"]), year=now.year),
+                "state": word("state", each["state"]),
+            }
+            for each in visible_rows(viewer=viewer, run_id=chosen.run_id, spec=LOT_EVENTS, pool_key=pool_key)
+        ],
         "standing": standing_on(viewer=viewer, run_id=chosen.run_id, pool_key=pool_key),
         "placements": [
             {**each, "from": figures.week(Week.parse(each["start_week"]), year=now.year)}

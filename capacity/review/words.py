@@ -64,7 +64,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "region": "No pool in its regions",
         "type_profile_missing": "No pool of its types",
     },
-    "run_state": {
+    "state": {
         "queued": "Queued",
         "running": "Running",
         "done": "Done",

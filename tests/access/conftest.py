@@ -1,13 +1,12 @@
-"""People of every role, signed in; strict visibility; fast password hashing. No collected static files are needed."""
+"""People of every role, signed in; fast password hashing. No collected static files are needed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from django.test import Client
 
-from capacity.access import visibility
 from capacity.access.models import RoleGrant, User
 from capacity.access.roles import Role
 
@@ -21,13 +20,6 @@ def _plain_settings(settings: object) -> None:
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
-
-
-@pytest.fixture(autouse=True)
-def _strict_visibility() -> Iterator[None]:
-    visibility.be_strict(True)
-    yield
-    visibility.be_strict(False)
 
 
 @pytest.fixture

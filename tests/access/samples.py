@@ -7,12 +7,31 @@ objects. MISSING: a route → parameters of an object that is not there, where t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from capacity.access.models import User
+from capacity.decisions.models import Action, Decision
+from capacity.imports.selectors import latest_inputs_version
+from tests.factories import make_policy, make_review, make_run
+
+# The plan shown, the frozen plan of the week before, and a run that can be tried again.
+CURRENT, FROZEN, FAILED = 4711, 4710, 4712
+LIVE_WEEK, FROZEN_WEEK = "2026-W48", "2026-W47"
 
 SAMPLES: dict[str, dict[str, Any]] = {
     "people/<str:username>/roles/": {"username": "somebody"},
+    "reviews/<str:week>/": {"week": FROZEN_WEEK},
+    "reviews/<str:week>/tables/<str:name>/": {"week": LIVE_WEEK, "name": "allocation"},
+    "reviews/<str:week>/freeze/": {"week": LIVE_WEEK},
+    "contracts/<str:key>/": {"key": "acme_pt"},
+    "supply/<str:pool_key>/": {"pool_key": "b200_euw1"},
+    "runs/<int:run_id>/": {"run_id": CURRENT},
+    "runs/<int:run_id>/document/": {"run_id": CURRENT},
+    "runs/<int:run_id>/retry/": {"run_id": FAILED},
+    "runs/<int:run_id>/figures/<path:key>/": {"run_id": CURRENT, "key": "metric:H9"},
+    "decisions/D-<int:number>/": {"number": 1},
+    "actions/A-<int:number>/": {"number": 1},
 }
 MISSING: dict[str, dict[str, Any]] = {}
 # Routes that anybody may open, each with the reason; every other view must say who may use it.
@@ -26,4 +45,36 @@ OPEN_ROUTES: Mapping[str, str] = {
 
 def build_world() -> None:
     """The objects the samples name, as few as will do. Runs once for the whole matrix."""
-    User.objects.create_user("somebody", password=None)
+    somebody = User.objects.create_user("somebody", password=None)
+    make_policy()
+    make_review(make_run(id=FROZEN, week=FROZEN_WEEK, is_current=False), frozen_by=somebody)
+    make_run(id=CURRENT, week=LIVE_WEEK, inputs_version=latest_inputs_version())
+    make_run("failed", id=FAILED, fencing_token=1000)
+    decision = Decision.objects.create(
+        number=1,
+        review_week=FROZEN_WEEK,
+        run_id=FROZEN,
+        kind="buy",
+        question="Where do we find 128 accelerators for the spring?",
+        chosen="Lease them in Europe",
+        reason="The evaluations wait.",
+        decider_role="chair",
+        owner_role="finance",
+        effect_metric="H1",
+        effect_direction="at_least",
+        effect_target=1,
+        effect_by_date=date(2026, 12, 14),
+        review_back_date=date(2026, 12, 21),
+        recorded_by=somebody,
+        idempotency_key="decision-1",
+    )
+    Action.objects.create(
+        number=1,
+        review_week=FROZEN_WEEK,
+        decision=decision,
+        title="Ask two suppliers",
+        owner_role="finance",
+        due_date=date(2026, 12, 7),
+        created_by=somebody,
+        idempotency_key="action-1",
+    )

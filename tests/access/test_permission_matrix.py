@@ -23,8 +23,10 @@ from django.test import Client
 
 from capacity.access.models import AuditEvent, User
 from capacity.access.roles import Role
+from capacity.review import health
 from tests.access.routes import Route, all_routes
 from tests.access.samples import MISSING, OPEN_ROUTES, SAMPLES, build_world
+from tests.recorded_broker import RecordedBroker
 
 pytestmark = [pytest.mark.django_db, pytest.mark.security]
 
@@ -36,8 +38,13 @@ OUTSIDE = (302, 403, 404, 405)
 
 
 @pytest.fixture
-def clients(make_person: Callable[..., User], settings: Any) -> dict[str, Client]:
+def clients(
+    make_person: Callable[..., User], settings: Any, recorded_broker: RecordedBroker, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Client]:
     """A client for everybody, signed in; and the objects that the samples name. Sessions in cookies: thrice as fast."""
+    # No worker runs here; what /healthz says of the parts is tests/local/test_health.py's.
+    monkeypatch.setattr(health, "broker_and_worker", lambda: ("ok", "ok"))
+    monkeypatch.setattr(health, "database_and_beat", lambda: ({"database": "ok", "beat": "ok"}, None))
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
     found = {ANONYMOUS: Client(raise_request_exception=False)}
     for name in EVERYBODY[1:]:
@@ -118,7 +125,11 @@ def test_every_view_says_who_may_use_it() -> None:
 
 
 def declared(view: Any) -> bool:
-    gates = getattr(getattr(view, "cls", None), "permission_classes", [])
+    """Whether a view carries its gate: on itself, on its class, or given to the class when the route was made."""
+    gates = [
+        *getattr(getattr(view, "cls", None), "permission_classes", []),
+        *getattr(view, "initkwargs", {}).get("permission_classes", []),
+    ]
     return hasattr(view, "allowed_roles") or any(hasattr(gate, "allowed_roles") for gate in gates)
 
 

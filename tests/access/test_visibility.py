@@ -195,10 +195,10 @@ def test_a_field_with_bands_says_how_they_are_laid() -> None:
         assert not rule.band & rule.full, (resource, field)
 
 
-def test_an_unlisted_field_is_hidden_and_raises_while_developing() -> None:
+def test_an_unlisted_field_is_hidden_and_raises_while_developing(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyError, match="exposure.shoe_size"):
         sight(viewer(Role.FINANCE), "exposure", "shoe_size")
-    visibility.be_strict(False)
+    monkeypatch.setattr(visibility, "_strict", False)
     assert sight(viewer(Role.FINANCE), "exposure", "shoe_size") is Sight.HIDDEN
     assert see(viewer(Role.FINANCE), "nothing", "at_all", 3) is RESTRICTED
 

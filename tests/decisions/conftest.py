@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from capacity.access import visibility
 from capacity.access.models import User
 from capacity.allocation.models import Run
 from capacity.lib.horizon import Week
@@ -28,13 +26,6 @@ def _plain_settings(settings: Any, recorded_broker: RecordedBroker) -> None:
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
-
-
-@pytest.fixture(autouse=True)
-def _strict_visibility() -> Iterator[None]:
-    visibility.be_strict(True)
-    yield
-    visibility.be_strict(False)
 
 
 @pytest.fixture

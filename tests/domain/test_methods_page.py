@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-CITATION = re.compile(r"\(methods: ([^)]+)\)")
+CITATION = re.compile(r"\bmethods: ([A-Z][^).;]*)")
 
 
 def headings() -> set[str]:
@@ -15,10 +15,9 @@ def headings() -> set[str]:
 
 
 def cited() -> dict[str, str]:
-    """Cited heading → one of the files that cite it, over the pure code."""
-    folders = ("capacity/lib", "capacity/inventory/domain", "workloads/domain", "contracts/domain")
+    """Cited heading → one of the files that cite it, over all code."""
     found = {}
-    for path in (path for folder in folders for path in (ROOT / folder).glob("*.py")):
+    for path in (path for folder in ("capacity", "workloads", "contracts") for path in (ROOT / folder).rglob("*.py")):
         for names in CITATION.findall(path.read_text(encoding="utf-8")):
             found |= {" ".join(name.split()): path.name for name in names.split(", ")}
     return found

@@ -388,7 +388,9 @@ def test_sales_never_read_a_floor_figure(visit: Open, second_review: Edited) -> 
     sales = visit("sales")
     sales.go("/")
     texts = every_text(sales, ["/", *sales.offered(), *_api(sales)])
-    figure = re.compile(r"[Ff]loor[^<]{0,40}(</\w+>\s*<\w+[^>]*>\s*){0,4}[^<]{0,20}\d+(\.\d+)?\s?%|floor[^,]{0,20}: ?\"?\d")
+    figure = re.compile(
+        r"[Ff]loor[^<]{0,40}(</\w+>\s*<\w+[^>]*>\s*){0,4}[^<]{0,20}\d+(\.\d+)?\s?%|floor[^,]{0,20}: ?\"?\d"
+    )
     told = {path: found[0] for path, text in texts.items() if path != "/methods/" and (found := figure.search(text))}
     assert told == {}
     chair = visit("chair")
@@ -468,7 +470,11 @@ def test_keys_turn_the_theme_list_the_keys_step_through_weeks_and_find(
 
 
 def test_pictures_of_the_key_pages_are_left_for_people_to_look_at(visit: Open, second_review: Edited) -> None:
-    for role, paths in (("chair", ("/", "/supply/", "/contracts/")), ("sales", ("/",)), ("research", ("/requests/", "/"))):
+    for role, paths in (
+        ("chair", ("/", "/supply/", "/contracts/")),
+        ("sales", ("/",)),
+        ("research", ("/requests/", "/")),
+    ):
         person = visit(role)
         for path in paths:
             person.go(path)

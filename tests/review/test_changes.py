@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from capacity.access import visibility
 from capacity.access.roles import Role
 from capacity.access.sight_table import TABLE
 from capacity.access.visibility import ContractLabel, Viewer
@@ -33,13 +31,6 @@ OTHER_SALES = Viewer(username="bob", roles=frozenset({Role.SALES}))
 PRODUCT = Viewer(roles=frozenset({Role.PRODUCT}))
 EVERYBODY = (CHAIR, FINANCE, RESEARCH, SALES, OTHER_SALES, PRODUCT, Viewer(roles=frozenset({Role.EXEC})))
 W48 = Week.parse("2026-W48")
-
-
-@pytest.fixture(autouse=True)
-def _strict_visibility() -> Iterator[None]:
-    visibility.be_strict(True)
-    yield
-    visibility.be_strict(False)
 
 
 def inputs() -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from capacity.access import visibility
 from capacity.access.models import User
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
@@ -35,15 +33,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _plain_settings(settings: Any, recorded_broker: RecordedBroker) -> Iterator[None]:
+def _plain_settings(settings: Any, recorded_broker: RecordedBroker) -> None:
     settings.ROOT_URLCONF = "tests.decisions.urls"
     settings.STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
-    visibility.be_strict(True)
-    yield
-    visibility.be_strict(False)
 
 
 @pytest.fixture

@@ -77,8 +77,9 @@ def test_a_database_that_does_not_answer_is_told_without_its_address(
     assert "secret" not in answer.content.decode()
 
 
-def test_a_broker_that_does_not_answer_leaves_the_worker_unknown(settings: Any) -> None:
-    settings.CELERY_BROKER_URL = "redis+socket:///nowhere/at/all.sock"
+def test_a_broker_that_does_not_answer_leaves_the_worker_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Celery reads the environment before its settings.
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis+socket:///nowhere/at/all.sock")
     health._client.cache_clear()
     broker, worker = health._ask_broker_and_worker()
     health._client.cache_clear()

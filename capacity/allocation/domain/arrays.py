@@ -54,6 +54,7 @@ class ClassRow:
     """best_rate: work per accelerator of the best option, 1 where there is none.
 
     demands: positions in the order they are served: by tier, the dearest first, unknown loss last, then key.
+    work_by_tier: per week, (tier, work of the class in it) where there is any, in tier order.
     """
 
     key: str
@@ -61,6 +62,7 @@ class ClassRow:
     best_rate: Fraction
     max_pools: int | None
     demands: tuple[int, ...]
+    work_by_tier: tuple[tuple[tuple[int, Fraction], ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +232,11 @@ def _build_serving(
             for option, rate in zip(first.options, rates, strict=True)
         )
         class_index[key] = len(classes)
-        classes.append(ClassRow(key, options, best, first.max_pools, tuple(members[key])))
+        work = tuple(
+            _work_by_tier([problem.serving[d] for d in members[key]], best, week, tier_index)
+            for week in range(problem.weeks)
+        )
+        classes.append(ClassRow(key, options, best, first.max_pools, tuple(members[key]), work))
     demands = []
     for demand in problem.serving:
         best = classes[class_index[demand.class_]].best_rate
@@ -245,6 +251,17 @@ def _build_serving(
             )
         )
     return tuple(classes), tuple(demands)
+
+
+def _work_by_tier(
+    demands: list[ServingDemand], best_rate: Fraction, week: int, tier_index: dict[str, int]
+) -> tuple[tuple[int, Fraction], ...]:
+    work: dict[int, Fraction] = {}
+    for demand in demands:
+        if demand.work[week]:
+            tier = tier_index[demand.tier]
+            work[tier] = work.get(tier, Fraction(0)) + Fraction(demand.work[week]) / best_rate
+    return tuple(sorted(work.items()))
 
 
 def _serving_order(demand: ServingDemand, tier_index: dict[str, int]) -> tuple[int, bool, Fraction, str]:

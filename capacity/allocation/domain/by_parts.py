@@ -6,41 +6,44 @@ for the whole problem. Every intermediate plan is feasible, so a limit only cost
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
-from capacity.allocation.domain import objectives
 from capacity.allocation.domain.arrays import Arrays, Column
-from capacity.allocation.domain.formulation import Program, define_program
 from capacity.allocation.domain.ladder import StepResult
 from capacity.allocation.domain.packing import (
     column_value,
     divide,
-    improve_by_program,
     most_value,
     place_greedily,
     preferred_columns,
 )
 from capacity.allocation.domain.plan import ExperimentUse, Plan, tier_values
 from capacity.allocation.domain.residual import held_use
-from capacity.allocation.domain.solver import solve_model
+from capacity.allocation.domain.room import Packing, Room
 from capacity.allocation.domain.weekly import ServedWeek, WeeklyServing
 
 Progress = Callable[[str, float], None]
 
-PACKING_ENTRIES = 60_000
-BOUND_ENTRIES = 150_000
+BOUND_ENTRIES = 200_000
+PACKING_ENTRIES = 12_000
 PACKING_NODES = 60
+PACKING_ATTEMPTS = 3
+THOROUGH_ATTEMPTS = 8
+SAME_VALUE = 1e-9
+MOST_FAILED_WEEKS = 4
 WEEKLY_NODES = 40
-REPLACEMENTS_PER_TIER = 150
+REPLACEMENTS_PER_TIER = 60
 SPOTS_TRIED = 3
 
 
 def solve_by_parts(
-    arrays: Arrays, *, pinned: Plan, free: list[int], node_limit: int, gap: float, progress: Progress
+    arrays: Arrays, *, pinned: Plan, free: list[int], node_limit: int, thorough: bool, progress: Progress
 ) -> tuple[Plan, dict[int, StepResult]]:
     """The plan, and per tier (position) what is proven of it. free: experiments to place."""
-    parts = _Parts(arrays, pinned, free, node_limit)
+    parts = _Parts(arrays, pinned, free, node_limit, thorough=thorough)
     for run in _runs(arrays):
         progress(f"tier {arrays.tiers[run[0]]}", run[0] / len(arrays.tiers))
         if run[0] in arrays.serving_tiers:
@@ -49,7 +52,30 @@ def solve_by_parts(
             parts.place(run[0])
     progress("ties", 1.0)
     parts.settle()
-    return parts.plan, parts.steps(gap)
+    return parts.plan, parts.steps()
+
+
+def tidy(arrays: Arrays, plan: Plan, *, pinned: Plan, free: list[int]) -> Plan:
+    """A plan of the same tier values with serving in cheaper places, starts earlier, and nothing left that fits."""
+    parts = _Parts(arrays, pinned, free, node_limit=WEEKLY_NODES, thorough=False)
+    parts.plan, parts.tiers = plan, arrays.serving_tiers
+    use = ExperimentUse.of(arrays, plan)
+    for week in range(arrays.weeks):
+        one = Plan().with_serving(plan, weeks=[week])
+        values = tier_values(arrays, one, weeks=[week])
+        now = ServedWeek(one, {tier: values[tier] for tier in arrays.serving_tiers}, {})
+        found = parts.weekly.around(week, use=use, served=now)
+        if found is not None and _usd_of_places(arrays, found.plan) < _usd_of_places(arrays, one):
+            parts.plan = parts.plan.with_serving(found.plan, weeks=[week])
+    parts.settle()
+    return parts.plan
+
+
+def _usd_of_places(arrays: Arrays, plan: Plan) -> tuple[Fraction, int]:
+    """Dollars of the places serving lies in, then accelerators of serving and burst."""
+    options = [(arrays.classes[c].options[o], count) for (c, _, o, _), count in plan.replicas.items()]
+    usd = sum((option.replica * count * arrays.usd_per_week[option.pool] for option, count in options), Fraction(0))
+    return usd, sum(option.replica * count for option, count in options) + sum(plan.burst.values())
 
 
 def _runs(arrays: Arrays) -> list[tuple[int, ...]]:
@@ -66,16 +92,15 @@ def _runs(arrays: Arrays) -> list[tuple[int, ...]]:
 class _Parts:
     """The plan under way, what each tier achieved, and what bounds it."""
 
-    def __init__(self, arrays: Arrays, pinned: Plan, free: list[int], node_limit: int) -> None:
-        self.arrays, self.free, self.node_limit = arrays, free, node_limit
+    def __init__(self, arrays: Arrays, pinned: Plan, free: list[int], node_limit: int, *, thorough: bool) -> None:
+        self.arrays, self.free, self.node_limit, self.thorough = arrays, free, node_limit, thorough
         self.plan = pinned
         self.pinned = pinned
         self.weekly = WeeklyServing(arrays, node_limit=min(node_limit, WEEKLY_NODES))
         self.served: dict[int, ServedWeek] = {}
         self.tiers: tuple[int, ...] = ()
         self.bounds: dict[int, float] = {}
-        self.room: list[list[int]] | None = None
-        self.groups: list[frozenset[int]] = []
+        self.room: Room | None = None
 
     def serve(self, tiers: tuple[int, ...]) -> None:
         """Serving of these tiers in every week, with all placements held."""
@@ -96,24 +121,42 @@ class _Parts:
         self.plan = self.plan.with_serving(served.plan, weeks=[week])
 
     def place(self, tier: int) -> None:
-        """The tier's experiments: greedily, then by re-placing serving, then by a packing program."""
+        """The tier's experiments, by means of growing cost, until no plan could hold more of them."""
         mine = [e for e in self.free if self.arrays.experiments[e].tier == tier]
-        self.plan = place_greedily(self.arrays, self.plan, mine)
-        self._make_room(mine)
         most = float(sum(most_value(self.arrays, e) for e in mine))
-        if self._placed(tier, mine) < most - 1e-9:
-            if _entries(self.arrays, mine) <= PACKING_ENTRIES:
-                self.plan = improve_by_program(
-                    self.arrays, self.plan, tier=tier, free=mine, node_limit=min(self.node_limit, PACKING_NODES)
-                )
-                self._make_room(mine)
-            most = min(most, self._packing_bound(tier))
+        self.plan = place_greedily(self.arrays, self.plan, mine)
+        if self._falls_short(tier, mine, most):
+            self._pack(tier, mine, mine)
+        if self._falls_short(tier, mine, most):
+            self._make_room(mine)
+        if self._falls_short(tier, mine, most):
+            most = min(most, self._pack_with_higher_tiers(tier, mine))
         self.bounds[tier] = -most
 
-    def _placed(self, tier: int, mine: Sequence[int]) -> float:
-        gangs = sum(float(column_value(self.arrays, self.plan.gangs[e])) for e in mine if e in self.plan.gangs)
+    def _falls_short(self, tier: int, mine: Sequence[int], most: float) -> bool:
+        return self._placed(tier, mine) < most - SAME_VALUE
+
+    def _pack_with_higher_tiers(self, tier: int, mine: Sequence[int]) -> float:
+        """Lets higher tiers move too, at their values; returns what no plan's tier value can exceed."""
+        among = [e for e in self.free if self.arrays.experiments[e].tier <= tier]
+        entries = _entries(self.arrays, among)
+        if entries > BOUND_ENTRIES:
+            return math.inf
+        if self.thorough or entries <= PACKING_ENTRIES:
+            return self._pack(tier, mine, among)
+        return self._packing(tier, among).relaxed_most()
+
+    def _packing(self, tier: int, among: Sequence[int]) -> Packing:
+        packing = Packing(self.arrays, others=_without(self.plan, among), among=among, tier=tier, reached=self.plan)
+        packing.limit_to_room(self._known_room())
+        return packing
+
+    def _placed(self, tier: int, mine: Sequence[int], plan: Plan | None = None) -> float:
+        """Value of the tier's free experiments."""
+        plan = plan or self.plan
+        gangs = sum(float(column_value(self.arrays, plan.gangs[e])) for e in mine if e in plan.gangs)
         weight = {e: float(self.arrays.experiments[e].weight) for e in mine}
-        return gangs + sum(weight[key[0]] * n for key, n in self.plan.divided.items() if key[0] in weight)
+        return gangs + sum(weight[key[0]] * n for key, n in plan.divided.items() if key[0] in weight)
 
     def _make_room(self, mine: Sequence[int]) -> None:
         """Re-places serving where that lets an unplaced gang in at no loss to any serving tier."""
@@ -163,72 +206,72 @@ class _Parts:
                 self._adopt(week, served)
         self.plan = replace(self.plan, gangs=self.plan.gangs | {column.experiment: column})
 
-    def _packing_bound(self, tier: int) -> float:
-        """Most value of the tier in the LP over placements of this and higher tiers, in the room serving can leave."""
-        arrays = self.arrays
-        among = [e for e in self.free if arrays.experiments[e].tier <= tier]
-        if _entries(arrays, among) > BOUND_ENTRIES:
-            among = [e for e in among if arrays.experiments[e].tier == tier]
-        if _entries(arrays, among) > BOUND_ENTRIES:
-            return float("inf")
-        held = ExperimentUse.of(arrays, self.pinned)
-        program = define_program(arrays, weeks=range(arrays.weeks), experiments=among, held=held, serving=False)
-        self._limit_to_room(program)
-        values = tier_values(arrays, self.plan)
-        for above in arrays.experiment_tiers:
-            terms = objectives.work_not_placed(program, above)
-            if above < tier and terms:
-                fixed = tier_values(arrays, self.pinned)[above].placed
-                reached = float(values[above].placed - fixed)
-                program.model.add_row(("frozen", str(above)), terms, upper=-reached + 1e-6 * max(1.0, reached) * 1e-3)
-        solved = solve_model(program.model, minimise=objectives.work_not_placed(program, tier), relax=True)
-        return float("inf") if solved.values is None else -solved.objective + 1e-6
+    def _pack(self, tier: int, mine: Sequence[int], among: Sequence[int]) -> float:
+        """Re-packs `among` into the room serving can leave; returns the most value the tier can have so.
 
-    def _limit_to_room(self, program: Program) -> None:
-        """Rows Σ placements in a group of pools ≤ supply less the least that serving must hold there."""
-        model = program.model
-        self._know_room()
-        least = self.room or []
-        for g, pools in enumerate(self.groups):
-            used: dict[int, list[tuple[int, float]]] = {}
-            for start, column in program.variables.starts.items():
-                if start.pool in pools:
-                    for week in range(start.first, start.last):
-                        used.setdefault(week, []).append((column, float(start.accelerators)))
-            for (_, _, pool, week), column in program.variables.divided.items():
-                if pool in pools:
-                    used.setdefault(week, []).append((column, 1.0))
-            for week, terms in sorted(used.items()):
-                if least[week][g]:
-                    there = sum(program.held.pool_free(pool, week) for pool in pools)
-                    model.add_row(("room", str(g), str(week)), terms, upper=float(there - least[week][g]))
-        self._limit_floors(program, least)
+        The packing program relaxes serving; a packing that serving cannot make room for is cut off and tried again.
+        """
+        if _entries(self.arrays, among) > BOUND_ENTRIES:
+            return math.inf
+        packing = self._packing(tier, among)
+        most, is_bound = math.inf, True
+        for _ in range(THOROUGH_ATTEMPTS if self.thorough else PACKING_ATTEMPTS):
+            found = packing.solve(start=self.plan, node_limit=min(self.node_limit, PACKING_NODES))
+            most = min(most, packing.most) if is_bound else most
+            if found is None or self._placed(tier, mine, found) <= self._placed(tier, mine) + SAME_VALUE:
+                break
+            failed = self._realise(found)
+            if not failed:
+                break
+            use = ExperimentUse.of(self.arrays, found)
+            uncut = [week for week, pools in failed.items() if not self._tighten(packing, use, week, pools)]
+            if uncut:
+                packing.forbid(found, weeks=uncut)
+                is_bound = False
+        return most
 
-    def _limit_floors(self, program: Program, least: list[list[int]]) -> None:
-        names = {("floor", floor.key): f for f, floor in enumerate(self.arrays.floors)}
-        weeks = {program.week_name(week): week for week in range(self.arrays.weeks)}
-        for row, name in enumerate(program.model.row_names):
-            if name[:2] in names:
-                group = self.groups.index(self.arrays.floors[names["floor", name[1]]].pools)
-                program.model.row_upper[row] -= least[weeks[name[2]]][group]
+    def _tighten(self, packing: Packing, use: ExperimentUse, week: int, pools: frozenset[int]) -> bool:
+        """Looks for a group of pools whose room, with whole replicas, is too small for the packing; cuts it off."""
+        room = self._known_room()
+        cut = False
+        for group in dict.fromkeys([*(frozenset([pool]) for pool in sorted(pools)), pools]):
+            if group and sum(use.pool_free(pool, week) for pool in group) < room.tighten(group, week):
+                packing.limit_week(group, week, room)
+                cut = True
+        return cut
 
-    def _know_room(self) -> None:
-        """Once, after the first serving tiers: what they must hold in each pool, each floor's pools, and all."""
-        if self.room is not None:
-            return
-        everywhere = frozenset(range(len(self.arrays.supply)))
-        single = [frozenset([pool]) for pool in sorted(everywhere)]
-        floors = [floor.pools for floor in self.arrays.floors]
-        self.groups = list(dict.fromkeys([*single, *floors, everywhere]))
-        first_free = min((self.arrays.experiments[e].tier for e in self.free), default=len(self.arrays.tiers))
-        self.room = []
+    def _realise(self, packed: Plan) -> dict[int, frozenset[int]]:
+        """Takes the packing if serving can be placed around it as well as now; else the weeks and pools that failed."""
+        use, everything = ExperimentUse.of(self.arrays, packed), ExperimentUse.of(self.arrays, packed)
+        everything.add_serving(self.plan)
+        solved: dict[int, ServedWeek] = {}
+        failed: dict[int, frozenset[int]] = {}
         for week in range(self.arrays.weeks):
-            frozen = (
-                {tier: value for tier, value in self.served[week].values.items() if tier < first_free}
-                if week in self.served
-                else {}
-            )
-            self.room.append(self.weekly.least_use(week, self.groups, frozen=frozen))
+            if everything.is_overdrawn(week):
+                found = self.weekly.around(week, use=use, served=self.served[week])
+                if found is not None:
+                    solved[week] = found
+                    continue
+                pools = range(len(self.arrays.supply))
+                failed[week] = frozenset(pool for pool in pools if everything.pool_free(pool, week) < 0)
+                if len(failed) == MOST_FAILED_WEEKS:
+                    break
+        if not failed:
+            self.plan = replace(self.plan, gangs=packed.gangs, divided=packed.divided)
+            for week, served in solved.items():
+                self._adopt(week, served)
+        return failed
+
+    def _known_room(self) -> Room:
+        """Once, after the first serving tiers: what they must hold in each pool, each floor's pools, and all."""
+        if self.room is None:
+            first_free = min((self.arrays.experiments[e].tier for e in self.free), default=len(self.arrays.tiers))
+            frozen = {
+                week: {tier: value for tier, value in served.values.items() if tier < first_free}
+                for week, served in self.served.items()
+            }
+            self.room = Room(self.arrays, self.weekly, frozen)
+        return self.room
 
     def settle(self) -> None:
         """Earliest starts with serving held, and nothing left out that would fit."""
@@ -274,9 +317,20 @@ class _Parts:
             divided = {key: n for key, n in self.plan.divided.items() if key[0] != e}
             self.plan = replace(self.plan, gangs=gangs, divided=divided)
 
-    def steps(self, gap: float) -> dict[int, StepResult]:
+    def steps(self) -> dict[int, StepResult]:
         """optimal where the bound meets the value; the rest is told as a gap."""
         return {tier: StepResult(False, bound) for tier, bound in self.bounds.items()}
+
+
+def _without(plan: Plan, experiments: Sequence[int]) -> Plan:
+    """The plan with those experiments taken out."""
+    out = set(experiments)
+    return Plan(
+        plan.replicas,
+        plan.burst,
+        {e: column for e, column in plan.gangs.items() if e not in out},
+        {key: n for key, n in plan.divided.items() if key[0] not in out},
+    )
 
 
 def _entries(arrays: Arrays, experiments: Sequence[int]) -> int:

@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 
 from capacity.allocation.domain import results
 from capacity.allocation.domain.arrays import Arrays, build_arrays
-from capacity.allocation.domain.by_parts import solve_by_parts
+from capacity.allocation.domain.by_parts import solve_by_parts, tidy
 from capacity.allocation.domain.checks import check_problem, check_solution
 from capacity.allocation.domain.explain import explain_unplaced
+from capacity.allocation.domain.ladder import StepResult
 from capacity.allocation.domain.pinning import place_pinned
+from capacity.allocation.domain.plan import Plan
 from capacity.allocation.domain.prices import scarcity_prices
 from capacity.allocation.domain.problem import Problem, canonical
 from capacity.allocation.domain.solution import Issue, Seconds, Solution
@@ -32,12 +34,16 @@ class SolveOptions:
     """Limits by nodes and size, never by the clock, so that a plan is repeatable.
 
     node_limit: branch-and-bound nodes per step. gap: relative gap at which a step may stop (0 proves optimality).
+    thorough: pack tiers together however large that is, for a plan of record that may take minutes.
     whole_limit: most columns and row entries of a problem that is solved whole rather than by parts.
+    ties_limit: the same for ties between equal plans being broken to optimality.
     """
 
-    node_limit: int = 2000
+    node_limit: int = 1000
     gap: float = 0.0
-    whole_limit: int = 4000
+    thorough: bool = False
+    whole_limit: int = 3000
+    ties_limit: int = 800
 
 
 def solve(
@@ -57,10 +63,7 @@ def solve(
     pinned, pin_issues = place_pinned(arrays)
     built = time.perf_counter()
     free = [e for e, row in enumerate(arrays.experiments) if row.pinned is None]
-    method = solve_whole if _size(arrays) <= options.whole_limit else solve_by_parts
-    plan, steps = method(
-        arrays, pinned=pinned, free=free, node_limit=options.node_limit, gap=options.gap, progress=tell
-    )
+    plan, steps = _plan(arrays, pinned, free, options, tell)
     solved = time.perf_counter()
     tell("explanations", 1.0)
     tiers = results.tier_results(arrays, plan, steps)
@@ -86,6 +89,27 @@ def solve(
         explain=round(time.perf_counter() - solved, 6),
     )
     return replace(solution, seconds=seconds)
+
+
+def _plan(
+    arrays: Arrays, pinned: Plan, free: list[int], options: SolveOptions, tell: Callable[[str, float], None]
+) -> tuple[Plan, dict[int, StepResult]]:
+    size = _size(arrays)
+    if size > options.whole_limit:
+        return solve_by_parts(
+            arrays, pinned=pinned, free=free, node_limit=options.node_limit, thorough=options.thorough, progress=tell
+        )
+    break_ties = size <= options.ties_limit
+    plan, steps = solve_whole(
+        arrays,
+        pinned=pinned,
+        free=free,
+        node_limit=options.node_limit,
+        gap=options.gap,
+        break_ties=break_ties,
+        progress=tell,
+    )
+    return (plan if break_ties else tidy(arrays, plan, pinned=pinned, free=free)), steps
 
 
 def _size(arrays: Arrays) -> int:

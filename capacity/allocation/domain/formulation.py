@@ -6,14 +6,17 @@ program). A model covers some weeks; experiments that are held rather than decid
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from capacity.allocation.domain.arrays import Arrays, Column
+from capacity.allocation.domain.arrays import Arrays, Column, OptionRow
 from capacity.allocation.domain.plan import ExperimentUse
 
 INFINITY = float("inf")
+# Work of a class and week below this many accelerators would drown in the solver's absolute tolerances.
+SMALL_WORK = 2**-4
 Name = tuple[str, ...]
 Terms = list[tuple[int, float]]
 
@@ -65,9 +68,19 @@ class Program:
     held: ExperimentUse
     model: Model = field(default_factory=Model)
     variables: Variables = field(default_factory=Variables)
+    week_names: dict[int, str] = field(default_factory=dict)
 
     def week_name(self, week: int) -> str:
-        return self.arrays.problem.first_week.plus(week).key.replace("-W", "w")
+        if week not in self.week_names:
+            self.week_names[week] = self.arrays.problem.first_week.plus(week).key.replace("-W", "w")
+        return self.week_names[week]
+
+    def unmet_unit(self, c: int, week: int) -> float:
+        """Accelerators that one unit of the class's unmet columns stands for: 1, unless the work is tiny."""
+        total = sum((work for _, work in self.arrays.classes[c].work_by_tier[week]), Fraction(0))
+        if total >= SMALL_WORK or not total:
+            return 1.0
+        return 2.0 ** round(math.log2(total))
 
     def pool_name(self, pool: int) -> str:
         return self.arrays.problem.pools[pool].key
@@ -100,36 +113,35 @@ def define_program(
 def define_replicas(program: Program) -> None:
     """r[c,k,o,t] ∈ {0, 1, …}: whole replicas of class c in its option o that tier k's work needs.
 
-    At most ⌈work of tier k ÷ work of one replica⌉: more than that serves nobody of the tier.
+    At most ⌈work of tier k ÷ work of one replica⌉, more serves nobody of the tier, and at most what the pool holds.
     """
     arrays, model = program.arrays, program.model
     for week in program.weeks:
         for c, row in enumerate(arrays.classes):
-            for tier, work in _work_by_tier(arrays, c, week):
+            for tier, work in row.work_by_tier[week]:
                 for o, option in enumerate(row.options):
-                    most = -(-work // option.work)
+                    most = min(-(-work // option.work), _replicas_that_fit(arrays, option, week))
                     name = ("replicas", row.key, arrays.tiers[tier], program.pool_name(option.pool))
                     program.variables.replicas[c, tier, o, week] = model.add_column(
                         (*name, program.week_name(week)), upper=float(most), integer=True
                     )
 
 
-def _work_by_tier(arrays: Arrays, c: int, week: int) -> list[tuple[int, Fraction]]:
-    work: dict[int, Fraction] = {}
-    for d in arrays.classes[c].demands:
-        demand = arrays.demands[d]
-        if demand.work[week]:
-            work[demand.tier] = work.get(demand.tier, Fraction(0)) + demand.work[week]
-    return sorted(work.items())
+def _replicas_that_fit(arrays: Arrays, option: OptionRow, week: int) -> int:
+    burst = arrays.burst[option.pool]
+    bought = burst.limit[week] if burst is not None else 0
+    return (arrays.supply[option.pool][week] + bought) // option.replica
 
 
 def define_unmet(program: Program) -> None:
-    """0 ≤ u[d,t] ≤ work[d,t], in accelerators at the best rate of the class."""
+    """0 ≤ u[d,t] ≤ work[d,t], in accelerators at the best rate of the class (times `unmet_unit`)."""
     for week in program.weeks:
         for d, demand in enumerate(program.arrays.demands):
             if demand.work[week]:
                 program.variables.unmet[d, week] = program.model.add_column(
-                    ("unmet", demand.key, program.week_name(week)), upper=float(demand.work[week]), integer=False
+                    ("unmet", demand.key, program.week_name(week)),
+                    upper=float(demand.work[week]) / program.unmet_unit(demand.class_, week),
+                    integer=False,
                 )
 
 
@@ -165,7 +177,7 @@ def define_spread(program: Program) -> None:
     """y[c,o,t] ∈ {0, 1}: class c uses option o; only where max_pools is below the number of its options."""
     for week in program.weeks:
         for c, row in enumerate(program.arrays.classes):
-            if row.max_pools is None or row.max_pools >= len(row.options) or not _work_by_tier(program.arrays, c, week):
+            if row.max_pools is None or row.max_pools >= len(row.options) or not row.work_by_tier[week]:
                 continue
             for o, option in enumerate(row.options):
                 program.variables.spread[c, o, week] = program.model.add_column(
@@ -288,18 +300,22 @@ def define_demand_balance(program: Program) -> None:
     arrays = program.arrays
     for week in program.weeks:
         for c, row in enumerate(arrays.classes):
-            tiers = [tier for tier, _ in _work_by_tier(arrays, c, week)]
-            terms: Terms = []
+            tiers = [tier for tier, _ in row.work_by_tier[week]]
+            unit = program.unmet_unit(c, week)
+            replicas: list[tuple[int, Fraction]] = []
+            unmet: Terms = []
             needed = Fraction(0)
             for tier in tiers:
                 for o, option in enumerate(row.options):
-                    terms.append((program.variables.replicas[c, tier, o, week], float(option.work)))
+                    replicas.append((program.variables.replicas[c, tier, o, week], option.work))
                 for d in row.demands:
                     if arrays.demands[d].tier == tier and arrays.demands[d].work[week]:
-                        terms.append((program.variables.unmet[d, week], 1.0))
+                        unmet.append((program.variables.unmet[d, week], 1.0))
                         needed += arrays.demands[d].work[week]
+                # A replica that can do more than all that is needed counts for what is needed: the same whole plans.
+                able = [(column, float(min(work, needed)) / unit) for column, work in replicas]
                 name = ("demand_balance", row.key, arrays.tiers[tier], program.week_name(week))
-                program.model.add_row(name, list(terms), lower=float(needed))
+                program.model.add_row(name, [*able, *unmet], lower=float(needed) / unit)
 
 
 def define_burst_limit(program: Program) -> None:
@@ -330,9 +346,9 @@ def define_max_pools(program: Program) -> None:
     used: dict[tuple[int, int], Terms] = {}
     for (c, o, week), column in program.variables.spread.items():
         used.setdefault((c, week), []).append((column, 1.0))
-        for tier, _ in _work_by_tier(program.arrays, c, week):
+        row = program.arrays.classes[c]
+        for tier, _ in row.work_by_tier[week]:
             replicas = program.variables.replicas[c, tier, o, week]
-            row = program.arrays.classes[c]
             name = (row.key, program.arrays.tiers[tier], program.pool_name(row.options[o].pool))
             program.model.add_row(
                 ("uses_pool", *name, program.week_name(week)),

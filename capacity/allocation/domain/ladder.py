@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from capacity.allocation.domain import objectives
 from capacity.allocation.domain.formulation import Program, Terms
 from capacity.allocation.domain.plan import Plan, TierValue, tier_values
-from capacity.allocation.domain.solver import Solved, solve_model
+from capacity.allocation.domain.solver import Solved, SolverFailed, solve_model
 
 # Frozen rows are divided by their smallest coefficient, so this is a share of the smallest step of money or work.
 FROZEN_SLACK = 1e-6
 WHOLE = 1e-6
+PROVEN = 1e-5
 # A gap at which the first whole point found is good enough.
 SOMETHING = 0.2
 
@@ -55,11 +56,14 @@ class Ladder:
                 self.program.model.lower[column] = self._open_lower[column]
                 self.program.model.upper[column] = self._open_upper[column]
 
-    def find(self, terms: Terms, *, roughly: float) -> Plan | None:
+    def find(self, terms: Terms, *, roughly: float, node_limit: int) -> Plan | None:
         """A whole plan of little `terms` that keeps every row, or None where none was found."""
-        solved = self._near_relaxed(terms, roughly)
-        if solved.values is None and solved.bound < math.inf:
-            solved = solve_model(self.program.model, minimise=terms, node_limit=self.node_limit, gap=SOMETHING)
+        try:
+            solved = self._near_relaxed(terms, roughly)
+            if solved.values is None and solved.bound < math.inf:
+                solved = solve_model(self.program.model, minimise=terms, node_limit=node_limit, gap=SOMETHING)
+        except SolverFailed:
+            return None
         return None if solved.values is None else self._plan_at(self._whole(solved.values))
 
     def restart_from_point(self) -> None:
@@ -76,20 +80,19 @@ class Ladder:
         if not terms:
             self._settle(tier)
             return StepResult(True, 0.0)
-        if roughly is not None:
-            solved = self._near_relaxed(terms, roughly)
-        else:
-            solved = solve_model(
-                self.program.model,
-                minimise=terms,
-                start=self.point,
-                node_limit=self.node_limit if node_limit is None else node_limit,
-                gap=self.gap,
-            )
+        try:
+            solved = self._near_relaxed(terms, roughly) if roughly is not None else self._solve(terms, node_limit)
+        except SolverFailed:
+            # The point stands, and is told with the bound that needs no solver.
+            solved = Solved("limit", None, math.inf, _least_possible(self.program, terms))
         accepted = self._accept(solved, terms, tier)
         self._settle(tier)
         self._freeze(terms)
         return StepResult(solved.status == "optimal" and accepted and not self.gap, solved.bound)
+
+    def _solve(self, terms: Terms, node_limit: int | None) -> Solved:
+        limit = self.node_limit if node_limit is None else node_limit
+        return solve_model(self.program.model, minimise=terms, start=self.point, node_limit=limit, gap=self.gap)
 
     def _near_relaxed(self, terms: Terms, gap: float) -> Solved:
         """The best whole point whose every count is the relaxed one rounded up or down; it may not exist."""
@@ -156,6 +159,11 @@ class Ladder:
         )
 
 
+def _least_possible(program: Program, terms: Terms) -> float:
+    model = program.model
+    return sum(cost * (model.upper[column] if cost < 0 else model.lower[column]) for column, cost in terms)
+
+
 def _value_at(terms: Terms, point: list[float]) -> float:
     return sum(coefficient * point[column] for column, coefficient in terms)
 
@@ -176,6 +184,10 @@ def climb_serving_tier(ladder: Ladder, tier: int) -> StepResult:
     """Dollars first, then the unmet accelerators whose dollars are unknown. Returns the dollars' step."""
     ladder.admit(tier)
     step = ladder.minimise(objectives.usd_lost(ladder.program, tier), tier=tier)
+    usd = float(ladder.values[tier].usd)
+    if usd > step.bound + PROVEN * max(usd, abs(step.bound)):
+        # The solver's tolerances hid dollars that the exact count of the same plan shows.
+        step = replace(step, optimal=False)
     unknown = objectives.unmet_accelerators(ladder.program, tier)
     if unknown:
         ladder.minimise(unknown, tier=tier)

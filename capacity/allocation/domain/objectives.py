@@ -13,8 +13,8 @@ def usd_lost(program: Program, tier: int) -> Terms:
     """Σ usd[d]·u[d,t] + Σ 168·usd_burst[p]·b[k,p,t] of serving tier k, dollars."""
     arrays = program.arrays
     terms: Terms = [
-        (column, float(arrays.demands[d].usd or 0))
-        for (d, _), column in program.variables.unmet.items()
+        (column, float(arrays.demands[d].usd or 0) * program.unmet_unit(arrays.demands[d].class_, week))
+        for (d, week), column in program.variables.unmet.items()
         if arrays.demands[d].tier == tier and arrays.demands[d].usd
     ]
     for (k, pool, _), column in program.variables.burst.items():
@@ -27,8 +27,8 @@ def usd_lost(program: Program, tier: int) -> Terms:
 def unmet_accelerators(program: Program, tier: int) -> Terms:
     """Σ u[d,t] of the tier's demands whose loss is unknown, accelerators at the best rate."""
     return [
-        (column, 1.0)
-        for (d, _), column in program.variables.unmet.items()
+        (column, program.unmet_unit(program.arrays.demands[d].class_, week))
+        for (d, week), column in program.variables.unmet.items()
         if program.arrays.demands[d].tier == tier and program.arrays.demands[d].usd is None
     ]
 

@@ -1,7 +1,7 @@
-"""Placing one tier's experiments into the room that is left, greedily and then by a small packing program.
+"""Placing one tier's experiments into the room that is left, greedily, with everything else held.
 
-What belongs here: choosing spots with everything else held. Whether serving could be re-placed to make room is
-`by_parts`; nothing here ever makes a plan infeasible.
+What belongs here: the value of a spot, the order spots are preferred in, and filling by fixed orders. Programs that
+choose many spots at once are `room`; whether serving can make way is `by_parts`.
 """
 
 from __future__ import annotations
@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from capacity.allocation.domain import objectives
 from capacity.allocation.domain.arrays import Arrays, Column
-from capacity.allocation.domain.formulation import define_program
-from capacity.allocation.domain.ladder import Ladder, climb_experiment_tier
 from capacity.allocation.domain.plan import ExperimentUse, Plan
 
 Divided = dict[tuple[int, int, int, int], int]
@@ -114,36 +111,3 @@ def _divide_option(arrays: Arrays, use: ExperimentUse, e: int, o: int) -> Divide
         part |= {(e, o, pool, week): n for pool, n in taken.items() if n}
         left -= sum(taken.values())
     return part
-
-
-def improve_by_program(arrays: Arrays, plan: Plan, *, tier: int, free: Sequence[int], node_limit: int) -> Plan:
-    """`plan` with the tier's experiments re-packed around everything else, never worse than it was."""
-    movable = [e for e in free if arrays.experiments[e].tier == tier]
-    others = Plan(
-        plan.replicas,
-        plan.burst,
-        {e: column for e, column in plan.gangs.items() if e not in movable},
-        {key: n for key, n in plan.divided.items() if key[0] not in movable},
-    )
-    held = ExperimentUse.of(arrays, others)
-    held.add_serving(others)
-    program = define_program(arrays, weeks=range(arrays.weeks), experiments=movable, held=held, serving=False)
-    ladder = Ladder(program, base=others, node_limit=node_limit)
-    _begin_at(ladder, plan)
-    climb_experiment_tier(ladder, tier)
-    ladder.minimise(objectives.moves(program), node_limit=node_limit // 4)
-    return Plan(plan.replicas, plan.burst, ladder.plan.gangs, ladder.plan.divided)
-
-
-def _begin_at(ladder: Ladder, plan: Plan) -> None:
-    variables = ladder.program.variables
-    for e, column in plan.gangs.items():
-        if column in variables.starts:
-            ladder.point[variables.starts[column]] = 1.0
-        del e
-    for key, accelerators in plan.divided.items():
-        if key in variables.divided:
-            ladder.point[variables.divided[key]] = float(accelerators)
-            if key[:2] in variables.choice:
-                ladder.point[variables.choice[key[:2]]] = 1.0
-    ladder.restart_from_point()

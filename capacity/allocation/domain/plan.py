@@ -99,6 +99,10 @@ class ExperimentUse:
     def floor_free(self, floor: int, week: int) -> int:
         return self._floor[floor][week]
 
+    def is_overdrawn(self, week: int) -> bool:
+        """More is used than a pool, or what a floor leaves, has."""
+        return any(row[week] < 0 for row in self._pool) or any(row[week] < 0 for row in self._floor)
+
     def free_for(self, column: Column, week: int) -> int:
         """The most accelerators the experiment could have in the column's domain in one week."""
         free = min(self._pool[column.pool][week], self._domain[column.domain][week])
@@ -151,7 +155,7 @@ def tier_values(arrays: Arrays, plan: Plan, *, weeks: Iterable[int] | None = Non
     """Exact value of every tier of the plan, in tier order. weeks: serving of those weeks only."""
     usd = [ZERO] * len(arrays.tiers)
     unmet = [ZERO] * len(arrays.tiers)
-    placed = [ZERO] * len(arrays.tiers)
+    placed = placed_values(arrays, plan)
     for (d, week), work in served_work(arrays, plan, weeks=weeks).items():
         demand = arrays.demands[d]
         short = demand.work[week] - work
@@ -162,9 +166,15 @@ def tier_values(arrays: Arrays, plan: Plan, *, weeks: Iterable[int] | None = Non
     for (tier, pool, _), bought in plan.burst.items():
         burst = arrays.burst[pool]
         usd[tier] += bought * (burst.usd_per_week if burst is not None else ZERO)
+    return tuple(TierValue(*row) for row in zip(usd, unmet, placed, strict=True))
+
+
+def placed_values(arrays: Arrays, plan: Plan) -> list[Fraction]:
+    """Weighted accelerator-weeks placed, of every tier in tier order."""
+    placed = [ZERO] * len(arrays.tiers)
     for e, column in plan.gangs.items():
         row = arrays.experiments[e]
         placed[row.tier] += row.weight * column.accelerators * (column.last - column.first)
     for (e, _, _, _), accelerators in plan.divided.items():
         placed[arrays.experiments[e].tier] += arrays.experiments[e].weight * accelerators
-    return tuple(TierValue(*row) for row in zip(usd, unmet, placed, strict=True))
+    return placed

@@ -14,7 +14,7 @@ from capacity.allocation.domain.formulation import Program, define_program
 from capacity.allocation.domain.plan import ExperimentUse, Plan, served_work
 from capacity.allocation.domain.results import week_at
 from capacity.allocation.domain.solution import ScarcityPrice
-from capacity.allocation.domain.solver import solve_model
+from capacity.allocation.domain.solver import SolverFailed, solve_model
 
 # A step of supply this small stays on one piece of the (piecewise linear) value of supply.
 STEP = 2.0**-7
@@ -60,7 +60,10 @@ def _least_usd(program: Program, *, pool: int | None = None, week: int = 0) -> t
             (objectives.unmet_accelerators(program, tier), False),
         ):
             if terms:
-                solved = solve_model(model, minimise=terms, relax=True, presolve=False)
+                try:
+                    solved = solve_model(model, minimise=terms, relax=True, presolve=False)
+                except SolverFailed:
+                    return 0.0, point
                 if solved.values is None:
                     continue
                 point = solved.values

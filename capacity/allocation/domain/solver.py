@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import highspy
@@ -23,6 +23,7 @@ def _new_highs() -> Any:
 
 SOLVER_VERSION = f"HiGHS {_new_highs().version()}"
 SEED = 20260101
+SMALL_COST, LARGE_COST = 1e-2, 1e9
 
 
 class SolverFailed(Exception):
@@ -54,7 +55,8 @@ def solve_model(
 
     quick: no search for better points beside the tree, for steps that begin from a good one.
     """
-    highs = _load(model, minimise, relax=relax)
+    unit = _cost_unit(minimise)
+    highs = _load(model, [(column, cost / unit) for column, cost in minimise], relax=relax)
     highs.setOptionValue("presolve", "on" if presolve else "off")
     highs.setOptionValue("mip_max_nodes", node_limit)
     highs.setOptionValue("mip_rel_gap", gap)
@@ -68,7 +70,16 @@ def solve_model(
     status = highs.run()
     if status == highspy.HighsStatus.kError:
         raise SolverFailed("HiGHS reports an error")
-    return _read(highs, is_mip=not relax and any(model.integer))
+    solved = _read(highs, is_mip=not relax and any(model.integer))
+    return replace(solved, objective=solved.objective * unit, bound=solved.bound * unit)
+
+
+def _cost_unit(minimise: Terms) -> float:
+    """A power of two by which costs are divided so that the solver's absolute tolerances do not swallow them."""
+    sizes = [abs(cost) for _, cost in minimise if cost]
+    if not sizes or (min(sizes) >= SMALL_COST and max(sizes) <= LARGE_COST):
+        return 1.0
+    return 2.0 ** math.floor(math.log2(max(min(sizes) / SMALL_COST, max(sizes) / LARGE_COST)))
 
 
 def _load(model: Model, minimise: Terms, *, relax: bool) -> Any:

@@ -7,31 +7,32 @@ which a tier would do worse than it already achieved.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from capacity.allocation.domain import objectives
 from capacity.allocation.domain.arrays import Arrays
-from capacity.allocation.domain.formulation import Terms, define_program
+from capacity.allocation.domain.formulation import Model, Terms, define_program
 from capacity.allocation.domain.ladder import FROZEN_SLACK, Ladder, climb_serving_tier
 from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue, tier_values
-from capacity.allocation.domain.solver import solve_model
+from capacity.allocation.domain.solver import SolverFailed, solve_model
 
 # A whole-replica knapsack in dollars is costly to close and decides nothing else.
 ROUGH_COST = 3e-3
+# Solver's tolerance when a count of accelerators is rounded up.
+ROUNDING = 1e-5
 
 Signature = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ServedWeek:
-    """Serving and burst of one week; value and bound in dollars of each tier; optimal: every step was proven."""
+    """Serving and burst of one week; the exact value of each tier, and a lower bound on its dollars."""
 
     plan: Plan
     values: Mapping[int, TierValue]
     bounds: Mapping[int, float]
-    optimal: frozenset[int]
 
 
 class WeeklyServing:
@@ -45,7 +46,8 @@ class WeeklyServing:
         """The week's best serving of `tiers`, in the room that `use` leaves; then the cheapest places for it."""
         signature = self._signature(week, use, tiers)
         if signature not in self._known:
-            self._known[signature] = (week, self._climb(week, use, tiers))
+            found = self._serve_all(week, use, tiers) or self._climb(week, use, tiers)
+            self._known[signature] = (week, found)
         solved_week, served = self._known[signature]
         return served if solved_week == week else replace(served, plan=_moved(served.plan, week))
 
@@ -59,19 +61,21 @@ class WeeklyServing:
             tuple(burst.limit[week] for burst in arrays.burst if burst is not None),
         )
 
+    def _serve_all(self, week: int, use: ExperimentUse, tiers: tuple[int, ...]) -> ServedWeek | None:
+        """Everything served without a dollar lost, which no plan can better; None where that was not found."""
+        nothing_lost = ServedWeek(Plan(), dict.fromkeys(tiers, TierValue()), dict.fromkeys(tiers, 0.0))
+        return self.around(week, use=use, served=nothing_lost)
+
     def _climb(self, week: int, use: ExperimentUse, tiers: tuple[int, ...]) -> ServedWeek:
         program = define_program(self.arrays, weeks=[week], experiments=(), held=use)
         ladder = Ladder(program, base=Plan(), node_limit=self.node_limit)
         bounds: dict[int, float] = {}
-        optimal = set()
         for tier in tiers:
             step = climb_serving_tier(ladder, tier)
             bounds[tier] = float(ladder.values[tier].usd) if step.optimal else step.bound
-            if step.optimal:
-                optimal.add(tier)
         for terms in (objectives.usd_of_places(program), objectives.accelerators_used(program)):
             ladder.minimise(terms, roughly=ROUGH_COST)
-        return ServedWeek(ladder.plan, dict(ladder.values), bounds, frozenset(optimal))
+        return ServedWeek(ladder.plan, dict(ladder.values), bounds)
 
     def around(self, week: int, *, use: ExperimentUse, served: ServedWeek) -> ServedWeek | None:
         """Serving as good in every tier as `served`, in the room that `use` leaves; None where none was found."""
@@ -82,7 +86,7 @@ class WeeklyServing:
             _hold(program.model.add_row, objectives.usd_lost(program, tier), value.usd)
             _hold(program.model.add_row, objectives.unmet_accelerators(program, tier), value.unmet)
         cost = objectives.usd_of_places(program) or objectives.accelerators_used(program)
-        plan = ladder.find(cost, roughly=ROUGH_COST)
+        plan = ladder.find(cost, roughly=ROUGH_COST, node_limit=self.node_limit)
         if plan is None:
             return None
         found = tier_values(self.arrays, plan, weeks=[week])
@@ -90,8 +94,13 @@ class WeeklyServing:
             return None
         return replace(served, plan=plan)
 
-    def least_use(self, week: int, pools: list[frozenset[int]], *, frozen: Mapping[int, TierValue]) -> list[int]:
-        """For each set of pools: a lower bound on accelerators of serving less burst there, at the frozen values."""
+    def least_use(
+        self, week: int, pools: Sequence[frozenset[int]], *, frozen: Mapping[int, TierValue], whole: bool = False
+    ) -> list[int]:
+        """For each set of pools: a lower bound on accelerators of serving less burst there, at the frozen values.
+
+        whole: with whole replicas, which takes longer and may find more.
+        """
         program = define_program(self.arrays, weeks=[week], experiments=(), held=ExperimentUse(self.arrays))
         for tier in self.arrays.serving_tiers:
             if tier in frozen:
@@ -105,10 +114,17 @@ class WeeklyServing:
                 if self.arrays.classes[c].options[o].pool in those
             ]
             terms += [(column, -1.0) for (_, p, _), column in program.variables.burst.items() if p in those]
-            solved = solve_model(program.model, minimise=terms, relax=True, presolve=False) if terms else None
-            usable = solved is not None and solved.values is not None
-            found.append(max(0, math.ceil(solved.objective - 1e-5)) if solved is not None and usable else 0)
+            bound = self._bound(program.model, terms, whole=whole) if terms else 0.0
+            found.append(max(0, math.ceil(bound - ROUNDING)) if math.isfinite(bound) else 0)
         return found
+
+    def _bound(self, model: Model, terms: Terms, *, whole: bool) -> float:
+        try:
+            if whole:
+                return solve_model(model, minimise=terms, node_limit=self.node_limit).bound
+            return solve_model(model, minimise=terms, relax=True, presolve=False).bound
+        except SolverFailed:
+            return 0.0
 
 
 def _hold(add_row: object, terms: Terms, value: Fraction) -> None:

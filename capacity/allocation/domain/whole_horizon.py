@@ -19,9 +19,19 @@ TIE_BREAK_NODES = 200
 
 
 def solve_whole(
-    arrays: Arrays, *, pinned: Plan, free: list[int], node_limit: int, gap: float, progress: Progress
+    arrays: Arrays,
+    *,
+    pinned: Plan,
+    free: list[int],
+    node_limit: int,
+    gap: float,
+    break_ties: bool,
+    progress: Progress,
 ) -> tuple[Plan, dict[int, StepResult]]:
-    """The plan, and per tier (position) what its step proved. free: experiments to place."""
+    """The plan, and per tier (position) what its step proved. free: experiments to place.
+
+    break_ties: also to optimality among plans of equal tier values; else the caller tidies the plan.
+    """
     held = ExperimentUse.of(arrays, pinned)
     program = define_program(arrays, weeks=range(arrays.weeks), experiments=free, held=held)
     ladder = Ladder(program, base=pinned, node_limit=node_limit, gap=gap)
@@ -34,7 +44,7 @@ def solve_whole(
             steps[tier] = climb_experiment_tier(ladder, tier)
     progress("ties", 1.0)
     ladder.gap = 0.0
-    for terms in _tie_breaks(ladder):
+    for terms in _tie_breaks(ladder) if break_ties else ():
         ladder.minimise(terms, node_limit=TIE_BREAK_NODES)
     return ladder.plan, steps
 

@@ -111,7 +111,8 @@ def heat_strip(cells: Iterable[tuple[str, str]], label: str) -> SafeString:
     gaps = "".join(f"M{place * 7 - 0.5} 0v16" for place in range(1, len(found)))
     width = max(1, len(found) * 7 - 1)
     return format_html(
-        '<svg class="heat" viewBox="0 0 {} 16" width="{}" height="16" role="img" aria-label="{}">{}<path class="gaps" d="{}"/></svg>',
+        '<svg class="heat" viewBox="0 0 {} 16" width="{}" height="16" role="img" aria-label="{}">{}'
+        '<path class="gaps" d="{}"/></svg>',
         width,
         width,
         label,
