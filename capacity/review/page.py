@@ -105,7 +105,8 @@ def visible_figures(viewer: Viewer, run_ids: Sequence[int]) -> dict[int, dict[st
         if isinstance(row["value"], Absent):
             # A state or a limit would narrow a band, and says what is hidden.
             row["state"] = ""
-            row["threshold"] = row["threshold"] if row["value"] is not RESTRICTED else ""
+            if row["value"] is RESTRICTED:
+                row["threshold"], row["basis"], row["terms"] = "", "", []
         elif row["value"] is None and row["absent"]:
             row["value"] = Absent(row["absent"], "na", "This figure has no value in this run.")
         found.setdefault(row.pop("run_id"), {})[row["key"]] = row
@@ -209,7 +210,7 @@ def review_context(*, viewer: Viewer, rows: RunRows, week: Week, now: datetime) 
             weeks=weekly.weeks, layers=layers, floor=weekly.of("floor") if sees_floor else None
         ),
         "allocation_label": _allocation_label(layers, sees_floor),
-        "floor": _floor_facts(rows) if sees_floor else None,
+        "floor": _floor_facts(viewer, rows) if sees_floor else None,
         "gantt": placement_gantt(
             pools=rows.pools,
             weeks=rows.pool_weeks,
@@ -416,7 +417,7 @@ def _lot_rows(rows: RunRows, names: Mapping[str, str]) -> list[Row]:
     ]
 
 
-def _floor_facts(rows: RunRows) -> Row | None:
+def _floor_facts(viewer: Viewer, rows: RunRows) -> Row | None:
     figure = rows.figures.get("metric:H4")
     if figure is None:
         return None
@@ -424,7 +425,12 @@ def _floor_facts(rows: RunRows) -> Row | None:
         "text": write_figure(figure),
         "url": figure_url(rows.run.pk, "metric:H4"),
         "state": figure["state"],
-        "terms": [{**term, "text": _term_text(term["value"])} for term in figure["terms"] if term["value"] is not None],
+        "terms": [
+            {**term, "text": _term_text(term["value"])}
+            for term in figure["terms"]
+            if term["value"] is not None
+            and see(viewer, term["resource"], term["field"], term["value"]) is not RESTRICTED
+        ],
     }
 
 

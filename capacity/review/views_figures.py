@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from capacity.access.audit import record_event
+from capacity.access.bands import Banded
 from capacity.access.viewer import requires, viewer_of
 from capacity.access.visibility import ContractLabel, Viewer, redact, see
 from capacity.allocation.models import Run, RunDocument
@@ -30,6 +31,11 @@ _ABSENT = {"unsized": UNSIZED, "unknown": UNKNOWN_COST, "unknown cost": UNKNOWN_
 _WHEN = ("measured_date", "usage_date", "forecast_date", "availability_measured_date", "starts_date", "effective_date")
 _BASIS = ("basis", "usage_basis", "forecast_source", "state")
 _PRICE_RESOURCES = frozenset({"price_line"})
+# Resources whose rows are one contract, request or lot each.
+_ROW_RESOURCES = frozenset({"exposure", "demand", "placement", "unplaced", "lot"})
+# The sight of a row's key: of the rows that whole figures are about, by the figure's kind; of inputs, by their table.
+_KEY_OF_KIND = {"request": ("unplaced", "experiment_key")}
+_KEY_OF_TABLE = {"lots": ("lot", "lot_key"), "experiments": ("unplaced", "experiment_key")}
 
 
 @requires("review.view")
@@ -41,7 +47,9 @@ def figure(request: HttpRequest, run_id: int, key: str) -> HttpResponse:
     if found is None:
         raise Http404
     labels = contract_labels(run_id)
-    # A key that names a contract is as good as its name: whoever may not know it finds nothing here.
+    # A key that names a contract or a request is as good as its name: whoever may not know it finds nothing here.
+    if not _may_name(viewer, _KEY_OF_KIND.get(key.split(":")[0])):
+        raise Http404
     if redact(viewer, key.replace(":", " "), contracts=labels) != key.replace(":", " "):
         raise Http404
     context = {"figure": shown_figure(viewer=viewer, found=found, labels=labels, year=now.year)}
@@ -65,7 +73,7 @@ def shown_figure(*, viewer: Viewer, found: RunFigure, labels: Sequence[ContractL
         "unit": "" if isinstance(value, Absent) and value is not RESTRICTED else unit_after(found.unit),
         "basis": _basis(found, is_seen=value is not RESTRICTED),
         "formula": redact(viewer, found.formula, contracts=labels),
-        "terms": [_term(viewer, term, owner, labels) for term in found.terms],
+        "terms": _terms(viewer, found, owner, labels, is_seen=value is not RESTRICTED),
         "inputs": _inputs(viewer, found, owner, labels),
         "policy": _policy_text(run),
         "as_of": _as_of(run, year),
@@ -104,12 +112,36 @@ def unit_after(unit: str) -> str:
 
 def _basis(found: RunFigure, *, is_seen: bool) -> str:
     """What the value is based on, and when it would be bad; a limit tells the size of what it limits."""
-    parts = [found.basis, f"bad: {found.threshold}" if found.threshold and is_seen else ""]
-    return "; ".join(part for part in parts if part)
+    parts = [found.basis, f"bad: {found.threshold}" if found.threshold else ""]
+    return "; ".join(part for part in parts if part) if is_seen else ""
 
 
 def _why_absent(found: RunFigure) -> str:
     return f"{found.absent.capitalize()}." if found.absent else "It has no denominator, or an input is missing."
+
+
+def _terms(
+    viewer: Viewer, found: RunFigure, owner: str, labels: Sequence[ContractLabel], *, is_seen: bool
+) -> list[dict[str, Any]]:
+    """The terms as shown. Which rows a hidden sum is made of is hidden with it, and so is their order inside a band."""
+    shown = [(term, _term(viewer, term, owner, labels)) for term in found.terms]
+    if not is_seen:
+        shown = [(term, each) for term, each in shown if each["value_text"] is not RESTRICTED or not _is_of_row(term)]
+    if any(isinstance(each["value_text"], Banded) for _, each in shown):
+        shown.sort(key=_order_of_term)
+    return [each for _, each in shown]
+
+
+def _is_of_row(term: Mapping[str, Any]) -> bool:
+    return term["resource"] in _ROW_RESOURCES
+
+
+def _order_of_term(pair: tuple[Mapping[str, Any], Mapping[str, Any]]) -> tuple[bool, Decimal, str]:
+    """Terms of the whole first, as they come; then those of single rows by their bands, and by name inside one."""
+    term, shown = pair
+    value = shown["value_text"]
+    low = -value.low if isinstance(value, Banded) else Decimal(0)
+    return (True, low, str(shown["name"])) if _is_of_row(term) else (False, Decimal(0), "")
 
 
 def _term(viewer: Viewer, term: Mapping[str, Any], owner: str, labels: Sequence[ContractLabel]) -> dict[str, Any]:
@@ -118,13 +150,25 @@ def _term(viewer: Viewer, term: Mapping[str, Any], owner: str, labels: Sequence[
     value = see(viewer, term["resource"], term["field"], raw, owner=owner)
     unit = str(term.get("unit", ""))
     text = written(value, unit) if isinstance(value, Decimal | Absent) else redact(viewer, str(value), contracts=labels)
+    table = (term.get("input") or {}).get("table", "")
+    name = str(term["name"]) if _may_name(viewer, _KEY_OF_TABLE.get(table)) else _kind_of(table)
     return {
-        "name": redact(viewer, str(term["name"]), contracts=labels),
+        "name": redact(viewer, name, contracts=labels),
         "value_text": None if value is None else text,
         "unit": unit_after(unit),
-        "source": redact(viewer, str(term.get("source", "")), contracts=labels),
+        # A source may list the rows that were counted: it is hidden with the count.
+        "source": RESTRICTED if value is RESTRICTED else redact(viewer, str(term.get("source", "")), contracts=labels),
         "url": "",
     }
+
+
+def _may_name(viewer: Viewer, key: tuple[str, str] | None) -> bool:
+    """Whether the viewer may read the keys of such rows. None: keys that tell nothing, or that redact rewords."""
+    return key is None or see(viewer, *key, "") is not RESTRICTED
+
+
+def _kind_of(table: str) -> str:
+    return table.replace("_", " ").removesuffix("s").capitalize()
 
 
 def _number(value: Any) -> Decimal | None:
@@ -139,7 +183,11 @@ def _number(value: Any) -> Decimal | None:
 
 def _inputs(viewer: Viewer, found: RunFigure, owner: str, labels: Sequence[ContractLabel]) -> list[dict[str, Any]]:
     """The input rows behind the terms, each once: what, who, when, source, basis."""
-    wanted = {(term["input"]["table"], str(term["input"]["key"])): term for term in found.terms if term.get("input")}
+    wanted = {
+        (term["input"]["table"], str(term["input"]["key"])): term
+        for term in found.terms
+        if term.get("input") and _may_name(viewer, _KEY_OF_TABLE.get(term["input"]["table"]))
+    }
     if not wanted:
         return []
     tables = RunDocument.objects.filter(run_id=found.run_id).values_list("inputs__tables", flat=True).first() or {}
@@ -157,10 +205,9 @@ def _input(
     def said(text: Any) -> Any:
         return redact(viewer, str(text), contracts=labels) if text else None
 
-    kind = table.replace("_", " ").removesuffix("s")
     source = entry.get("provenance") or entry.get("source_ref")
     return {
-        "label": f"{kind.capitalize()} {redact(viewer, key, contracts=labels)}",
+        "label": f"{_kind_of(table)} {redact(viewer, key, contracts=labels)}",
         "who": said(entry.get("owner") or entry.get("owner_role") or entry.get("submitted_by"))
         if may_know
         else RESTRICTED,

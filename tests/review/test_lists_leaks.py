@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
 from capacity.access.models import AuditEvent
 from capacity.access.permissions import roles_for
 from capacity.access.roles import Role
+from capacity.review.models import RunFigure
 from tests.factories import make_policy, make_run, make_user
 from tests.factory_rows import CANARY_PRICE, CONTRACT_KEYS, CONTRACT_NAMES, CUSTOMER_NAMES, REVENUES
 from tests.review.pages_under_test import API, LISTS, PAGES, table_cells
@@ -143,6 +146,59 @@ def test_a_hidden_figure_reads_restricted_with_its_terms(client: Client) -> None
     page = client.get(f"/runs/{run.pk}/figures/metric:H9/").content.decode()
     assert page.count("restricted") >= 3
     assert "42.75" not in page
+
+
+def _hidden_term(
+    name: str, source: str, resource: str, field: str, entry: dict[str, str] | None = None
+) -> dict[str, Any]:
+    sight = {"resource": resource, "field": field}
+    return {"name": name, "value": "128", "unit": "accelerators", "source": source, "input": entry, **sight}
+
+
+def test_sales_read_no_request_and_no_lot_behind_a_figure(client: Client) -> None:
+    waiting = _hidden_term("P0 without a place", "e_scale, e_big", "metric", "H12")
+    lot = _hidden_term("Lot b200_lot2", "inventory", "lot", "accelerators", {"table": "lots", "key": "b200_lot2"})
+    fit = {"terms": [waiting], "threshold": "below 70%", "basis": "2 requests left out"}
+    run = make_run(changes={"figures": {"metric:H12": fit}})
+    made = {"run": run, "value": 1, "unit": "accelerators", "formula": "", "methods_anchor": "supply"}
+    RunFigure.objects.create(key="pool:b200_euw1:allocatable", label="Allocatable", resource="pool_week",
+                             field="allocatable", terms=[lot], **made)  # fmt: skip
+    RunFigure.objects.create(key="request:e_scale:short_by", label="Scaling study: short by", resource="unplaced",
+                             field="short_by", **made)  # fmt: skip
+    shown = {}
+    for role in ("sales", "chair"):
+        client.force_login(make_user(role))
+        shown[role] = "".join(
+            client.get(f"/runs/{run.pk}/figures/{key}/").content.decode()
+            for key in ("metric:H12", "pool:b200_euw1:allocatable", "request:e_scale:short_by")
+        )
+    for word in ("e_big", "below 70%", "left out", "b200_lot2", "Scaling study"):
+        assert word in shown["chair"], word
+        assert word not in shown["sales"], word
+    client.force_login(make_user("sales", username="sales3"))
+    assert client.get(f"/runs/{run.pk}/figures/request:e_scale:short_by/").status_code == 404
+
+
+def test_who_loses_money_is_not_told_by_the_terms_of_a_hidden_sum(client: Client) -> None:
+    losses = [_hidden_term(f"Loss of {key}", "contract", "exposure", "loss_exposure_usd") for key in CONTRACT_KEYS[:2]]
+    run = make_run(changes={"figures": {"metric:H11": {"terms": losses}}})
+    for role in ("research", "product", "sales"):
+        client.force_login(make_user(role, username=f"some-{role}"))
+        assert "Loss of" not in client.get(f"/runs/{run.pk}/figures/metric:H11/").content.decode()
+    client.force_login(make_user("chair"))
+    assert "Loss of acme_pt" in client.get(f"/runs/{run.pk}/figures/metric:H11/").content.decode()
+
+
+def test_a_banded_margin_shows_no_state_beside_its_band(client: Client) -> None:
+    """ "On track" beside 40–50% would say that the margin is above the target inside the band."""
+    make_run()
+    shown = {}
+    for role in ("finance", "chair"):
+        client.force_login(make_user(role))
+        html = client.get("/").content.decode()
+        shown[role] = next(row for row in table_cells(html, "Headline metrics") if row[0].startswith("Serving margin"))
+    assert shown["finance"][1:3] == ["42.8%", "on track"]
+    assert shown["chair"][1:3] == ["40–50%", "—"]
 
 
 def test_who_viewed_a_price_and_who_took_a_file_is_written_down(client: Client) -> None:
