@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from capacity.access.permissions import may
 from capacity.access.viewer import viewer_of
+from capacity.access.visibility import RESTRICTED, Viewer, see
 from capacity.allocation.selectors import PlanState, current_plan
 
 # (label, route, permission, other routes under it). Only pages that exist.
@@ -51,7 +52,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "theme": "auto",
     }
     if may(roles, "run.view"):
-        frame["plan"] = plan_context(state=plan_state(request), now=timezone.now())
+        frame["plan"] = plan_context(state=plan_state(request), viewer=viewer_of(request), now=timezone.now())
     return frame
 
 
@@ -64,9 +65,9 @@ def plan_state(request: HttpRequest) -> PlanState:
     return state
 
 
-def plan_context(*, state: PlanState, now: datetime) -> dict[str, Any]:
+def plan_context(*, state: PlanState, viewer: Viewer, now: datetime) -> dict[str, Any]:
     """The plan's freshness in words: state ok | old | stale | running | failed | none, and one sentence."""
-    word, sentence = _state_words(state, now)
+    word, sentence = _state_words(state, viewer, now)
     context: dict[str, Any] = {
         "state": word,
         "sentence": sentence,
@@ -87,7 +88,7 @@ def _age_text(state: PlanState, now: datetime) -> str:
     return f"Plan solved {state.solved_at:%-d %b %H:%M} UTC"
 
 
-def _state_words(state: PlanState, now: datetime) -> tuple[str, str]:
+def _state_words(state: PlanState, viewer: Viewer, now: datetime) -> tuple[str, str]:
     active, failure = state.active, state.last_failure
     shown = "" if state.run is None else f" Shown is the plan of {state.solved_at:%-d %b %H:%M} UTC."
     if active is not None and active.state == "running":
@@ -98,7 +99,10 @@ def _state_words(state: PlanState, now: datetime) -> tuple[str, str]:
     if state.run is None:
         return "none", "No plan has been computed yet. It starts by itself; the list of runs says what happened so far."
     if failure is not None:
-        return "failed", f"{failure.sentence}{shown} The list of runs has the reason and a retry."
+        # The words of an error may quote a row of the inputs: a customer, a price.
+        said = see(viewer, "run", "error", failure.sentence)
+        why = "The last run ended without a plan." if said is RESTRICTED else said
+        return "failed", f"{why}{shown} The list of runs has the reason and a retry."
     if state.is_stale:
         return "stale", f"Inputs changed after this plan read them; a new plan is on its way.{shown}"
     if state.is_past_week:

@@ -119,7 +119,8 @@ def one_contract_verdict(row: Row, *, year: int) -> Verdict:
         return text, f"Margin at worst reasonable use: {margin.word}."
     if not isinstance(margin, int | Decimal):
         return text, ""
-    return text, f"At worst reasonable use it {'loses' if margin < 0 else 'earns'} {usd(max(margin, -margin))}."
+    size = margin if margin > 0 else -margin
+    return text, f"At worst reasonable use it {'loses' if margin < 0 else 'earns'} {usd(size)}."
 
 
 def supply_verdict(pools: Sequence[Row], events: Sequence[Row], *, late: int, weeks: int, year: int) -> Verdict:

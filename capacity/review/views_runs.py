@@ -247,6 +247,6 @@ def _asked(request: HttpRequest, ask: Any) -> HttpResponse:
 @require_safe
 def plan_status(request: HttpRequest) -> HttpResponse:
     """The strip under the header, asked for every two seconds while a run is under way."""
-    plan = plan_context(state=plan_state(request), now=timezone.now())
+    plan = plan_context(state=plan_state(request), viewer=viewer_of(request), now=timezone.now())
     plan["just_finished"] = plan["state"] == "ok"
     return render(request, "includes/_plan_strip.html", {"plan": plan})

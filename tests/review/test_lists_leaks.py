@@ -36,7 +36,9 @@ def bodies(client: Client, role: Role, run_id: int) -> dict[str, str]:
 @pytest.mark.parametrize("role", BLIND)
 def test_no_name_and_no_price_reaches_a_price_blind_role(client: Client, role: Role) -> None:
     run = make_run()
-    make_run("dead", error="Price 17.7713 of Acme Robotics is odd.", error_code="bad_input", reason="Acme Robotics")
+    # The newest attempt failed: its words stand in the strip of every page for those who may read them.
+    error = "Price 17.7713 of Acme Robotics is odd."
+    make_run("dead", error=error, error_code="bad_input", reason="Acme Robotics", fencing_token=99)
     make_policy()
     client.force_login(make_user(role))
     found = [
@@ -212,3 +214,14 @@ def test_who_viewed_a_price_and_who_took_a_file_is_written_down(client: Client) 
         ("exported", f"contracts of run {run.pk}"),
         ("exported", f"document of run {run.pk}"),
     ]
+
+
+def test_why_the_last_run_failed_is_told_to_the_chair_and_not_to_research(client: Client) -> None:
+    make_run()
+    make_run("dead", error="Contract acme_pt has no price.", error_code="bad_input", fencing_token=99)
+    client.force_login(make_user("chair"))
+    assert "Contract acme_pt has no price." in client.get("/supply/").content.decode()
+    client.force_login(make_user("research"))
+    html = client.get("/supply/").content.decode()
+    assert "The last run ended without a plan." in html
+    assert "acme_pt" not in html
