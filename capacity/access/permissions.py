@@ -51,9 +51,22 @@ def may_update_action(roles: Iterable[Role], *, owner_role: str) -> bool:
     return bool(held & {CHAIR, FINANCE}) or (may(held, "action.update") and owner_role in held - {EXEC})
 
 
+# Where somebody starts who holds one of these roles and no other.
+_OWN_PAGES = {
+    Role.SALES: "contracts",
+    RESEARCH: "requests",
+    PRODUCT: "workloads",
+    Role.AUDITOR: "audit",
+    Role.ADMIN: "people",
+}
+
+
 def landing_route(roles: Iterable[Role]) -> str:
-    """The route name of the page somebody starts on: the review, unless their roles open no data."""
+    """The route name of the page somebody starts on: their role's own, the review for everybody else."""
     held = frozenset(roles)
-    if not held or held & _MEETING:
+    data = held & _MEETING
+    if len(data) == 1:
+        return _OWN_PAGES.get(next(iter(data)), "home")
+    if data or not held:
         return "home"
-    return "audit" if Role.AUDITOR in held else "people"
+    return _OWN_PAGES[Role.AUDITOR if Role.AUDITOR in held else Role.ADMIN]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from capacity.access import views
 
 urlpatterns = [
-    path("sign-in/", LoginView.as_view(), name="login"),
+    path("sign-in/", views.SignIn.as_view(), name="login"),
     path("sign-out/", LogoutView.as_view(), name="logout"),
     path("audit/", views.audit, name="audit"),
     path("people/", views.people, name="people"),

@@ -1,21 +1,38 @@
-"""Two pages: the audit log for auditors, people and their roles for administrators. Neither shows any figure."""
+"""Signing in, the audit log for auditors, people and their roles for administrators. None shows any figure."""
 
 from __future__ import annotations
 
 from typing import cast
 
 from django.contrib import messages
+from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from capacity.access import selectors
 from capacity.access.forms import AuditFilterForm, RoleChangeForm
 from capacity.access.models import User
+from capacity.access.permissions import landing_route
 from capacity.access.roles import ROLE_NAMES, Role
 from capacity.access.services import RoleChangeRefused, grant_role, revoke_role
-from capacity.access.viewer import requires
+from capacity.access.viewer import requires, viewer_of
 from capacity.access.visibility import WHAT_ROLE_SEES
+
+
+class SignIn(LoginView):
+    """Signing in leads to the page that was asked for, else to the role's own page.
+
+    The bare address asks for nothing in particular.
+    """
+
+    def get_redirect_url(self, request: HttpRequest | None = None) -> str:
+        asked = str(super().get_redirect_url())
+        return "" if asked == "/" else asked
+
+    def get_default_redirect_url(self) -> str:
+        return reverse(landing_route(viewer_of(self.request).roles))
 
 
 @requires("audit.view")

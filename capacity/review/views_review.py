@@ -22,12 +22,10 @@ from capacity.review.csv_files import csv_rows_response
 from capacity.review.models import Review
 from capacity.review.page import WEEKLY_TABLES, RunRows, read_run, review_context, visible_header, weekly_table
 
-LANDING = (("sales", "contracts"), ("research", "requests"))
-
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """The current review. Each role lands on its own page after signing in; the review is one click away."""
+    """The current review; who may not see it is sent to their own page. (Signing in leads to each role's own page.)"""
     viewer = viewer_of(request)
     if not may(viewer.roles, "review.view"):
         for action, route in (("audit.view", "audit"), ("users.manage", "people")):

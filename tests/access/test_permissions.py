@@ -63,3 +63,11 @@ def test_who_opens_no_data_starts_on_their_own_page() -> None:
     assert landing_route({Role.ADMIN}) == "people"
     assert landing_route({Role.ADMIN, Role.CHAIR}) == "home"
     assert landing_route(set()) == "home"
+
+
+def test_each_role_starts_on_its_own_page_and_whoever_holds_more_on_the_review() -> None:
+    assert landing_route({Role.SALES}) == "contracts"
+    assert landing_route({Role.RESEARCH, Role.ADMIN}) == "requests"
+    assert landing_route({Role.PRODUCT}) == "workloads"
+    assert landing_route({Role.CHAIR}) == landing_route({Role.FINANCE}) == landing_route({Role.EXEC}) == "home"
+    assert landing_route({Role.SALES, Role.FINANCE}) == "home"
