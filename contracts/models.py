@@ -153,8 +153,14 @@ class Contract(models.Model):
                 name="discount_is_a_share",
             ),
             models.CheckConstraint(
+                # Said twice: a comparison with an empty size is neither true nor false, and only false is refused.
                 condition=~Q(shape="provisioned_throughput")
-                | Q(unit_tokens_per_minute__gt=0, unit_output_weight__gt=0),
+                | Q(
+                    unit_tokens_per_minute__isnull=False,
+                    unit_tokens_per_minute__gt=0,
+                    unit_output_weight__isnull=False,
+                    unit_output_weight__gt=0,
+                ),
                 name="provisioned_units_have_a_size",
             ),
             models.CheckConstraint(

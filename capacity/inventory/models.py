@@ -140,7 +140,10 @@ class Pool(models.Model):
                 condition=Q(availability_share__gt=0, availability_share__lte=1), name="availability_is_a_share"
             ),
             models.CheckConstraint(
-                condition=Q(burst_accelerators=0) | Q(burst_usd_per_accelerator_hour__gte=0), name="burst_has_a_price"
+                # Said twice: a comparison with an empty price is neither true nor false, and only false is refused.
+                condition=Q(burst_accelerators=0)
+                | Q(burst_usd_per_accelerator_hour__isnull=False, burst_usd_per_accelerator_hour__gte=0),
+                name="burst_has_a_price",
             ),
         ]
         triggers = [bumps_inputs_version()]

@@ -368,7 +368,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='contract',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('shape', 'provisioned_throughput'), _negated=True), models.Q(('unit_output_weight__gt', 0), ('unit_tokens_per_minute__gt', 0)), _connector='OR'), name='provisioned_units_have_a_size'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('shape', 'provisioned_throughput'), _negated=True), models.Q(('unit_output_weight__gt', 0), ('unit_output_weight__isnull', False), ('unit_tokens_per_minute__gt', 0), ('unit_tokens_per_minute__isnull', False)), _connector='OR'), name='provisioned_units_have_a_size'),
         ),
         migrations.AddConstraint(
             model_name='contract',

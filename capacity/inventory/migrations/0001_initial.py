@@ -531,7 +531,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='pool',
-            constraint=models.CheckConstraint(condition=models.Q(('burst_accelerators', 0), ('burst_usd_per_accelerator_hour__gte', 0), _connector='OR'), name='burst_has_a_price'),
+            constraint=models.CheckConstraint(condition=models.Q(('burst_accelerators', 0), models.Q(('burst_usd_per_accelerator_hour__gte', 0), ('burst_usd_per_accelerator_hour__isnull', False)), _connector='OR'), name='burst_has_a_price'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='pool',
