@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.db.models.signals import post_migrate
+from hypothesis import settings as hypothesis_settings
 
 from capacity.access.visibility import be_strict
 from tests.recorded_broker import RecordedBroker
@@ -26,6 +27,9 @@ def pytest_configure(config: pytest.Config) -> None:
             "python -m capacity.local test-services -- pytest tests/…",
             returncode=4,
         )
+    # On a busy machine any example may pause for longer than hypothesis' deadline; hangs have the tests' own time limits.
+    hypothesis_settings.register_profile("busy_machine", deadline=None)
+    hypothesis_settings.load_profile("busy_machine")
     # A field that nobody listed fails its test instead of being hidden.
     be_strict()
     post_migrate.connect(

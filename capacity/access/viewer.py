@@ -25,7 +25,9 @@ View = Callable[..., HttpResponse]
 
 
 def viewer_of(request: HttpRequest | Request) -> Viewer:
-    """Who is asking, with their open roles. One query a request; nobody has roles before they sign in."""
+    """Who is asking, with their open roles. They come with the account (AccountBackend) and are asked for where they
+    do not, as for somebody who signed in by this very request; nobody has roles before they sign in.
+    """
     plain: Any = getattr(request, "_request", request)
     cached = getattr(plain, "_viewer", None)
     if isinstance(cached, Viewer) and cached.username == plain.user.get_username():
@@ -33,7 +35,9 @@ def viewer_of(request: HttpRequest | Request) -> Viewer:
     user = plain.user
     if not user.is_authenticated or not user.is_active:
         return Viewer()
-    held = RoleGrant.objects.filter(user=user, revoked_at=None).values_list("role", flat=True)
+    held = getattr(user, "open_roles", None)
+    if held is None:
+        held = RoleGrant.objects.filter(user=user, revoked_at=None).values_list("role", flat=True)
     viewer = Viewer(username=user.get_username(), roles=frozenset(Role(role) for role in held), team_key=user.team_key)
     plain._viewer = viewer
     return viewer

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet, Subquery
 
 from capacity.allocation.models import PLAN_SCOPE, CurrentRun, Run
-from capacity.imports.selectors import latest_inputs_version
+from capacity.imports.selectors import inputs_version_subquery, latest_inputs_version
 from capacity.lib.horizon import Week
 
 ACTIVE_STATES = ("queued", "running")
@@ -77,8 +77,7 @@ class PlanState:
 
 
 def current_plan(*, now: datetime) -> PlanState:
-    """The state of the plan, in two queries: the inputs' version, then the runs that matter."""
-    latest = latest_inputs_version()
+    """The state of the plan, in one query: the runs that matter, each with the inputs' version of that moment."""
     pointer = CurrentRun.objects.filter(scope=PLAN_SCOPE)
     ended = Run.objects.filter(scope=PLAN_SCOPE, state__in=ENDED_BADLY, fencing_token__isnull=False).exclude(
         error_code=""
@@ -95,9 +94,11 @@ def current_plan(*, now: datetime) -> PlanState:
             shown_id=Subquery(pointer.values("run_id")),
             shown_token=Subquery(pointer.values("fencing_token")),
             shown_version=Subquery(pointer.values("inputs_version")),
+            latest_version=inputs_version_subquery(),
         ).order_by("-pk")
     )
-    return _plan_state(rows, latest=latest, now=now)
+    latest = rows[0].latest_version if rows else latest_inputs_version()
+    return _plan_state(rows, latest=latest or 0, now=now)
 
 
 def _plan_state(rows: list[Any], *, latest: int, now: datetime) -> PlanState:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from capacity.access.models import User
 from capacity.decisions.models import Action, Decision, PolicyFloor, PolicySet
@@ -57,34 +56,44 @@ def actions_in_state(state: str, *, today: Any) -> Q:
     return Q(status=state) if state else Q()
 
 
-def unjudged_decisions(*, before_week: str) -> QuerySet[Decision]:
-    """Decisions of earlier reviews that stand and have no verdict yet, soonest review-back first."""
-    return Decision.objects.filter(decisions_in_state("open", today=None), review_week__lt=before_week).order_by(
-        "review_back_date", "number"
+def decisions_before_review(*, week: str, since: str | None) -> QuerySet[Decision]:
+    """All that a review speaks of, by number: decisions of earlier reviews without a verdict or judged on this review
+    or the one before (`since`), and its own. `is_superseded` on each. One query.
+    """
+    newer = Decision.objects.filter(supersedes=OuterRef("pk"))
+    earlier = Q(review_week__lt=week) & (
+        Q(verdict=None, is_superseded=False) | Q(verdict__review_week__in=[week, *([since] if since else [])])
+    )
+    return (
+        Decision.objects.annotate(is_superseded=Exists(newer))
+        .filter(earlier | Q(review_week=week))
+        .select_related("verdict")
+        .order_by("number")
     )
 
 
-def judged_decisions(*, weeks: Iterable[str]) -> QuerySet[Decision]:
-    """Decisions whose verdict was said on one of the reviews."""
-    return Decision.objects.filter(verdict__review_week__in=list(weeks)).select_related("verdict").order_by("number")
-
-
-def followed_actions(*, before_week: str, closed_since: datetime | None) -> QuerySet[Action]:
-    """Actions of earlier reviews that are open, or were closed after the moment (None: none of the closed)."""
+def actions_before_review(*, week: str, closed_since: datetime | None) -> QuerySet[Action]:
+    """All that a review speaks of, by number: actions of earlier reviews that are open or were closed after the moment
+    (None: none of the closed), and its own. One query.
+    """
     wanted = Q(status="open")
     if closed_since is not None:
         wanted |= Q(closed_at__gt=closed_since)
-    return actions().filter(wanted, review_week__lt=before_week).order_by("due_date", "number")
+    return (
+        Action.objects.select_related("decision")
+        .filter((Q(review_week__lt=week) & wanted) | Q(review_week=week))
+        .order_by("number")
+    )
 
 
 def decisions_of_week(week: str) -> QuerySet[Decision]:
-    """What was decided on a review, in the order it was recorded."""
-    return decisions().filter(review_week=week).order_by("number")
+    """What was decided on a review, in the order it was recorded. One query."""
+    return Decision.objects.filter(review_week=week).order_by("number")
 
 
 def actions_of_week(week: str) -> QuerySet[Action]:
-    """What was asked for on a review, in the order it was recorded."""
-    return actions().filter(review_week=week).order_by("number")
+    """What was asked for on a review, in the order it was recorded, each with its decision. One query."""
+    return Action.objects.select_related("decision").filter(review_week=week).order_by("number")
 
 
 def last_change_of_action(number: int) -> tuple[str, datetime] | None:

@@ -5,6 +5,8 @@ A live review asks the tables; a frozen one shows the document stored with it, s
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -29,20 +31,48 @@ def follow_through(*, week: str, today: date) -> Carried:
     the week, or the one its verdict was said on; None where there is no such figure.
     """
     last = Review.objects.filter(week__lt=week).order_by("-week").only("week", "frozen_at").first()
-    end = Week.parse(week).end
-    waiting = selectors.unjudged_decisions(before_week=week)
-    judged = selectors.judged_decisions(weeks=[week, *([last.week] if last else [])])
-    values = _metrics_now(week)
-    followed = selectors.followed_actions(before_week=week, closed_since=last.frozen_at if last else None)
+    return carried_document(read_meeting(week=week, last=last), today=today, values=_metrics_now(week))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Meeting:
+    """The decisions and actions that the review of a week speaks of: carried over and its own, by number."""
+
+    week: str
+    last: Review | None
+    decisions: Sequence[Decision]
+    actions: Sequence[Action]
+
+
+def read_meeting(*, week: str, last: Review | None) -> Meeting:
+    """last: the last review frozen before the week. Two queries."""
+    return Meeting(
+        week=week,
+        last=last,
+        decisions=list(selectors.decisions_before_review(week=week, since=last.week if last else None)),
+        actions=list(selectors.actions_before_review(week=week, closed_since=last.frozen_at if last else None)),
+    )
+
+
+def carried_document(meeting: Meeting, *, today: date, values: Mapping[str, str]) -> Carried:
+    """The follow_through document. values: figure key → value of the headline metrics now, as text."""
+    end = Week.parse(meeting.week).end
+    earlier = [each for each in meeting.decisions if each.review_week < meeting.week]
+    waiting = [each for each in earlier if getattr(each, "verdict", None) is None]
+    waiting.sort(key=lambda each: (each.review_back_date, each.number))
+    judged = [each for each in earlier if getattr(each, "verdict", None) is not None]
+    followed = [each for each in meeting.actions if each.review_week < meeting.week]
     return {
-        "week": week,
+        "week": meeting.week,
         "today": today.isoformat(),
-        "since": last.week if last else None,
+        "since": meeting.last.week if meeting.last else None,
         "decisions": [
             *(_decision(each, _state_of(each, today=today, end=end), values) for each in waiting),
-            *(_decision(each, "judged", values) for each in judged if each.review_week < week),
+            *(_decision(each, "judged", values) for each in judged),
         ],
-        "actions": [_action(each, today=today) for each in followed],
+        "actions": [
+            _action(each, today=today) for each in sorted(followed, key=lambda each: (each.due_date, each.number))
+        ],
     }
 
 
@@ -65,16 +95,28 @@ def visible_carried(viewer: Viewer, carried: Carried) -> dict[str, Any]:
 
 
 def visible_recorded(viewer: Viewer, week: str, *, is_frozen: bool) -> dict[str, list[Item]]:
-    """What was decided and asked for on the review of the week. A frozen page shows it as it was said, without what
-    became of it later: a decision's words never change, nor do an action's."""
-    monday = Week.parse(week).monday
+    """What was decided and asked for on the review of the week. Two queries."""
+    decisions, actions = selectors.decisions_of_week(week), selectors.actions_of_week(week)
+    meeting = Meeting(week=week, last=None, decisions=list(decisions), actions=list(actions))
+    return visible_own(viewer, meeting, is_frozen=is_frozen)
+
+
+def visible_own(viewer: Viewer, meeting: Meeting, *, is_frozen: bool) -> dict[str, list[Item]]:
+    """The meeting's own records as list items. A frozen page shows them as they were said, without what became of them
+    later: a decision's words never change, nor do an action's."""
+    monday = Week.parse(meeting.week).monday
     return {
         "decisions": [
             decision_item(viewer, row_of_decision(each) | {"state": "recorded"}, today=monday)
             | {"pill_kind": "done", "pill_word": "Decided"}
-            for each in selectors.decisions_of_week(week)
+            for each in meeting.decisions
+            if each.review_week == meeting.week
         ],
-        "actions": [_recorded_action(viewer, each, monday, is_frozen) for each in selectors.actions_of_week(week)],
+        "actions": [
+            _recorded_action(viewer, each, monday, is_frozen)
+            for each in meeting.actions
+            if each.review_week == meeting.week
+        ],
     }
 
 
@@ -93,7 +135,7 @@ def _metrics_now(week: str) -> dict[str, str]:
     return {key: decimal_text(value) for key, value in found.values_list("key", "value") if value is not None}
 
 
-def _decision(decision: Decision, state: str, values: dict[str, str]) -> dict[str, Any]:
+def _decision(decision: Decision, state: str, values: Mapping[str, str]) -> dict[str, Any]:
     verdict = decision.verdict if state == "judged" else None
     actual = values.get(figure_key(decision.effect_metric))
     if verdict is not None:

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from capacity.access.visibility import ContractLabel, Viewer, see, see_row
 from capacity.allocation.models import Run
+from capacity.imports.rows import decimal_text
 from capacity.lib.figures import RESTRICTED, Absent, day_range, share, thousands, usd
 from capacity.lib.horizon import Week
 from capacity.review import sections, tables
@@ -46,6 +47,8 @@ class RunRows:
     labels: Sequence[ContractLabel]
     figures: Mapping[str, Row]
     previous: Mapping[str, Row] | None
+    # Headline metrics as text, as stored: only for what the meeting's records are compared with, never shown as such.
+    metrics_now: Mapping[str, str]
     pools: list[Row]
     pool_weeks: list[Row]
     lots: list[Row]
@@ -62,8 +65,9 @@ def read_run(*, viewer: Viewer, run: Run, previous_run_id: int | None) -> RunRow
     def rows(spec: tables.RunTableSpec, **filters: Any) -> list[Row]:
         return tables.run_rows(viewer=viewer, run_id=run_id, spec=spec, labels=labels, **filters)
 
-    labels = tables.contract_labels(run_id)
-    figures = visible_figures(viewer, [run_id] if previous_run_id is None else [run_id, previous_run_id])
+    exposure, labels = tables.exposure_with_labels(viewer=viewer, run_id=run_id)
+    stored = stored_figures([run_id] if previous_run_id is None else [run_id, previous_run_id])
+    figures = visible_figures(viewer, stored)
     sees_requests = see(viewer, "placement", "experiment_key", "") is not RESTRICTED
     sees_lots = see(viewer, "lot", "lot_key", "") is not RESTRICTED
     return RunRows(
@@ -71,37 +75,49 @@ def read_run(*, viewer: Viewer, run: Run, previous_run_id: int | None) -> RunRow
         labels=labels,
         figures=figures.get(run_id, {}),
         previous=None if previous_run_id is None else figures.get(previous_run_id, {}),
+        metrics_now={
+            row["key"]: decimal_text(row["value"])
+            for row in stored
+            if row["run_id"] == run_id and row["value"] is not None and row["key"].startswith("metric:")
+        },
         pools=rows(tables.POOLS),
         pool_weeks=rows(tables.POOL_WEEKS),
         lots=rows(tables.LOT_EVENTS) if sees_lots else [],
-        exposure=rows(tables.EXPOSURE),
+        exposure=exposure,
         workloads=rows(tables.WORKLOADS),
         placements=rows(tables.PLACEMENTS) if sees_requests else [],
         unplaced=rows(tables.UNPLACED) if sees_requests else [],
     )
 
 
-def visible_figures(viewer: Viewer, run_ids: Sequence[int]) -> dict[int, dict[str, Row]]:
-    """run → headline figures by key, each value as the viewer may see it. One query."""
-    columns = (
-        "run_id",
-        "key",
-        "label",
-        "value",
-        "absent",
-        "unit",
-        "basis",
-        "state",
-        "threshold",
-        "resource",
-        "field",
-        "terms",
-        "position",
-    )
-    found: dict[int, dict[str, Row]] = {}
+_FIGURE_COLUMNS = (
+    "run_id",
+    "key",
+    "label",
+    "value",
+    "absent",
+    "unit",
+    "basis",
+    "state",
+    "threshold",
+    "resource",
+    "field",
+    "terms",
+    "position",
+)
+
+
+def stored_figures(run_ids: Sequence[int]) -> list[Row]:
+    """The headline figures of the runs, as stored. One query."""
     rows = RunFigure.objects.filter(run_id__in=run_ids, key__regex="^(metric|total):").order_by("position")
-    for row in rows.values(*columns):
-        row["value"] = see(viewer, row["resource"], row["field"], row["value"])
+    return list(rows.values(*_FIGURE_COLUMNS))
+
+
+def visible_figures(viewer: Viewer, stored: Sequence[Row]) -> dict[int, dict[str, Row]]:
+    """run → headline figures by key, each value as the viewer may see it."""
+    found: dict[int, dict[str, Row]] = {}
+    for each in stored:
+        row = {**each, "value": see(viewer, each["resource"], each["field"], each["value"])}
         if isinstance(row["value"], Absent):
             # A state or a limit would narrow a band, and says what is hidden.
             row["state"] = ""

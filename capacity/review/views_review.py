@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -21,7 +20,7 @@ from capacity.review import carry, changes_shown
 from capacity.review.context import plan_state
 from capacity.review.csv_files import csv_rows_response
 from capacity.review.models import Review
-from capacity.review.page import WEEKLY_TABLES, read_run, review_context, visible_header, weekly_table
+from capacity.review.page import WEEKLY_TABLES, RunRows, read_run, review_context, visible_header, weekly_table
 
 
 @require_safe
@@ -89,7 +88,7 @@ def _page(request: HttpRequest, viewer: Viewer, *, week: Week | None) -> HttpRes
     before = max((each for each in reviews.values() if each.week < shown.key), key=lambda r: r.week, default=None)
     rows = read_run(viewer=viewer, run=run, previous_run_id=before.run_id if before else None)
     context = review_context(viewer=viewer, rows=rows, week=shown, now=frozen.frozen_at if frozen else timezone.now())
-    context |= _meeting(viewer, shown, frozen, run, rows.labels, timezone.now())
+    context |= _meeting(viewer, shown, frozen, before, rows)
     context |= {
         "frozen": frozen,
         "before": before,
@@ -124,16 +123,18 @@ def _stepper(shown: Week, live_week: Week, reviews: dict[str, Review], frozen: R
     }
 
 
-def _meeting(viewer: Viewer, week: Week, frozen: Review | None, run: Run, labels: Any, now: datetime) -> dict[str, Any]:
-    """What changed, what is carried and what was decided: from the frozen document, or live from the tables."""
+def _meeting(viewer: Viewer, week: Week, frozen: Review | None, before: Review | None, rows: RunRows) -> dict[str, Any]:
+    """What changed, what is carried and what was decided: from the frozen document, or live. Three queries."""
     if frozen is not None:
-        document = Review.objects.values_list("changes", "carried").get(pk=frozen.pk)
-        changes, carried = document
+        changes, carried = Review.objects.values_list("changes", "carried").get(pk=frozen.pk)
+        recorded = carry.visible_recorded(viewer, week.key, is_frozen=True)
     else:
-        changes = RunDocument.objects.values_list("changes", flat=True).get(run=run)
-        carried = carry.follow_through(week=week.key, today=now.date())
+        changes = RunDocument.objects.values_list("changes", flat=True).get(run=rows.run)
+        meeting = carry.read_meeting(week=week.key, last=before)
+        carried = carry.carried_document(meeting, today=timezone.now().date(), values=rows.metrics_now)
+        recorded = carry.visible_own(viewer, meeting, is_frozen=False)
     return {
-        "changes": changes_shown.visible_changes(viewer, changes, labels),
+        "changes": changes_shown.visible_changes(viewer, changes, rows.labels),
         "carried": carry.visible_carried(viewer, carried),
-        "recorded": carry.visible_recorded(viewer, week.key, is_frozen=frozen is not None),
+        "recorded": recorded,
     }

@@ -40,7 +40,7 @@ def signed_in(make_person: Callable[..., User]) -> Callable[..., Client]:
 
     def sign_in(username: str, *roles: Role, **fields: object) -> Client:
         client = Client(raise_request_exception=False)
-        client.force_login(make_person(username, *roles, **fields), backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(make_person(username, *roles, **fields))
         return client
 
     return sign_in

@@ -51,7 +51,7 @@ def clients(
         roles = [Role(name)] if name in set(Role) else []
         person = make_person(f"the-{name}", *roles)
         found[name] = Client(raise_request_exception=False)
-        found[name].force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+        found[name].force_login(person)
     User.objects.filter(username=f"the-{DISABLED}").update(is_active=False)
     build_world()
     return found

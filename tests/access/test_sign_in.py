@@ -42,7 +42,7 @@ def test_signing_in_changes_the_session_key(auditor: User, client: Client) -> No
 
 
 def test_a_session_ends_after_thirty_idle_minutes(auditor: User, client: Client) -> None:
-    client.force_login(auditor, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(auditor)
     put_in_session(client, started=time.time() - 1900, seen=time.time() - 1790)
     assert client.get("/audit/").status_code == 200
     put_in_session(client, seen=time.time() - 1801)
@@ -51,7 +51,7 @@ def test_a_session_ends_after_thirty_idle_minutes(auditor: User, client: Client)
 
 
 def test_a_session_in_use_ends_after_twelve_hours(auditor: User, client: Client) -> None:
-    client.force_login(auditor, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(auditor)
     put_in_session(client, started=time.time() - 12 * 3600 + 60, seen=time.time())
     assert client.get("/audit/").status_code == 200
     put_in_session(client, started=time.time() - 12 * 3600 - 1, seen=time.time())
