@@ -24,7 +24,7 @@ from typing import Any
 
 from capacity.demo.builder import demo_tables
 from capacity.local.options import PROJECT_DIR
-from capacity.local.processes import command_line, is_alive, wait_until
+from capacity.local.processes import command_line, die_with_parent, is_alive, wait_until
 
 PASSWORD = "a-password-for-journeys"
 READY_SECONDS = 150.0
@@ -67,6 +67,7 @@ class Product:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=lambda: die_with_parent(signal.SIGTERM),
             )
 
     @property
