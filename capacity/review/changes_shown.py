@@ -17,7 +17,8 @@ from capacity.lib.figures import NOTHING, Absent
 from capacity.review.change_specs import GROUPS
 from capacity.review.outcome_changes import OUTCOME_GROUPS
 
-TITLES = {**OUTCOME_GROUPS, **GROUPS}
+# Reading order: what was changed, then what it did.
+TITLES = {**GROUPS, **OUTCOME_GROUPS}
 ARROW = "\N{RIGHTWARDS ARROW}"
 HIDDEN_NOTE = "Some changes here are restricted to other roles."
 _VERBS = {
@@ -115,7 +116,7 @@ def _visible_field(
 
 def _typed(field: Mapping[str, Any], which: str) -> Any:
     value = field[which]
-    if value is None or field["kind"] not in {"number", "usd", "share"}:
+    if value is None or field["kind"] not in {"number", "whole", "usd", "share"}:
         return value
     try:
         return Decimal(str(value))
@@ -133,6 +134,8 @@ def _written(viewer: Viewer, field: Mapping[str, Any], value: Any, labels: Seque
         return figures.share(value)
     if kind == "usd" and isinstance(value, Decimal):
         return figures.usd(value)
+    if kind == "whole" and isinstance(value, Decimal):
+        return figures.thousands(value)
     if kind == "number" and isinstance(value, Decimal):
         # Inputs are written as they were typed: 0.65 to 0.7 must not both read 1.
         text = f"{value.normalize():,f}"

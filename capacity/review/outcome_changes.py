@@ -65,7 +65,9 @@ def shortfall_lines(before: Sequence[Row], after: Sequence[Row]) -> Iterator[Lin
     weeks = {week.key for week in shared_weeks(before, after)}
     was, now = _short_sums(before, weeks), _short_sums(after, weeks)
     if sum(was.values()) != sum(now.values()):
-        yield _shortfall_line("All pools", f"{len(weeks)} weeks both plans cover", sum(was.values()), sum(now.values()))
+        yield _shortfall_line(
+            "All pools", f"over the {len(weeks)} weeks both plans cover", sum(was.values()), sum(now.values())
+        )
     for pool in sorted(was.keys() | now.keys()):
         fields = []
         if was.get(pool, Decimal(0)) != now.get(pool, Decimal(0)):
@@ -172,7 +174,7 @@ def _shortfall_line(noun: str, subject: str, was: Decimal | int, now: Decimal | 
 
 
 def _short_field(was: Decimal | None, now: Decimal | None) -> dict[str, Any]:
-    return _field("Accelerator-weeks short", "number", "pool_week", "capacity_shortfall", was, now)
+    return _field("Accelerator-weeks short", "whole", "pool_week", "capacity_shortfall", was, now)
 
 
 def _places(rows: Sequence[Row], span: tuple[Week, Week]) -> dict[str, tuple[Interval, ...]]:
