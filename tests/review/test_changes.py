@@ -223,7 +223,7 @@ def test_shortfall_is_compared_over_the_weeks_both_plans_cover() -> None:
     # W48 is past in the second plan: its 100 are left out; W49 to W51 sum to 10 + 20 before, 5 after.
     changes = compared(inputs(), results(short=[100, 10, 20, 0]), results(W48.plus(1), short=[5, 0, 0, 40]))
     assert sentences(SALES, changes) == [
-        "All pools 3 weeks both plans cover changed: accelerator-weeks short 30 → 5.",
+        "All pools over the 3 weeks both plans cover changed: accelerator-weeks short 30 → 5.",
         "Pool h100 changed: accelerator-weeks short 30 → 5, first short week 2026-W48 → 2026-W49.",
     ]
 
