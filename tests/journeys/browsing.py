@@ -7,6 +7,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -173,10 +174,10 @@ def every_text(visit: Visit, start: list[str]) -> dict[str, str]:
         answer = visit.context.request.get(visit.url + path)
         assert answer.ok, f"{path}: {answer.status}"
         found[path] = answer.text()
-        if "html" not in answer.headers["content-type"]:
+        if "html" not in answer.headers["content-type"] or "?" in path:
             continue
-        links = re.findall(r'href="(/[^"#]*|\?[^"#]*)', found[path])
-        links = [link if link.startswith("/") else path.split("?")[0] + link for link in links]
+        links = [unescape(link) for link in re.findall(r'href="(/[^"#]*|\?[^"#]*)', found[path])]
+        links = [link if link.startswith("/") else path + link for link in links]
         todo += [link for link in links if "/static/" not in link and ("?" not in link or "format=csv" in link)]
     return found
 
