@@ -36,9 +36,18 @@ from capacity.review.chosen import chosen_run
 from capacity.review.listing import sorted_visibly
 from capacity.review.pages import visible_rows
 from capacity.review.serializers import row_serializer, serializer_for
-from capacity.review.tables import ISSUES, RUN_TABLES, SHORTFALLS, UNPLACED, Row, RunTableSpec, contract_labels
+from capacity.review.tables import (
+    ALLOCATIONS,
+    ISSUES,
+    RUN_TABLES,
+    SHORTFALLS,
+    UNPLACED,
+    Row,
+    RunTableSpec,
+    contract_labels,
+)
 
-_NAMES_CONTRACTS = (UNPLACED, SHORTFALLS, ISSUES)
+_NAMES_CONTRACTS = (UNPLACED, ALLOCATIONS, SHORTFALLS, ISSUES)
 _RUN = OpenApiParameter("run", int, description="A run's id; without it the current plan.")
 _REVIEW = OpenApiParameter("review", str, description="The week of a frozen review, such as 2026-W48.")
 _ORDERING = OpenApiParameter("ordering", str, description="A column; with a minus before it, descending.")

@@ -426,10 +426,12 @@ def run_rows(
     labels: needed by tables whose texts may name a contract (unplaced, shortfalls, issues). filters: field lookups;
     one on a column the viewer does not see in full raises Http404, so that a filter cannot be used to guess it.
     """
-    for lookup in filters:
+    for lookup, value in filters.items():
         name = lookup.split("__")[0]
         if name in {column.name for column in spec.columns}:
             refuse_blind_filter(viewer, spec, name)
+        if name == "serving_class" and class_in_words(viewer, str(value), labels=labels) != value:
+            raise Http404
     rows = spec.model._default_manager.filter(run_id=run_id, **filters).order_by(*spec.order)
     names = [column.name for column in spec.columns]
     needed = {*names, *([spec.owner] if spec.owner else [])}
@@ -476,7 +478,25 @@ def visible_row(*, viewer: Viewer, spec: RunTableSpec, row: Mapping[str, Any], l
                 shown[name] = label_blockers(viewer, shown[name], contracts=by_demand)
         if isinstance(shown["sentence"], str):
             shown["sentence"] = redact(viewer, shown["sentence"], contracts=labels)
+    if isinstance(shown.get("serving_class"), str):
+        shown["serving_class"] = class_in_words(viewer, shown["serving_class"], labels=labels)
     return shown
+
+
+# The serving class of a contract's own accelerators is this and the contract's key.
+_DEDICATED = "dedicated."
+
+
+def class_in_words(viewer: Viewer, serving_class: str, *, labels: Iterable[ContractLabel]) -> str:
+    """A serving class as the viewer may read it: one that is a contract's own names it as the viewer calls it."""
+    if not serving_class.startswith(_DEDICATED):
+        return serving_class
+    key = serving_class.removeprefix(_DEDICATED)
+    found = next((each for each in labels if each.key == key), None)
+    if found is None:
+        return _DEDICATED.rstrip(".")
+    label = label_of_contract(viewer, name=found.name, alias=found.alias, owner=found.owner)
+    return serving_class if label == found.name else f"{_DEDICATED}{label}"
 
 
 def labels_by_demand(labels: Iterable[ContractLabel]) -> _DemandLabels:

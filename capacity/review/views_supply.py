@@ -32,7 +32,16 @@ from capacity.review.pages import (
     visible_rows,
 )
 from capacity.review.pool_rows import heat_cells, heat_label, pool_rows, supply_total
-from capacity.review.tables import ISSUES, LOT_EVENTS, PLACEMENTS, POOL_WEEKS, POOLS, Row, contract_labels
+from capacity.review.tables import (
+    ISSUES,
+    LOT_EVENTS,
+    PLACEMENTS,
+    POOL_WEEKS,
+    POOLS,
+    Row,
+    class_in_words,
+    contract_labels,
+)
 from capacity.review.views_lists import no_plan
 from capacity.review.words import word
 
@@ -179,7 +188,13 @@ def _standing(viewer: Viewer, row: Row, label: ContractLabel | None, held: dict[
         "label": name,
         "contract_key": "" if key is RESTRICTED else key,
         "workload_key": see(viewer, "demand", "workload_key", row["workload_key"], owner=owner),
-        "serving_class": see(viewer, "demand", "serving_class", row["serving_class"], owner=owner),
+        "serving_class": see(
+            viewer,
+            "demand",
+            "serving_class",
+            class_in_words(viewer, row["serving_class"], labels=[label] if label else []),
+            owner=owner,
+        ),
         "tier": see(viewer, "demand", "tier", row["tier"], owner=owner),
         "most": see(viewer, "demand", "work", row["most"], owner=owner),
         "short": see(viewer, "demand", "short_accelerators", row["short"], owner=owner),
