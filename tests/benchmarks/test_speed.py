@@ -9,12 +9,12 @@ import resource
 import statistics
 import time
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from pytest_django.fixtures import SettingsWrapper
 
 from capacity.access.models import User
 from capacity.allocation.models import Run
@@ -32,7 +32,7 @@ PLAN_SECONDS, PAGE_SECONDS = 20.0, 2.0
 
 
 @pytest.fixture(autouse=True)
-def plain_static_names(settings: SettingsWrapper) -> None:
+def plain_static_names(settings: Any) -> None:
     """Pages name static files without the collected manifest, which only a start of the product makes."""
     backend = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STORAGES = {**settings.STORAGES, "staticfiles": backend}

@@ -1,7 +1,8 @@
-"""How many queries the review page makes, live and frozen, and that it is the same however many rows there are."""
+"""How many queries the review page makes, live and frozen, the same however many rows there are; and how much it weighs."""
 
 from __future__ import annotations
 
+import gzip
 from datetime import date
 
 import pytest
@@ -31,6 +32,10 @@ ADDRESSES = (
     "/actions/new/",
     "/actions/A-1/",
 )
+
+
+# Zipped, the whole page with its figures.
+MOST_BYTES = 40_000
 
 
 def record(by: User, *, numbers: range) -> None:
@@ -75,3 +80,13 @@ def test_the_review_stays_within_its_queries_at_one_and_ten_times_the_rows(clien
     large = counts(client)
     assert small == large
     assert {address: count for address, count in large.items() if count > MOST_QUERIES} == {}
+
+
+def test_the_review_stays_light_at_ten_times_the_rows(client: Client) -> None:
+    chair = make_user("chair")
+    client.force_login(chair)
+    make_review(make_run(week=FROZEN_WEEK, weeks=52, scale=10, is_current=False), frozen_by=chair)
+    make_run(week=LIVE_WEEK, weeks=52, scale=10)
+    record(by=chair, numbers=range(1, 21))
+    for address in ADDRESSES[:3]:
+        assert len(gzip.compress(client.get(address).content, 6)) <= MOST_BYTES, address
