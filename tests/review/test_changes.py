@@ -241,7 +241,8 @@ def test_a_placement_that_moved_because_its_request_changed_says_what_changed() 
     after, moved = inputs(), results()
     after["tables"]["experiments"][0]["accelerators"] = 32
     moved["placements"][0]["accelerators"] = 32
-    assert "Cause: its request changed: accelerators." in sentences(CHAIR, compared(after, after_results=moved))[0]
+    told = sentences(CHAIR, compared(after, after_results=moved))
+    assert "Cause: its request changed: accelerators." in told[-1]
 
 
 def test_a_placement_that_lost_its_place_names_the_plan_s_own_reason() -> None:
@@ -299,15 +300,16 @@ def test_accelerators_of_a_contract_are_told_under_the_name_each_role_knows() ->
     assert sentences(OTHER_SALES, changes) == ["Contract committed changed: planned accelerators 120 → 140."]
 
 
-def test_headline_figures_are_told_before_everything_else_and_by_each_one_s_rule() -> None:
+def test_what_was_changed_is_told_before_headline_figures_and_those_by_each_one_s_rule() -> None:
     after = results()
     after["figures"][0]["value"], after["figures"][1]["value"] = Decimal("0.97"), Decimal("0.55")
     changed = inputs()
     changed["tables"]["lots"][0]["accelerators"] = 1024
     changes = compared(changed, after_results=after)
-    assert sentences(FINANCE, changes)[:2] == ["Promise coverage: 95.0% → 97.0%.", "Serving margin: 42.8% → 55.0%."]
-    assert sentences(CHAIR, changes)[:2] == ["Promise coverage: 95.0% → 97.0%.", "Serving margin: 40–50% → 50–60%."]
-    assert sentences(RESEARCH, changes)[0] == "Promise coverage: 95.0% → 97.0%."
+    assert sentences(FINANCE, changes)[0] == "Lot lot_a changed: accelerators 512 → 1,024."
+    assert sentences(FINANCE, changes)[1:3] == ["Promise coverage: 95.0% → 97.0%.", "Serving margin: 42.8% → 55.0%."]
+    assert sentences(CHAIR, changes)[1:3] == ["Promise coverage: 95.0% → 97.0%.", "Serving margin: 40–50% → 50–60%."]
+    assert sentences(RESEARCH, changes)[1] == "Promise coverage: 95.0% → 97.0%."
     assert not any("Serving margin" in line for line in sentences(RESEARCH, changes))
 
 
