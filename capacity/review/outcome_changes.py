@@ -29,6 +29,8 @@ SEE_INPUTS = "see the input changes"
 LEAST_MONEY_SHARE = Decimal("0.01")
 LEAST_MONEY_USD = Decimal(1000)
 LEAST_SHARE = Decimal("0.001")
+# Of a request cut into more places than these the sum is told.
+MOST_PLACES = 2
 
 _EXPOSURE_FIELDS = (
     ("committed_accelerators", "Committed accelerators", "number"),
@@ -192,7 +194,18 @@ def _places(rows: Sequence[Row], span: tuple[Week, Week]) -> dict[str, tuple[Int
 
 
 def _place_text(places: Sequence[Interval]) -> str | None:
-    """`h100-use1 from 2026-W49, 512 accelerators`; None for no place."""
+    """`h100-use1 from 2026-W49, 512 accelerators`; None for no place.
+
+    A divisible request may be cut into dozens of places: then their sum.
+    """
+    if len(places) > MOST_PLACES:
+        pools = len({pool for pool, *_ in places})
+        first, end = min(start for _, _, start, _, _ in places), max(stop for _, _, _, stop, _ in places)
+        total = sum(start.weeks_until(stop) * count for _, _, start, stop, count in places)
+        return (
+            f"{len(places)} places in {pools} pool{'' if pools == 1 else 's'} from {first.key} to "
+            f"{end.plus(-1).key}, {total:,} accelerator-weeks"
+        )
     texts = [f"{pool} from {start.key}, {count:,} accelerators" for pool, _, start, _, count in places]
     return "; ".join(texts) or None
 

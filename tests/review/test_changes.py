@@ -237,6 +237,20 @@ def test_a_placement_that_moved_without_a_cause_of_its_own_points_to_the_inputs(
     ]
 
 
+def test_a_request_cut_into_many_places_is_told_by_their_sum() -> None:
+    # Three places of 2 weeks each from W49 on, in one pool: 2 x (8 + 16 + 24) = 96 accelerator-weeks.
+    after, was = results(), results()["placements"][0]
+    starts = (W48.plus(1).key, W48.plus(1).key, W48.plus(2).key)
+    after["placements"] = [
+        was | {"start_week": start, "weeks": 2, "accelerators": count}
+        for start, count in zip(starts, (8, 16, 24), strict=True)
+    ]
+    assert sentences(RESEARCH, compared(inputs(), after_results=after)) == [
+        "Request RL from feedback (e_rl) moved: place h100 from 2026-W49, 64 accelerators → 3 places in 1 pool from "
+        "2026-W49 to 2026-W51, 96 accelerator-weeks. Cause: see the input changes."
+    ]
+
+
 def test_a_placement_that_moved_because_its_request_changed_says_what_changed() -> None:
     after, moved = inputs(), results()
     after["tables"]["experiments"][0]["accelerators"] = 32
