@@ -361,7 +361,8 @@ def _promise_rows(viewer: Viewer, rows: RunRows) -> list[Row]:
                 "coverage_text": share(coverage) if _is_number(coverage) else coverage,
                 "coverage_url": _row_figure(rows, row, "coverage_share"),
                 "planned_url": _row_figure(rows, row, "planned_accelerators"),
-                "is_short": _is_number(coverage) and coverage < 1 or bool(_text(row["first_short_week"])),
+                # Red speaks of the column's 13 weeks; a later shortage stands in the column beside it.
+                "is_short": _is_number(coverage) and coverage < 1,
                 "is_best_effort": row["committed_accelerators"] == 0,
                 "rank": (row["committed_accelerators"] == 0, coverage if _is_number(coverage) else 2),
             }

@@ -1,0 +1,37 @@
+"""The review page itself: what red speaks of, and where asking for a recompute leads."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+
+from capacity.access.roles import Role
+from tests.factories import make_run, make_user
+from tests.recorded_broker import RecordedBroker
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(("coverage", "is_red"), [(Decimal(1), False), (Decimal("0.5"), True)])
+def test_a_promise_is_red_only_when_its_thirteen_weeks_are_not_covered(
+    client: Client, coverage: Decimal, is_red: bool
+) -> None:
+    make_run(changes={"exposure": {"acme_pt": {"coverage_share": coverage, "first_short_week": "2027-W45"}}})
+    client.force_login(make_user(Role.FINANCE))
+    page = client.get("/").content.decode()
+    promises = page[page.index('id="promises"') : page.index('id="short"')]
+    row = next(part for part in promises.split("<tr>") if "2027-W45" in part)
+    assert bool(re.search(r'class="n bad"', row)) is is_red
+
+
+def test_asking_for_a_recompute_on_the_review_leads_back_to_it(client: Client, recorded_broker: RecordedBroker) -> None:
+    make_run()
+    client.force_login(make_user(Role.CHAIR))
+    page = client.get("/").content.decode()
+    back = re.search(r'name="next" value="([^"]+)"', page)
+    assert back is not None
+    answer = client.post("/runs/request/", {"next": back[1]})
+    assert (answer.status_code, answer["Location"]) == (302, "/")
