@@ -27,6 +27,7 @@ OK = "ok"
 # Beat ticks every SWEEP_SECONDS and writes its ticks at once; two minutes are several of them.
 BEAT_SILENT_AFTER = timedelta(seconds=120)
 WORKER_ANSWERS_WITHIN_SECONDS = 1.0
+QUESTIONS = 2
 # A worker's answer counts this long, so that many askers do not become many pings.
 KEPT_SECONDS = 2.0
 _last_answer: dict[str, Any] = {"at": 0.0, "parts": None}
@@ -79,10 +80,14 @@ def _ask_broker_and_worker() -> tuple[str, str]:
     try:
         with _client().connection_for_write() as broker:
             broker.ensure_connection(max_retries=1, timeout=1)
-            answers = _client().control.ping(timeout=WORKER_ANSWERS_WITHIN_SECONDS, limit=1, connection=broker)
+            # A question is a broadcast: one asked while either side is still subscribing is lost, so silence is asked twice.
+            answers = any(
+                _client().control.ping(timeout=WORKER_ANSWERS_WITHIN_SECONDS, limit=1, connection=broker)
+                for _ in range(QUESTIONS)
+            )
     except Exception as error:  # any transport's own error class: the page must answer whatever it is
         return f"does not answer ({type(error).__name__})", "not known without the broker"
-    return OK, OK if answers else f"no worker answered within {WORKER_ANSWERS_WITHIN_SECONDS:.0f} s"
+    return OK, OK if answers else f"no worker answered within {QUESTIONS * WORKER_ANSWERS_WITHIN_SECONDS:.0f} s"
 
 
 @cache
