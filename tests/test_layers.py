@@ -38,7 +38,11 @@ PURE_MODULES = {
     "capacity.access.bands",
     "capacity.access.permissions",
     "capacity.access.roles",
+    "capacity.access.sight_contracts",
+    "capacity.access.sight_rules",
+    "capacity.access.sight_supply",
     "capacity.access.sight_table",
+    "capacity.access.sight_workloads",
     "capacity.access.visibility",
 }
 ONLY_IN = {

@@ -13,7 +13,8 @@ from typing import Any
 
 from capacity.access.bands import Banded, BandUnit, band_of
 from capacity.access.roles import ROLE_NAMES, Role
-from capacity.access.sight_table import COMMERCIAL_DECISIONS, FLOOR_DECISIONS, TABLE, Rule, Sight
+from capacity.access.sight_rules import Rule, Sight
+from capacity.access.sight_table import COMMERCIAL_DECISIONS, FLOOR_DECISIONS, TABLE
 from capacity.lib.figures import RESTRICTED
 
 __all__ = [

@@ -15,6 +15,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 
+from capacity.access.visibility import Viewer
 from capacity.imports import cells
 from capacity.imports.cells import Column, Value
 from capacity.imports.tabular import Issue, Row
@@ -53,14 +54,35 @@ class Sentence:
 
 
 Check = Callable[["Sequence[Row]"], Iterable[Issue]]
+Values = Mapping[str, Value]
+# (who, the row before or None, the row after or None for a removal) → why this person may not write it, or "".
+WriteRule = Callable[[Viewer, Values | None, Values | None], str]
+# (the row before or None, the row after or None) → why somebody else has to approve this, or "".
+CheckerRule = Callable[[Values | None, Values | None], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retire:
+    """How a row leaves use without being deleted: the column that is set, to a fixed value or (None) to a date given."""
+
+    column: str
+    value: str | None = None
+    label: str = "Retire"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table that files may bring.
+    """A table that people keep by file, form and API: one description for all of them.
 
     key: the columns that tell its rows apart. sentences: constraint name → what it says. immutable: columns that
     never change once written. checks: warnings and errors over all rows of the files at once.
+    title, singular, intro: what it is called and what it is for. area: the heading it stands under in the index.
+    slug: its name in addresses, pages and API alike. view, change: actions of capacity.access.permissions.
+    resource: its lines in the visibility table. owner: the column that names whose a row is (a username or a team).
+    label: the column that names a row for people. listed: columns of its list page. filters: columns offered as choices.
+    search: columns read by a search. help: column → what to write there, with unit and default. groups: heading →
+    columns, the order of its form. bulk: columns that may be set on many rows at once. may_write, needs_checker: rules.
+    is_log: rows of measurement that come by the ten thousand: imported and listed, no single changes are kept of them.
     """
 
     name: str
@@ -71,6 +93,26 @@ class Table:
     sentences: Mapping[str, Sentence] = field(default_factory=dict)
     immutable: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
+    title: str = ""
+    singular: str = ""
+    intro: str = ""
+    area: str = ""
+    slug: str = ""
+    view: str = ""
+    change: str = ""
+    resource: str = ""
+    owner: str = ""
+    label: str = ""
+    listed: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+    help: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    bulk: tuple[str, ...] = ()
+    retire: Retire | None = None
+    may_write: WriteRule | None = None
+    needs_checker: CheckerRule | None = None
+    is_log: bool = False
 
     @property
     def foreign_keys(self) -> tuple[Reference, ...]:

@@ -1,0 +1,10 @@
+"""Who sees which column of the tables of customers, contracts and prices that people keep by file, form and API. Pure.
+
+A resource is named `input_` and the table; its lines are the table's columns.
+"""
+
+from __future__ import annotations
+
+from capacity.access.sight_rules import Rule
+
+CONTRACT_INPUTS: dict[str, dict[str, Rule]] = {}
