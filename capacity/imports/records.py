@@ -150,8 +150,8 @@ def record_of(*, table: Table, viewer: Viewer | None, key: Sequence[str]) -> tup
 def found_record(*, table: Table, viewer: Viewer | None, key: Sequence[str]) -> Record:
     """One row by its natural key as cells. Raises Http404 when there is none that the viewer may see. One query."""
     paths = column_paths(table)
-    wanted = {paths[name]: value for name, value in zip(table.key, key_values(table, key), strict=True)}
-    rows = list(_plain_values(_scoped(table, scope_of(table, viewer)).filter(**wanted), table, paths)[:1])
+    found = _scoped(table, scope_of(table, viewer)).filter(has_key(table, key))
+    rows = list(_plain_values(found, table, paths)[:1])
     if not rows:
         raise Http404
     return _record(rows[0], table, paths, viewer)
@@ -167,6 +167,17 @@ def key_values(table: Table, key: Sequence[str]) -> tuple[Value, ...]:
         )
     except CellError:
         raise Http404 from None
+
+
+def has_key(table: Table, key: Sequence[str]) -> Q:
+    """The condition that tells the row of this key. Raises Http404 for what cannot be a key of the table."""
+    paths = column_paths(table)
+    condition = Q()
+    for name, value in zip(table.key, key_values(table, key), strict=True):
+        is_nobody = value == "" and paths[name] != name
+        # An empty part of a key that names another row means that there is no such row.
+        condition &= Q(**{f"{paths[name]}__isnull": True}) if is_nobody else Q(**{paths[name]: value})
+    return condition
 
 
 def visible(table: Table, viewer: Viewer | None) -> QuerySet[Any]:
