@@ -40,11 +40,15 @@ Parser = Callable[[str], Value]
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column a table may have. `required`: the cell may not be empty, and new rows need the column."""
+    """A column a table may have. `required`: the cell may not be empty, and new rows need the column.
+
+    default: what an empty cell of a column that tells rows apart means; None where such a cell may not be empty.
+    """
 
     name: str
     parse: Parser
     required: bool = False
+    default: Value = None
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
