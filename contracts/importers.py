@@ -5,7 +5,7 @@ What a column means is in `column_help`, who may write what in `write_rules`, wh
 
 from __future__ import annotations
 
-from decimal import Decimal
+from dataclasses import replace
 
 from capacity.imports.checks import beyond_peers
 from capacity.imports.tables import (
@@ -17,7 +17,6 @@ from capacity.imports.tables import (
     key_column,
     register,
     whole_column,
-    with_default,
 )
 from contracts import column_help, input_checks, write_rules
 from contracts.models import CommitStep, Contract, Customer, PriceLine, SlaLine, TokenListPrice, UsageProfile
@@ -362,7 +361,7 @@ register(
         key=("contract", "version", "kind", "starts_date", "tier_from"),
         columns=(
             *columns_of(PriceLine, ["kind", "price", "starts_date", "ends_date"]),
-            with_default(columns_of(PriceLine, ["tier_from"])[0], Decimal(0)),
+            replace(columns_of(PriceLine, ["tier_from"])[0], when_empty=0),
             *columns_of(
                 PriceLine,
                 ["tier_mode", "included_quantity", "note", "provenance"],
@@ -472,7 +471,7 @@ register(
         key=("contract", "version", "metric", "below_share", "region"),
         columns=(
             *columns_of(SlaLine, ["metric", "below_share", "credit_share"]),
-            with_default(columns_of(SlaLine, ["region"])[0], ""),
+            replace(columns_of(SlaLine, ["region"])[0], when_empty=""),
             *columns_of(SlaLine, ["provenance"], extra=[key_column("contract"), whole_column("version")]),
         ),
         references=(

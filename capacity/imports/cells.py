@@ -42,13 +42,14 @@ Parser = Callable[[str], Value]
 class Column:
     """A column a table may have. `required`: the cell may not be empty, and new rows need the column.
 
-    default: what an empty cell of a column that tells rows apart means; None where such a cell may not be empty.
+    when_empty: for a column of the key, what an empty cell (or a file without the column) stands for, such as "" for a
+    use under no contract. Without it, a cell of the key may not be empty.
     """
 
     name: str
     parse: Parser
     required: bool = False
-    default: Value = None
+    when_empty: str | int | None = None
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

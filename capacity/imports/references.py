@@ -22,30 +22,6 @@ class Missing(Enum):
     REFUSED = "refused"
 
 
-def owner_path(table: Table, tables: Mapping[str, Table]) -> str:
-    """The ORM path of whose a row of the table is: `owner__username`, `contract__owner__username`; "" for nobody's."""
-    index = ReferenceIndex(tables=tables)
-    first, _, rest = table.owner.partition(".")
-    if not rest:
-        return index.path(table, first) if first else ""
-    reference = next(each for each in table.foreign_keys if each.field == first)
-    return f"{first}__{index.path(tables[reference.target], rest)}"
-
-
-def owner_of(table: Table, values: Mapping[str, Value], tables: Mapping[str, Table]) -> str:
-    """Whose the row is, as its own columns or the row it belongs to say now: a username, a team's key, or ""."""
-    first, _, rest = table.owner.partition(".")
-    if not rest:
-        return str(values.get(first) or "") if first else ""
-    index = ReferenceIndex(tables=tables)
-    reference = next(each for each in table.foreign_keys if each.field == first)
-    target = tables[reference.target]
-    named = zip(reference.target_columns, reference.columns, strict=True)
-    wanted = {index.path(target, column): values.get(name) for column, name in named}
-    found = target.model._default_manager.filter(**wanted).values_list(index.path(target, rest), flat=True).first()
-    return str(found or "")
-
-
 @dataclass(kw_only=True)
 class ReferenceIndex:
     """Looks names up, with one query for each table and set of columns."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import graphlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -78,8 +78,7 @@ class Table:
     never change once written. checks: warnings and errors over all rows of the files at once.
     title, singular, intro: what it is called and what it is for. area: the heading it stands under in the index.
     slug: its name in addresses, pages and API alike. view, change: actions of capacity.access.permissions.
-    resource: its lines in the visibility table. owner: the column that names whose a row is (a username or a team); or
-    `contract.owner`, that column of the row which the foreign key `contract` leads to (references.owner_path).
+    resource: its lines in the visibility table. owner: the column that names whose a row is (a username or a team).
     label: the column that names a row for people. listed: columns of its list page. filters: columns offered as choices.
     search: columns read by a search. help: column → what to write there, with unit and default. groups: heading →
     columns, the order of its form. bulk: columns that may be set on many rows at once. may_write, needs_checker: rules.
@@ -151,11 +150,6 @@ def tables() -> dict[str, Table]:
 def columns_of(model: type[models.Model], names: Sequence[str], *, extra: Iterable[Column] = ()) -> tuple[Column, ...]:
     """Columns for the model's own fields `names`, with the field's limits, followed by `extra` ones."""
     return tuple(_column(model._meta.get_field(name)) for name in names) + tuple(extra)
-
-
-def with_default(column: Column, default: Value) -> Column:
-    """The column as one that tells rows apart and may be left out: an empty cell means `default`."""
-    return replace(column, required=False, default=default)
 
 
 def key_column(name: str, *, required: bool = True) -> Column:

@@ -25,13 +25,23 @@ class Migration(migrations.Migration):
         # What the rules below would refuse of rows written before there were such rules.
         migrations.RunSQL(
             sql="""
-            UPDATE contracts_contract SET currency = upper(currency) WHERE currency <> upper(currency);
-            UPDATE contracts_contract SET rate_limit_input_tokens_per_minute = NULL
-                WHERE rate_limit_input_tokens_per_minute <= 0;
-            UPDATE contracts_contract SET rate_limit_output_tokens_per_minute = NULL
-                WHERE rate_limit_output_tokens_per_minute <= 0;
-            UPDATE contracts_contract SET unit_tokens_per_minute = NULL
-                WHERE unit_tokens_per_minute <= 0 AND shape <> 'provisioned_throughput';
+            DO $$ BEGIN
+            -- Asked first: an update counts the inputs up even where it finds no row.
+            IF EXISTS (
+                SELECT FROM contracts_contract WHERE currency <> upper(currency)
+                OR rate_limit_input_tokens_per_minute <= 0 OR rate_limit_output_tokens_per_minute <= 0
+                OR unit_tokens_per_minute <= 0 OR growth_share_per_month <= -1
+            ) THEN
+                UPDATE contracts_contract SET
+                    currency = upper(currency),
+                    rate_limit_input_tokens_per_minute =
+                        CASE WHEN rate_limit_input_tokens_per_minute > 0 THEN rate_limit_input_tokens_per_minute END,
+                    rate_limit_output_tokens_per_minute =
+                        CASE WHEN rate_limit_output_tokens_per_minute > 0 THEN rate_limit_output_tokens_per_minute END,
+                    unit_tokens_per_minute = CASE WHEN unit_tokens_per_minute > 0 THEN unit_tokens_per_minute END,
+                    growth_share_per_month = greatest(growth_share_per_month, -0.99999);
+            END IF;
+            END $$;
             """,
             reverse_sql=migrations.RunSQL.noop,
         ),
