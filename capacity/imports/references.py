@@ -9,6 +9,7 @@ from enum import Enum
 from django.apps import apps
 from django.db import models
 
+from capacity.access.visibility import Sight, Viewer, sight
 from capacity.imports.cells import Value, nearest
 from capacity.imports.tables import Reference, Table
 
@@ -58,13 +59,19 @@ class ReferenceIndex:
                 return Missing.REFUSED
         return Missing.UNKNOWN
 
-    def complaint(self, reference: Reference, key: Key) -> str:
-        """The sentence for an unknown name, with the nearest one there is."""
+    def complaint(self, reference: Reference, key: Key, *, viewer: Viewer | None = None) -> str:
+        """The sentence for an unknown name, with the nearest one there is, where the viewer may read all of them."""
         shown = ", ".join(str(part) for part in key)
         what = reference.target.replace("_", " ") if reference.target else "accounts"
-        known = self._target(reference)
+        known = self._target(reference) if self._may_read(reference, viewer) else {}
         alike = [", ".join(str(part) for part in other) for other in known if len(other) == len(key)]
         return f'"{shown}" is not among the {what}.{nearest(shown, alike)}'
+
+    def _may_read(self, reference: Reference, viewer: Viewer | None) -> bool:
+        target = self.tables.get(reference.target)
+        if viewer is None or target is None:
+            return viewer is None
+        return all(sight(viewer, target.resource, name) is Sight.FULL for name in reference.target_columns)
 
     def _target(self, reference: Reference) -> dict[Key, int]:
         name = reference.target or reference.model
