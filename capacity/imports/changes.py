@@ -123,7 +123,11 @@ class RowReader:
         return tuple(sorted({"__".join(path[:-1]) for path in self.paths.values() if len(path) > 1}))
 
     def values(self, instance: models.Model) -> dict[str, Value]:
-        return {name: follow(instance, path) for name, path in self.paths.items()}
+        values = {name: follow(instance, path) for name, path in self.paths.items()}
+        for name in self.table.key:
+            if values[name] is None:
+                values[name] = self.table.column(name).when_empty
+        return values
 
 
 def reader_of(table: Table, *, known: Mapping[str, Table] | None = None) -> RowReader:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import models, transaction
+from django.http import Http404
 
 from capacity.imports import rules
 from capacity.imports.batches import (
@@ -35,10 +36,10 @@ from capacity.imports.changes import (
     reader_of,
 )
 from capacity.imports.models import ImportChange
-from capacity.imports.references import ReferenceIndex
+from capacity.imports.records import has_key
 from capacity.imports.removal import remove_instance
 from capacity.imports.rows import key_text
-from capacity.imports.tables import Table, tables
+from capacity.imports.tables import Table
 from capacity.imports.tabular import Issue, Row, Sheet, read_cell
 from capacity.imports.undo import UndoRefused, undo_batch
 from capacity.imports.writing import VersionMoved
@@ -144,21 +145,14 @@ def remove_row(*, table: Table, key: Sequence[str], actor: Actor, expected_versi
 
 def find_row(*, table: Table, key: Sequence[str], lock: bool = False) -> models.Model | None:
     """The row of a natural key, given as cells; None when there is none, or the key cannot be one of this table."""
-    if len(key) != len(table.key):
+    try:
+        wanted = has_key(table, key)
+    except Http404:
         return None
-    references = ReferenceIndex(tables=tables())
-    wanted: dict[str, Value | bool] = {}
-    for name, cell in zip(table.key, key, strict=True):
-        path = references.path(table, name)
-        try:
-            value = table.column(name).parse(cell) if cell else None
-        except CellError:
-            return None
-        wanted[f"{path}__isnull" if value is None else path] = True if value is None else value
     rows = table.model._default_manager.select_related(*reader_of(table).related)
     if lock:
         rows = rows.select_for_update(of=("self",))
-    return rows.filter(**wanted).first()
+    return rows.filter(wanted).first()
 
 
 def history(*, table: Table, key: Sequence[str]) -> list[HistoryEntry]:
@@ -214,7 +208,7 @@ def _sheet_of(table: Table, rows: Sequence[Cells]) -> Sheet:
 def _removal(table: Table, instance: models.Model, actor: Actor, findings: Findings) -> RowChange:
     """The removal as a change; what forbids it goes to the findings."""
     values = reader_of(table).values(instance)
-    owner = rules.owner_of(table, instance, ReferenceIndex(tables=tables()))
+    owner = rules.owner_of(table, instance)
     refused = rules.table_refusal(table, actor.viewer)
     if not refused and table.is_log:
         refused = "Rows of measurement are not removed one by one: undo the import that brought them."
@@ -247,7 +241,7 @@ def _stale(
     ] or history(table=table, key=whose)[:1]
     theirs, columns = None, tuple(dict.fromkeys(name for entry in since for name in entry.columns))
     if moved.instance is not None:
-        owner = rules.owner_of(table, moved.instance, ReferenceIndex(tables=tables()))
+        owner = rules.owner_of(table, moved.instance)
         theirs = rules.seen_cells(table, actor.viewer, cells_of(moved.instance, table), owner=owner)
         columns = tuple(name for name in columns if name in (theirs or {}))
     else:

@@ -13,6 +13,7 @@ from django.db.models import ProtectedError, Q, RestrictedError
 
 from capacity.access.visibility import Sight, Viewer, sight
 from capacity.imports.changes import reader_of
+from capacity.imports.described import resource_of
 from capacity.imports.references import ReferenceIndex
 from capacity.imports.rows import cell_text
 from capacity.imports.rules import owner_of
@@ -98,8 +99,8 @@ def _name_of(item: models.Model, table: Table | None, viewer: Viewer | None) -> 
     if table is None:
         return "" if viewer else str(item)
     if viewer is not None:
-        owner = owner_of(table, item, ReferenceIndex(tables=tables()))
-        if any(sight(viewer, table.resource, name, owner=owner) is not Sight.FULL for name in table.key):
+        owner = owner_of(table, item)
+        if any(sight(viewer, resource_of(table), name, owner=owner) is not Sight.FULL for name in table.key):
             return ""
     values = reader_of(table).values(item)
     return " ".join(cell_text(values[name]) for name in table.key)

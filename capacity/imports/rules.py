@@ -16,7 +16,8 @@ from capacity.access.roles import ROLE_NAMES, Role
 from capacity.access.visibility import Sight, Viewer, sight
 from capacity.imports.cells import Value
 from capacity.imports.changes import Cells, RowChange, follow
-from capacity.imports.references import ReferenceIndex
+from capacity.imports.described import resource_of, title_of
+from capacity.imports.records import owner_path
 from capacity.imports.rows import cell_text
 from capacity.imports.tables import Table
 
@@ -27,7 +28,7 @@ def table_refusal(table: Table, viewer: Viewer | None) -> str:
     """Why the viewer may not write the table at all, or ""."""
     if viewer is None or (table.change and may(viewer.roles, table.change)):
         return ""
-    what = table.title or table.name.replace("_", " ")
+    what = title_of(table)
     keepers = [ROLE_NAMES[role] for role in Role if table.change and role in roles_for(table.change)]
     who = f"They are kept by: {', '.join(keepers)}." if keepers else "They are kept at the command line."
     return f"Your role does not change {what[:1].lower()}{what[1:]}. {who}"
@@ -59,24 +60,17 @@ def hidden_columns(table: Table, viewer: Viewer | None, columns: Collection[str]
     return [
         column.name
         for column in table.columns
-        if column.name in columns and sight(viewer, table.resource, column.name, owner=owner) is not Sight.FULL
+        if column.name in columns and sight(viewer, resource_of(table), column.name, owner=owner) is not Sight.FULL
     ]
 
 
-def owner_of(table: Table, instance: models.Model, references: ReferenceIndex) -> str:
-    """Whose row it is. The table's `owner` is a column of it, or of what it refers to: "contract.owner"."""
-    if not table.owner:
-        return ""
-    column, _, further = table.owner.partition(".")
-    path = references.path(table, column)
-    if further:
-        reference = next(item for item in table.foreign_keys if column in item.columns)
-        path = f"{reference.field}__{references.path(references.tables[reference.target], further)}"
-    links = path.split("__")
+def owner_of(table: Table, instance: models.Model) -> str:
+    """Whose row it is: a salesperson's username or a team's key, "" for nobody's."""
+    links = tuple(filter(None, owner_path(table).split("__")))
     # A key that is still empty on a new row leads nowhere, where following it would raise.
-    if len(links) > 1 and getattr(instance, f"{links[0]}_id", None) is None:
+    if not links or (len(links) > 1 and getattr(instance, f"{links[0]}_id", None) is None):
         return ""
-    return cell_text(follow(instance, tuple(links)))
+    return cell_text(follow(instance, links))
 
 
 def seen_change(table: Table, viewer: Viewer | None, change: RowChange) -> RowChange:
@@ -88,7 +82,7 @@ def seen_change(table: Table, viewer: Viewer | None, change: RowChange) -> RowCh
         before=seen_cells(table, viewer, change.before, owner=change.owner),
         after=seen_cells(table, viewer, change.after, owner=change.owner),
         columns=tuple(
-            name for name in change.columns if sight(viewer, table.resource, name, owner=change.owner) is Sight.FULL
+            name for name in change.columns if sight(viewer, resource_of(table), name, owner=change.owner) is Sight.FULL
         ),
     )
 

@@ -155,7 +155,7 @@ class TableWriter:
         if not self._is_expected(row, found):
             return None
         before = None if found is None else self.reader.values(found)
-        owner = "" if found is None else rules.owner_of(self.table, found, self.references)
+        owner = "" if found is None else rules.owner_of(self.table, found)
         if found is not None and self._may_not_touch(row, owner):
             return None
         pointers = self._resolve(row, before or {})
@@ -172,7 +172,7 @@ class TableWriter:
             instance.batch_id = self.batch_id  # type: ignore[attr-defined]
             changed.append("batch_id")
         if found is None:
-            owner = rules.owner_of(self.table, instance, self.references)
+            owner = rules.owner_of(self.table, instance)
         after = self._after(row, instance, before, changed)
         pending = _Pending(row=row, instance=instance, before=before, after=after, owner=owner, changed=tuple(changed))
         return pending if self._is_allowed(pending) else None
