@@ -440,7 +440,7 @@ register(
         references=(Reference(columns=("accelerator_type",), target="accelerator_types", field="accelerator_type"),),
         sentences={
             **sentences_of(AcceleratorListPrice),
-            "one_list_price_per_day": Sentence(
+            "one_accelerator_price_per_day": Sentence(
                 column="as_of_date", message="The offer already has a price for this day."
             ),
         },

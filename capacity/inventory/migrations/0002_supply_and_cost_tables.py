@@ -984,7 +984,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='acceleratorlistprice',
-            constraint=models.UniqueConstraint(fields=('provider', 'external_id', 'as_of_date'), name='one_list_price_per_day'),
+            constraint=models.UniqueConstraint(fields=('provider', 'external_id', 'as_of_date'), name='one_accelerator_price_per_day'),
         ),
         migrations.AddConstraint(
             model_name='acceleratorlistprice',
