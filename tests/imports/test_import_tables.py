@@ -18,6 +18,9 @@ from workloads.models import Experiment, Team
 
 pytestmark = pytest.mark.django_db
 
+# The sample waiver names a decision, and decisions come from no file: so it waits, and the import says so.
+UNDECIDED = "waiver_not_decided"
+
 
 def inputs_version() -> int:
     return InputsVersion.objects.get(pk=1).version

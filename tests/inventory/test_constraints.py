@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-
 from django.db import models
 
 from capacity.inventory.models import (
@@ -163,4 +162,7 @@ def test_the_same_rows_are_accepted_where_they_break_nothing() -> None:
     assert refusal(LotMove, {"starts_date": DAY}) == "accepted"
     assert refusal(Budget, {"key": "another", "purpose": "serving"}) == "accepted"
     assert refusal(FxRate, {"currency": "GBP"}) == "accepted"
-    assert refusal(ActualCost, {"external_id": "2", "charge_kind": "credit", "billed_usd": -5, "list_usd": None}) == "accepted"
+    assert (
+        refusal(ActualCost, {"external_id": "2", "charge_kind": "credit", "billed_usd": -5, "list_usd": None})
+        == "accepted"
+    )
