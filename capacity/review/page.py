@@ -37,6 +37,8 @@ KPI_NAMES = {
 STATE_WORDS = {"good": "on track", "warn": "watch", "bad": "off track"}
 RANKING_ROWS = 12
 GANTT_WEEKS = 26
+# What the meeting looks at one by one: what runs, and the first class. The rest is on the page of requests.
+MEETING_CLASSES = ("P0",)
 SHOWN_WEEKS = 52
 
 
@@ -236,7 +238,7 @@ def review_context(*, viewer: Viewer, rows: RunRows, week: Week, now: datetime) 
         "gantt": placement_gantt(
             pools=rows.pools,
             weeks=rows.pool_weeks,
-            placed=rows.placements,
+            placed=[row for row in rows.placements if row["is_running"] or row["priority"] in MEETING_CLASSES],
             run=rows.run,
             now=now,
             query="",
@@ -437,6 +439,7 @@ def _lot_rows(rows: RunRows, names: Mapping[str, str]) -> list[Row]:
     return [
         {**row, "pool_name": names.get(row["pool_key"], row["pool_key"]), "monday": Week.parse(row["week"])}
         for row in rows.lots
+        if not rows.run.first_week or Week.parse(rows.run.first_week).weeks_until(Week.parse(row["week"])) < SHOWN_WEEKS
     ]
 
 
