@@ -190,7 +190,8 @@ def write_tables(
     known = tables()
     references = ReferenceIndex(tables=known)
     written: list[tuple[Table, Sequence[Row]]] = []
-    for name, table in known.items():
+    # Aliases come first: the other files of the same set may use them.
+    for name, table in sorted(known.items(), key=lambda item: item[0] != "aliases"):
         if name not in sheets:
             continue
         refused = rules.table_refusal(table, actor.viewer)

@@ -68,6 +68,7 @@ class TableWriter:
         self.reader = reader_of(self.table, known=self.references.tables)
 
     def write(self, *, rows: Sequence[Row], sheets: Sequence[Sheet]) -> None:
+        rows = [self.references.in_our_words(self.table, row) for row in rows]
         existing = self._existing(rows)
         columns = {sheet.file: frozenset(sheet.columns) for sheet in sheets}
         self._say_missing_columns(rows, columns, existing)

@@ -22,7 +22,7 @@ from capacity.review.models import Review
 from contracts import selectors as contracts
 from workloads import selectors as workloads
 
-HORIZON_WEEKS = 52
+HORIZON_WEEKS = 104
 # Raised whenever a formula changes what the same inputs give: it is part of the input hash.
 FORMULA_VERSION = "2026-11-22.3"
 
