@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from django.utils import timezone
-
-from capacity.imports import cells
+from capacity.imports import cells, clock
 from capacity.imports.cells import Column
 from capacity.imports.checks import beyond_peers
 from capacity.imports.tables import Reference, Retire, Sentence, Table, columns_of, key_column, register
@@ -184,7 +182,7 @@ register(
         checks=(
             measured_of_another_version,
             a_planned_profile,
-            not_in_future(column="measured_date", clock=timezone.now),
+            not_in_future(column="measured_date", clock=clock.now),
             beyond_peers(
                 model=ThroughputProfile,
                 columns=("prefill_tokens_per_second", "decode_tokens_per_second"),
@@ -302,7 +300,7 @@ register(
             ),
         },
         checks=(
-            not_in_future(column="measured_date", clock=timezone.now),
+            not_in_future(column="measured_date", clock=clock.now),
             beyond_peers(
                 model=OperatingPoint, columns=("output_tokens_per_second",), alike={"latency_class": "latency_class"}
             ),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from django.utils import timezone
-
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
 from capacity.imports.checks import beyond_peers
@@ -17,7 +15,7 @@ from capacity.imports.tables import (
     key_column,
     register,
 )
-from workloads.checks import mostly_p0, not_in_future
+from workloads.checks import mostly_p0
 from workloads.importers_models import KEY_FORM, KEY_HELP, PROVENANCE_HELP
 from workloads.models import Experiment, Team
 
@@ -135,7 +133,6 @@ register(
         },
         checks=(
             mostly_p0,
-            not_in_future(column="submitted_at", clock=timezone.now),
             beyond_peers(model=Experiment, columns=("accelerators", "weeks"), alike={"purpose": "purpose"}),
         ),
         title="Experiment requests",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from django.utils import timezone
-
-from capacity.imports import cells
+from capacity.imports import cells, clock
 from capacity.imports.cells import Column
 from capacity.imports.tables import Reference, Sentence, Table, columns_of, key_column, register
 from workloads.checks import hours_fit_the_job, not_in_future
@@ -57,7 +55,7 @@ register(
             ),
         },
         checks=(
-            not_in_future(column="hour_at", clock=timezone.now),
+            not_in_future(column="hour_at", clock=clock.now),
             usage_of_ended_contracts,
             usage_above_its_accelerators,
         ),
@@ -126,8 +124,8 @@ register(
             ),
         },
         checks=(
-            not_in_future(column="starts_at", clock=timezone.now),
-            not_in_future(column="ends_at", clock=timezone.now),
+            not_in_future(column="starts_at", clock=clock.now),
+            not_in_future(column="ends_at", clock=clock.now),
             hours_fit_the_job,
         ),
         title="Jobs",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from django.utils import timezone
-
+from capacity.imports import clock
 from capacity.imports.checks import beyond_peers
 from capacity.imports.tables import Reference, Sentence, Table, columns_of, key_column, register
-from workloads.checks import justification_within_a_quarter, not_in_future
+from workloads.checks import justification_within_a_quarter
 from workloads.importers_models import KEY_FORM, KEY_HELP, LATENCY_HELP, PROVENANCE_HELP
 from workloads.models import Forecast, Workload
 
@@ -92,7 +91,7 @@ register(
             ),
         },
         checks=(
-            justification_within_a_quarter(clock=timezone.now),
+            justification_within_a_quarter(clock=clock.now),
             beyond_peers(model=Workload, columns=("input_tokens_per_second", "output_tokens_per_second")),
         ),
         title="Workloads",
@@ -183,7 +182,6 @@ register(
             ),
         },
         checks=(
-            not_in_future(column="vintage_date", clock=timezone.now),
             beyond_peers(model=Forecast, columns=("input_p50", "output_p50"), alike={"workload": "workload__key"}),
         ),
         title="Forecasts",

@@ -12,6 +12,7 @@ from capacity.access.permissions import PERMISSIONS
 from capacity.access.roles import Role
 from capacity.access.sight_table import TABLE
 from capacity.access.visibility import Viewer
+from capacity.imports import clock
 from capacity.imports.models import InputsVersion
 from capacity.imports.services import ImportOutcome
 from capacity.imports.tables import Table, tables
@@ -145,6 +146,15 @@ def warned(outcome: ImportOutcome) -> list[tuple[str, str]]:
 def test_a_bad_cell_is_refused_with_its_place(file: str, old: str, new: str, column: str, code: str) -> None:
     found = refused(import_texts(broken(file, old, new)))
     assert (file, 2, column, code) in found
+
+
+@pytest.mark.django_db
+def test_a_world_of_another_week_says_what_time_it_is() -> None:
+    later = broken("usage_hours.csv", "2026-10-05T09", "2126-10-05T09")
+    with clock.at(datetime(2126, 10, 5, 9, tzinfo=UTC)):
+        import_texts({**later, "contracts.csv": GOOD["contracts.csv"].replace("2027-01-01", "2127-01-01")})
+    assert UsageHour.objects.count() == 2
+    assert clock.now().year < 2126
 
 
 @pytest.mark.django_db
