@@ -80,7 +80,7 @@ def read_inputs(*, as_of: date) -> Inputs:
     """All inputs as of a day. Call inside one REPEATABLE READ transaction, so that rows and version belong together."""
     tables = {
         **inventory.input_rows(),
-        **workloads.input_rows(),
+        **workloads.input_rows(as_of=as_of),
         **contracts.input_rows(),
         **decisions.input_rows(),
     }
