@@ -5,6 +5,7 @@ A dump is written under a name of its own until it is whole and readable, so a f
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -39,9 +40,9 @@ class Dumpable:
 
     def dump(self, target: Path) -> None:
         """Write a dump to `target`; raises LocalModeError and leaves no half of one."""
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished = target.with_name(f".{target.name}.unfinished")
         try:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "wb") as out:
                 self._run("pg_dump", "--format=custom", out=out)
@@ -52,7 +53,8 @@ class Dumpable:
         except OSError as error:
             raise LocalModeError(f"The backup could not be written to {target}: {error.strerror}.") from error
         finally:
-            unfinished.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                unfinished.unlink(missing_ok=True)
 
     def _run(self, program: str, *arguments: str, out: object = subprocess.PIPE, source: object = None) -> bytes:
         path = self.binaries / program
