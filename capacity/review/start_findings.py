@@ -16,7 +16,7 @@ from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
 from capacity.inventory.models import CostRate, Lot, NetworkDomain, Pool
 from contracts.models import Contract, PriceLine
-from workloads.models import Experiment, Team, ThroughputProfile, Workload
+from workloads.models import Experiment, Forecast, Team, ThroughputProfile, Workload
 
 NAMED = 3
 _OVER = ("done", "withdrawn")
@@ -97,7 +97,8 @@ def _rates_with_gaps(today: date, viewer: Viewer) -> Iterable[str]:
 
 def _workloads_without_volume(today: date, viewer: Viewer) -> Iterable[str]:
     unsized = Workload.objects.filter(input_tokens_per_second=None, output_tokens_per_second=None)
-    return _keys(unsized.filter(contracts=None))
+    forecast = Exists(Forecast.objects.filter(workload=OuterRef("pk")))
+    return _keys(unsized.filter(contracts=None).exclude(forecast))
 
 
 def _workloads_without_throughput(today: date, viewer: Viewer) -> Iterable[str]:
@@ -123,12 +124,15 @@ def _contracts_without_price(today: date, viewer: Viewer) -> Iterable[str]:
 
 
 def _contracts_without_size(today: date, viewer: Viewer) -> Iterable[str]:
-    unsized = Q(input_tokens_per_second=None, output_tokens_per_second=None) | Q(workload=None)
+    own = Q(input_tokens_per_second=None, output_tokens_per_second=None)
+    profile = Q(usage_profile__input_tokens_per_second=None, usage_profile__output_tokens_per_second=None)
+    unsized = (own & profile) | Q(workload=None)
     return _keys(_live_contracts(today, viewer).exclude(shape__in=_SIZED_BY_SHAPE).filter(unsized))
 
 
 def _contracts_without_cap(today: date, viewer: Viewer) -> Iterable[str]:
-    uncapped = Q(rate_limit_input_tokens_per_minute=None, p95_multiple=None)
+    limits = Q(rate_limit_input_tokens_per_minute=None, rate_limit_output_tokens_per_minute=None)
+    uncapped = limits & Q(fair_use_tokens_per_month=None, p95_multiple=None, usage_profile__p95_multiple=None)
     return _keys(_live_contracts(today, viewer).exclude(shape__in=_SIZED_BY_SHAPE).filter(uncapped))
 
 

@@ -112,13 +112,13 @@ def _shown(state: start.StepState) -> dict[str, Any]:
     rows = [
         {
             "table": table,
-            "list_url": _url("data-list", table.slug) if table.is_visible else "",
+            "list_url": _url("data-table", table.slug) if table.is_visible else "",
             "new_url": _url("data-new", table.slug) if table.may_change else "",
             "template_url": _url("import-template", table.name) if table.may_change else "",
         }
         for table in state.tables
     ]
-    findings = [{"found": found, "url": _url("data-list", found.table.replace("_", "-"))} for found in state.findings]
+    findings = [{"found": found, "url": _url("data-table", found.table.replace("_", "-"))} for found in state.findings]
     return {"state": state, "word": word, "pill": pill, "tables": rows, "findings": findings}
 
 
