@@ -53,6 +53,12 @@ def demo_tables(*, monday: date) -> dict[str, bytes]:
     return tables
 
 
+def name_the_waiver(tables: Mapping[str, bytes], *, decision: int) -> dict[str, bytes]:
+    """The tables with the number of the decision that grants the waiver, known once it is recorded."""
+    waivers = tables["floor_waivers.csv"].replace(b"DECISION_OF_THE_WAIVER", str(decision).encode())
+    return {**tables, "floor_waivers.csv": waivers}
+
+
 def resolve_dates(text: str, *, monday: date) -> str:
     """The text with every date token replaced by its ISO date."""
     return _TOKEN.sub(lambda match: _date_of(match, monday).isoformat(), text)

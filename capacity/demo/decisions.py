@@ -204,7 +204,9 @@ def _decisions(monday: date) -> tuple[_Past, ...]:
                 effect_by_date=day(6),
                 review_back_date=day(8),
                 actions=(
-                    ActionDraft(title="Propose the rate limit to the uncapped accounts", owner_role=SALES, due_date=day(2)),
+                    ActionDraft(
+                        title="Propose the rate limit to the uncapped accounts", owner_role=SALES, due_date=day(2)
+                    ),
                 ),
             ),
         ),
