@@ -39,16 +39,19 @@ class Unsized:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClassLoad:
-    """A load and the class it belongs to."""
+    """A load and the class it belongs to. own: whose replicas it keeps to itself (a pinned contract's), "" to share."""
 
     model_key: str
     latency_class: str
     regions: tuple[str, ...]
     load: ServingLoad
+    own: str = ""
 
     @property
     def class_key(self) -> str:
-        return ".".join([self.model_key, self.latency_class, "+".join(self.regions) or "any"]).replace("+", "_")[:80]
+        parts = [self.model_key, self.latency_class, "+".join(self.regions) or "any"]
+        # First of all, so that a long key cannot lose it and pool what must not be pooled.
+        return ".".join([self.own] * bool(self.own) + parts).replace("+", "_")[:80]
 
 
 def spare_rule(policy: Policy) -> SpareRule:
