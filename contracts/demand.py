@@ -77,7 +77,7 @@ def contract_loads(
                 model_key=contract.model_key,
                 latency_class=contract.latency_class,
                 regions=contract.regions,
-                own=pin_class(contract) if contract.is_pinned else "",
+                own=f"{contract.row['key']}.v{contract.row['version']}" if contract.is_pinned else "",
                 load=ServingLoad(
                     key=contract.demand_key,
                     source=source,
@@ -91,11 +91,6 @@ def contract_loads(
             )
         )
     return loads, unsized
-
-
-def pin_class(contract: ContractInForce) -> str:
-    """What the class of a pinned contract's own replicas is called by. (methods: Version pins)"""
-    return f"pin.{contract.row['key']}"
 
 
 def _source(

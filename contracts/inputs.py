@@ -166,7 +166,7 @@ class _Reading:
 def contracts_in_force(*, tables: Rows, policy: Policy, horizon: Horizon, as_of: date) -> list[ContractInForce]:
     """Every signed, active or noticed contract version whose term meets the horizon, in key order.
 
-    A version with a pin that ends inside its term comes in two parts: on its own replicas, and after. (methods: Pins)
+    A version with a pin that ends inside its term comes in two parts: on its own replicas, and after. (methods: Version pins)
     """
     reading = _Reading(
         tables=tables,

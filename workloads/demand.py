@@ -39,7 +39,11 @@ class Unsized:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClassLoad:
-    """A load and the class it belongs to. own: whose replicas it keeps to itself (a pinned contract's), "" to share."""
+    """A load and the class it belongs to. own: the contract version whose own replicas it runs on, "" where it shares.
+
+    A class of its own is called `dedicated.` and the contract's key, like dedicated accelerators: not everybody may
+    read whose it is.
+    """
 
     model_key: str
     latency_class: str
@@ -49,9 +53,9 @@ class ClassLoad:
 
     @property
     def class_key(self) -> str:
-        parts = [self.model_key, self.latency_class, "+".join(self.regions) or "any"]
-        # First of all, so that a long key cannot lose it and pool what must not be pooled.
-        return ".".join([self.own] * bool(self.own) + parts).replace("+", "_")[:80]
+        if self.own:
+            return f"dedicated.{self.own}"[:80]
+        return ".".join([self.model_key, self.latency_class, "+".join(self.regions) or "any"]).replace("+", "_")[:80]
 
 
 def spare_rule(policy: Policy) -> SpareRule:

@@ -60,7 +60,7 @@ def token_usage(*, traffic: Traffic, hours: Exact, written_share: Exact = 0) -> 
     return {
         Meter.INPUT_UNCACHED: to_decimal(sent * (1 - traffic.cache_hit_share - written)),
         Meter.INPUT_CACHED: to_decimal(sent * traffic.cache_hit_share),
-        Meter.CACHE_WRITE: to_decimal(sent * written),
+        **({Meter.CACHE_WRITE: to_decimal(sent * written)} if written else {}),
         Meter.OUTPUT: to_decimal(traffic.output_tokens_per_second * seconds),
     }
 
