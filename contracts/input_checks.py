@@ -80,7 +80,7 @@ def _contracts(numbered: dict[Place, Row]) -> dict[Place, Contract]:
 
 def _with_contract(rows: Sequence[Row]) -> Iterator[tuple[Contract, Row]]:
     keys = {row.values.get("contract") for row in rows}
-    known = {(each.key, each.version): each for each in Contract.objects.filter(key__in=keys)}
+    known: dict[Place, Contract] = {(each.key, each.version): each for each in Contract.objects.filter(key__in=keys)}
     for row in rows:
         contract = known.get((row.values.get("contract"), row.values.get("version")))
         if contract is not None:
