@@ -11,8 +11,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.db.models import Q
-from django.utils import timezone
 
+from capacity.imports import clock
 from capacity.imports.tabular import ERROR, WARNING, Issue, Row
 from capacity.inventory.models import Pool
 from capacity.lib.units import SECONDS_PER_MINUTE, SECONDS_PER_MONTH, exact
@@ -29,7 +29,7 @@ Place = tuple[Any, Any]
 
 def today() -> date:
     """The day the checks hold figures against."""
-    return timezone.now().date()
+    return clock.now().date()
 
 
 def contract_checks(rows: Sequence[Row]) -> Iterator[Issue]:
