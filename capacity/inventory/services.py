@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from django.utils import timezone
-
+from capacity.imports import clock
 from capacity.imports.edits import Actor, RowsOutcome, apply_rows, cells_of
 from capacity.imports.tables import tables
 from capacity.inventory.models import Lot
@@ -68,7 +67,7 @@ def _refuse(lot: Lot, accelerators: int, accepted_date: date, rest_p50_date: dat
             f"A part of lot {lot.key} is 1 to {lot.accelerators - 1} accelerators, not {accelerators}."
         )
     # A day of grace, because it may already be tomorrow where the delivery was accepted.
-    if accepted_date > timezone.now().date() + timedelta(days=1):
+    if accepted_date > clock.now().date() + timedelta(days=1):
         raise DeliveryRefused(f"{accepted_date} is in the future: a delivery is accepted when it has come.")
     if rest_p50_date < accepted_date:
         raise DeliveryRefused("The rest is expected before the part that has come: give it a later date.")
