@@ -19,8 +19,8 @@ from capacity.access.roles import ROLE_NAMES, Role
 from capacity.access.visibility import Viewer
 from capacity.imports import described
 from capacity.imports.described import Kind
-from capacity.imports.records import key_in_url, written
-from capacity.imports.rows import decimal_text
+from capacity.imports.records import key_in_url
+from capacity.imports.rows import cell_text, decimal_text
 from capacity.imports.tables import Reference, Table, tables
 from capacity.lib import figures
 from capacity.lib.figures import MINUS, NOTHING, Absent
@@ -91,7 +91,7 @@ def shown(
         is_number=kind.name in {"integer", "decimal"} and column not in _NAMING_NUMBERS,
         wraps=kind.name in {"list", "long_text"},
         href="" if is_absent or not is_link else reference_url(table, column, values, viewer=viewer),
-        title="" if is_absent or str(value) == text else written(value),
+        title="" if is_absent or str(value) == text else cell_text(value),
     )
 
 
@@ -109,14 +109,14 @@ def reference_url(table: Table, column: str, values: Mapping[str, Any], *, viewe
     if len(reference.columns) > 1 and (inner := described.reference_of(target, part)) is not None:
         return reference_url(target, part, {**dict.fromkeys(inner.columns), **named}, viewer=viewer)
     if set(reference.target_columns) == set(target.key):
-        return row_url(target, tuple(written(named[name]) for name in target.key))
-    return list_url(target, {name: written(value) for name, value in named.items()})
+        return row_url(target, tuple(cell_text(named[name]) for name in target.key))
+    return list_url(target, {name: cell_text(value) for name, value in named.items()})
 
 
 def users_url(table: Table, reference: Reference, values: Mapping[str, Any]) -> str:
     """The list of the rows of `table` that name a row by this reference. values: of the row they name."""
     named = zip(reference.columns, reference.target_columns, strict=True)
-    return list_url(table, {column: written(values[target]) for column, target in named})
+    return list_url(table, {column: cell_text(values[target]) for column, target in named})
 
 
 def list_url(table: Table, filters: Mapping[str, str] | None = None) -> str:

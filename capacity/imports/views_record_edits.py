@@ -29,8 +29,8 @@ from capacity.imports.records import (
     hidden_columns,
     key_from_url,
     owner_path,
-    written,
 )
+from capacity.imports.rows import cell_text
 from capacity.imports.tables import Table
 from capacity.lib.figures import Absent
 
@@ -77,7 +77,7 @@ def edit(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     record = found_record(table=table, viewer=viewer, key=asked_key(table, key))
     hidden = hidden_columns(table, viewer, owner=record.owner)
     columns = [name for name in _in_form_order(table) if not _is_fixed(table, name) and name not in hidden]
-    now = {name: written(record.values[name]) for name in columns}
+    now = {name: cell_text(record.values[name]) for name in columns}
     suggestions = suggestions_for(table=table, viewer=viewer, columns=columns)
     conflicts: dict[str, Conflict] = {}
     version = record.row_version or 0
@@ -141,7 +141,7 @@ def undo(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     if entry.kind == "added":
         return _remove(request, table, viewer, record)
     hidden = hidden_columns(table, viewer, owner=record.owner)
-    now = {name: written(record.values[name]) for name in entry.columns if name not in hidden}
+    now = {name: cell_text(record.values[name]) for name in entry.columns if name not in hidden}
     moved = [name for name, (_, after) in entry.columns.items() if now.get(name) != after]
     if moved:
         labels = ", ".join(described.column_label(name) for name in moved)
@@ -295,7 +295,7 @@ def _is_fixed(table: Table, name: str) -> bool:
 
 def _fixed_facts(table: Table, record: Record, hidden: frozenset[str]) -> list[tuple[str, Any]]:
     names = [name for name in _in_form_order(table) if _is_fixed(table, name) and name not in hidden]
-    return [(described.column_label(name), written(record.values[name])) for name in names]
+    return [(described.column_label(name), cell_text(record.values[name])) for name in names]
 
 
 def _key_cells(table: Table, record: Record) -> Cells:
@@ -318,7 +318,7 @@ def _first_cells(table: Table, viewer: Viewer, source: str, owner: str) -> Cells
         record = found_record(table=table, viewer=viewer, key=key_from_url(source))
         values = {name: value for name, value in record.values.items() if not isinstance(value, Absent)}
         own_key = table.key[-1]
-        cells = {name: written(value) for name, value in values.items() if name != own_key}
+        cells = {name: cell_text(value) for name, value in values.items() if name != own_key}
     if owner and owner_path(table) and table.owner in {column.name for column in table.columns}:
         cells.setdefault(table.owner, owner)
     return cells

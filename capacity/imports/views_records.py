@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,8 +21,10 @@ from capacity.access.viewer import requires, viewer_of
 from capacity.access.visibility import Viewer
 from capacity.imports import described
 from capacity.imports.edits import history
+from capacity.imports.export import bundle_tables
 from capacity.imports.forms_records import record_form
 from capacity.imports.overview import table_states
+from capacity.imports.proposals import waiting_for
 from capacity.imports.record_lists import (
     Asked,
     clear_url,
@@ -56,6 +59,7 @@ from capacity.imports.records import (
     visible,
 )
 from capacity.imports.tables import Table, tables
+from capacity.imports.views_export import table_file
 
 
 @requires("data.view")
@@ -83,15 +87,16 @@ def index(request: HttpRequest) -> HttpResponse:
         "tables": len(shown_tables),
         "empty": sum(state.rows == 0 for state in states.values()),
         "may_import": may(viewer.roles, "imports.use"),
-        "bundle_count": sum(not table.is_log for table in shown_tables),
+        "bundle_count": len(bundle_tables(viewer)),
+        "proposals": waiting_for(viewer=viewer, user=request.user).count(),  # type: ignore[arg-type]
     }
     return render(request, "data/index.html", context)
 
 
 @requires("data.view")
 @require_safe
-def table_list(request: HttpRequest, slug: str) -> HttpResponse:
-    """The rows of one table, as the address asks for them."""
+def table_list(request: HttpRequest, slug: str) -> HttpResponseBase:
+    """The rows of one table, as the address asks for them; `format=csv` or `xlsx` gives them as a file."""
     table, viewer = asked_table(request, slug)
     asked = read_address(table, request.GET)
     scope = scope_of(table, viewer)
@@ -102,6 +107,8 @@ def table_list(request: HttpRequest, slug: str) -> HttpResponse:
     except BadFilter as bad:
         problem = f"{described.column_label(bad.column)}: {bad.message}"
         found = visible(table, viewer).none()
+    if request.GET.get("format"):
+        return table_file(request, table=table, viewer=viewer, asked=asked, found=found)
     page = Paginator(found, PAGE_ROWS).get_page(request.GET.get("page"))
     records = records_in(page.object_list, table, viewer)
     context = {
