@@ -52,14 +52,14 @@ def _counts(tables: Sequence[Table], viewer: Viewer | None) -> dict[str, tuple[i
     if not parts:
         return {}
     first, *others = parts
-    return {row["name"]: (row["rows"], row["unsourced"]) for row in first.union(*others, all=True)}
+    return {row["of_table"]: (row["all_rows"], row["no_source"]) for row in first.union(*others, all=True)}
 
 
 def _count(table: Table, viewer: Viewer | None) -> QuerySet[Any]:
     has_source = any(item.name == PROVENANCE for item in table.model._meta.concrete_fields)
     missing = Q(provenance="") if has_source and not table.is_log else Q(pk=None)
-    rows = visible(table, viewer).order_by().annotate(name=Value(table.name, output_field=CharField())).values("name")
-    return rows.annotate(rows=Count("pk"), unsourced=Count("pk", filter=missing)).values("name", "rows", "unsourced")
+    rows = visible(table, viewer).order_by().annotate(of_table=Value(table.name, output_field=CharField())).values("of_table")
+    return rows.annotate(all_rows=Count("pk"), no_source=Count("pk", filter=missing)).values("of_table", "all_rows", "no_source")
 
 
 def _last_changes(names: set[str]) -> dict[str, Mapping[str, Any]]:

@@ -81,7 +81,7 @@ def bundle(request: HttpRequest, kind: str) -> HttpResponseBase:
 
 def _temporary_file() -> Any:
     """Closed by the response that sends it."""
-    return tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
+    return tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)
 
 
 def _record(request: HttpRequest, subject: str, detail: dict[str, Any]) -> None:
