@@ -19,6 +19,8 @@ from capacity.imports.tables import Reference, Table, tables
 _LISTED_AT_MOST = 8
 _SEARCHED_AT_MOST = 4
 OTHER = "Other"
+# The order of the index; an area that is not named stands behind these.
+AREAS = ("Supply", "Costs", "Workloads", "Research", "Contracts", "Policy", "Imports")
 PROVENANCE = "provenance"
 _LAST_GROUP = "Where it comes from"
 _FIRST_GROUP = "Details"

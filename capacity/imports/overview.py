@@ -58,8 +58,15 @@ def _counts(tables: Sequence[Table], viewer: Viewer | None) -> dict[str, tuple[i
 def _count(table: Table, viewer: Viewer | None) -> QuerySet[Any]:
     has_source = any(item.name == PROVENANCE for item in table.model._meta.concrete_fields)
     missing = Q(provenance="") if has_source and not table.is_log else Q(pk=None)
-    rows = visible(table, viewer).order_by().annotate(of_table=Value(table.name, output_field=CharField())).values("of_table")
-    return rows.annotate(all_rows=Count("pk"), no_source=Count("pk", filter=missing)).values("of_table", "all_rows", "no_source")
+    rows = (
+        visible(table, viewer)
+        .order_by()
+        .annotate(of_table=Value(table.name, output_field=CharField()))
+        .values("of_table")
+    )
+    return rows.annotate(all_rows=Count("pk"), no_source=Count("pk", filter=missing)).values(
+        "of_table", "all_rows", "no_source"
+    )
 
 
 def _last_changes(names: set[str]) -> dict[str, Mapping[str, Any]]:

@@ -15,9 +15,11 @@ from django.http import QueryDict
 from capacity.access.visibility import Viewer
 from capacity.imports import described
 from capacity.imports.described import column_label, column_unit, kind_of
+from capacity.imports.record_words import value_text
 from capacity.imports.records import COMPARISONS, LONGEST_SEARCH, Scope, column_paths, scope_of, visible
+from capacity.imports.rows import cell_text
 from capacity.imports.tables import Table
-from capacity.lib.figures import NOTHING, Absent
+from capacity.lib.figures import Absent
 
 # More choices than these make no menu: the filter is then typed.
 MOST_CHOICES = 60
@@ -171,7 +173,6 @@ def hidden_labels(table: Table, columns: tuple[str, ...]) -> str:
 
 def name_of(table: Table, values: Mapping[str, Any]) -> str:
     """What a row is called: its label where the viewer sees it, its key where not."""
-    label = values.get(described.label_column(table), NOTHING)
-    if isinstance(label, Absent) or label in (None, ""):
-        return ", ".join(str(values[name]) for name in table.key)
-    return str(label)
+    column = described.label_column(table)
+    label = value_text(column, kind_of(table, column), values.get(column), year=None)
+    return ", ".join(cell_text(values[name]) for name in table.key) if isinstance(label, Absent) else label

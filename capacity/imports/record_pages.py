@@ -33,7 +33,7 @@ from capacity.imports.record_words import (
 from capacity.imports.records import Record, column_paths, hidden_columns, key_from_url, records_in, visible
 from capacity.imports.tables import Reference, Table, tables
 from capacity.lib import figures
-from capacity.lib.figures import RESTRICTED
+from capacity.lib.figures import RESTRICTED, Absent
 
 NAMED_USERS = 6
 # Pages of the plan that speak of a row: table → (route, the column its argument is).
@@ -62,12 +62,12 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Users:
-    """The rows of one table that name this one. count None: a log, of which only the link is given."""
+    """The rows of one table that name this one: name, key, address. count None: a log, of which only the link is given."""
 
     title: str
     url: str
     count: int | None
-    rows: tuple[tuple[str, str], ...] = ()
+    rows: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def more(self) -> int:
@@ -102,18 +102,16 @@ def field_groups(table: Table, record: Record, *, viewer: Viewer, year: int) -> 
     return [
         {
             "heading": heading,
-            "fields": [
-                Field(
-                    label=column_label(name),
-                    unit=column_unit(name),
-                    help=table.help.get(name, ""),
-                    value=shown(table, name, record.values, viewer=viewer, year=year),
-                )
-                for name in names
-            ],
+            "fields": [_field(table, name, record, viewer, year) for name in names],
         }
         for heading, names in described.grouped_columns(table).items()
     ]
+
+
+def _field(table: Table, name: str, record: Record, viewer: Viewer, year: int) -> Field:
+    value = shown(table, name, record.values, viewer=viewer, year=year)
+    unit = column_unit(name) if value.is_number and not isinstance(value.text, Absent) else ""
+    return Field(label=column_label(name), unit=unit, help=table.help.get(name, ""), value=value)
 
 
 def used_by(table: Table, record: Record, *, viewer: Viewer) -> list[Users]:
@@ -144,7 +142,7 @@ def _users(other: Table, reference: Reference, values: Mapping[str, Any], viewer
     if not named:
         return None
     records = records_in(other.model._default_manager.filter(pk__in=[pk for pk, _ in named]), other, viewer)
-    lines = tuple((name_of(other, record.values), row_url(other, record.key)) for record in records)
+    lines = ((name_of(other, record.values), ", ".join(record.key), row_url(other, record.key)) for record in records)
     return Users(title=title, url=url, count=named[0][1], rows=tuple(sorted(lines)))
 
 

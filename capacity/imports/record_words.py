@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 
 from capacity.access.permissions import may, roles_for
 from capacity.access.roles import ROLE_NAMES, Role
@@ -126,6 +126,23 @@ def list_url(table: Table, filters: Mapping[str, str] | None = None) -> str:
 
 def row_url(table: Table, key: tuple[str, ...], route: str = "data-row") -> str:
     return reverse(route, args=[described.slug_of(table), key_in_url(key)])
+
+
+def import_url() -> str:
+    """The page that takes files; "" where there is none."""
+    return _reversed("imports")
+
+
+def template_url(table: Table) -> str:
+    """The empty file of a table, with its columns."""
+    return _reversed("import-template", table.name)
+
+
+def _reversed(route: str, *parts: str) -> str:
+    try:
+        return reverse(route, args=parts)
+    except NoReverseMatch:
+        return ""
 
 
 # --- who ----------------------------------------------------------------------------------------------------------

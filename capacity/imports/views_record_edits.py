@@ -167,23 +167,26 @@ def _create(request: HttpRequest, table: Table, viewer: Viewer, form: RecordForm
     """The answer to a row that was added; None when the form has to come back."""
     cells = form.cells()
     key = tuple(cells.get(name, "") for name in table.key)
-    try:
-        outcome = apply_rows(table=table, rows=[cells], actor=_actor(request, viewer, form.note), expected={0: 0})
-    except StaleRow as taken:
-        theirs = taken.theirs or {}
-        if all(theirs.get(name) == text for name, text in cells.items() if text):
-            # The button was pressed twice: the first press has added the row.
-            messages.success(request, f"The {described.singular_of(table)} is there.")
-            return redirect(row_url(table, key))
-        what = described.singular_of(table)
-        form.add_error(table.key[-1], f"There is already a {what} of this key. Open it to change it, or take another.")
-        return None
+    outcome = apply_rows(table=table, rows=[cells], actor=_actor(request, viewer, form.note), expected={0: 0})
+    if any(issue.code == "already_there" for issue in outcome.errors) and _is_there(table, viewer, key, cells):
+        # The button was pressed twice: the first press has added the row.
+        messages.success(request, f"The {described.singular_of(table)} is there.")
+        return redirect(row_url(table, key))
     form.add_issues(outcome.issues)
     if outcome.errors:
         return None
     _say(request, table, outcome, done=f"Added to {described.title_of(table).lower()}.")
     written_key = outcome.changes[0].key if outcome.changes else key
     return redirect(list_url(table) if outcome.proposal_id else row_url(table, written_key))
+
+
+def _is_there(table: Table, viewer: Viewer, key: tuple[str, ...], cells: Cells) -> bool:
+    """Whether the row of the key holds just what was typed."""
+    try:
+        values = found_record(table=table, viewer=viewer, key=key).values
+    except Http404:
+        return False
+    return all(cell_text(values[name]) == text for name, text in cells.items() if text)
 
 
 def _save(

@@ -45,7 +45,16 @@ from capacity.imports.record_pages import (
     plan_page,
     used_by,
 )
-from capacity.imports.record_words import list_url, may_change, may_view, row_url, shown, who_changes
+from capacity.imports.record_words import (
+    import_url,
+    list_url,
+    may_change,
+    may_view,
+    row_url,
+    shown,
+    template_url,
+    who_changes,
+)
 from capacity.imports.records import (
     PAGE_ROWS,
     BadFilter,
@@ -79,10 +88,13 @@ def index(request: HttpRequest) -> HttpResponse:
                 "state": states[table.name],
                 "may_change": may_change(table, viewer),
                 "slug": described.slug_of(table),
+                "template_url": template_url(table) if may(viewer.roles, "imports.use") else "",
             }
         )
+    order = {area: place for place, area in enumerate(described.AREAS)}
     context = {
-        "areas": areas,
+        "areas": dict(sorted(areas.items(), key=lambda item: order.get(item[0], len(order)))),
+        "import_url": import_url(),
         "rows": sum(state.rows for state in states.values()),
         "tables": len(shown_tables),
         "empty": sum(state.rows == 0 for state in states.values()),
@@ -173,6 +185,8 @@ def _table_context(table: Table, viewer: Viewer) -> dict[str, Any]:
         "may_change": may_change(table, viewer),
         "may_import": may(viewer.roles, "imports.use") and bool(table.change) and may(viewer.roles, table.change),
         "who_changes": who_changes(table),
+        "import_url": import_url(),
+        "template_url": template_url(table),
     }
 
 
