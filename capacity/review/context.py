@@ -15,6 +15,7 @@ from capacity.access.visibility import RESTRICTED, Viewer, see
 from capacity.allocation.selectors import PlanState, current_plan
 from capacity.imports.record_words import list_url, may_change
 from capacity.imports.tables import tables
+from capacity.review.models import Review
 
 # (label, route, permission, other routes under it). Only pages that exist.
 NAVIGATION = (
@@ -67,6 +68,9 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "theme": "auto",
         "data_url": data_url(request),
     }
+    # Offered until the first review is frozen; the address stays.
+    if may(roles, "start.view") and not Review.objects.exists():
+        frame["user_menu"].insert(0, {"label": "Getting started", "url": reverse("start")})
     if may(roles, "run.view"):
         frame["plan"] = plan_context(state=plan_state(request), viewer=viewer_of(request), now=timezone.now())
     return frame

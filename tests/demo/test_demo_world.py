@@ -15,7 +15,7 @@ from capacity.access.models import RoleGrant, User
 from capacity.access.roles import Role
 from capacity.allocation.models import Run
 from capacity.decisions.models import PolicySet
-from capacity.demo.services import DemoRefused, load_demo, loaded_monday, remove_demo
+from capacity.demo.services import DemoRefused, load_demo, loaded_monday
 from capacity.imports.models import ImportBatch, InputsVersion
 from capacity.inventory.models import Lot, Pool, Site, Supplier
 from capacity.lib.horizon import Week
@@ -102,19 +102,6 @@ def test_an_account_of_somebody_else_is_never_taken_over() -> None:
         load()
 
     assert User.objects.get().check_password("their own password")
-
-
-def test_the_demo_can_be_removed_and_loaded_in_another_week() -> None:
-    own = Supplier.objects.create(key="own", name="Our own")
-    load()
-
-    removed = remove_demo(now=NOW)
-
-    assert sum(removed.values()) > 250
-    assert list(Supplier.objects.all()) == [own]
-    assert not User.objects.filter(is_active=True).exists()
-    assert load(date(2028, 2, 29))["lots"]["added"] == removed["lots"]
-    assert User.objects.filter(is_active=True).count() == 9
 
 
 def test_the_command_tells_counts_and_accounts_and_needs_a_real_date() -> None:
