@@ -11,7 +11,7 @@ from capacity.imports.rows import decimal_text
 from capacity.inventory.inputs import BASE_CURRENCY, fx_in_force
 from capacity.lib.money import exact_context, to_decimal
 from capacity.lib.units import HOURS_PER_WEEK, exact
-from capacity.review.cards import missing_justification, missing_on_card
+from capacity.review.cards import is_choice, missing_justification, missing_on_card
 from capacity.review.plan_rows import PlanRows
 from capacity.review.reasons import change_row, engine_issue, reason_sentence
 from contracts.remarks import Remarks
@@ -43,7 +43,7 @@ def workload_rows(rows: PlanRows) -> list[Row]:
                 "model_tier": model["model_tier"],
                 "model_name": model["name"],
                 "latency_class": card["latency_class"],
-                "purpose": "no_choice" if missing else card["purpose"],
+                "purpose": card["purpose"] if is_choice(missing) else "no_choice",
                 "stated_purpose": card["purpose"],
                 "owner_role": card["owner_role"],
                 "missing": missing,
