@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm, UsernameField
-from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.utils import timezone
@@ -39,9 +38,9 @@ class AuditFilterForm(forms.Form):
 class SignInForm(AuthenticationForm):
     """Name and password; a one-time password that nobody used within a week no longer opens anything."""
 
-    def confirm_login_allowed(self, user: AbstractBaseUser) -> None:
+    def confirm_login_allowed(self, user: User) -> None:
         super().confirm_login_allowed(user)
-        if isinstance(user, User) and is_expired(user, now=timezone.now()):
+        if is_expired(user, now=timezone.now()):
             raise ValidationError(
                 "This one-time password has run out. Ask an administrator for a new one.", code="expired"
             )
