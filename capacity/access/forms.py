@@ -149,7 +149,7 @@ class FirstPersonForm(_NewPassword):
         label="Setup code",
         max_length=80,
         help_text="It stands on the terminal where Capacity Review was started; on a server "
-        "`manage.py setup_code` prints it.",
+        "the command manage.py setup_code prints it.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     roles = forms.MultipleChoiceField(

@@ -9,12 +9,11 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from decimal import Decimal
 from pathlib import Path
 
 from capacity.demo.profiles import throughput_profiles
+from capacity.inventory.datasheets_public import datasheet_types
 
 HERE = Path(__file__).resolve().parent
 WORLD = HERE / "world"
@@ -23,9 +22,6 @@ _TOKEN = re.compile(r"@(w53|[+-]?\d+[wd])((?:[+-]\d+[wd])*)")
 _STEP = re.compile(r"([+-]?)(\d+)([wd])")
 _WEEK_53_WITHIN = 40
 _WITHOUT_WEEK_53 = 6
-H100_BF16_TFLOPS = Decimal("989.4")
-SPECS_DATE = "2026-04-27"
-SPECS_SOURCE = "Epoch AI ML hardware (CC BY 4.0)"
 
 
 def demo_tables(*, monday: date) -> dict[str, bytes]:
@@ -39,7 +35,7 @@ def demo_tables(*, monday: date) -> dict[str, bytes]:
         path.name: resolve_dates(path.read_text(encoding="utf-8"), monday=monday).encode()
         for path in sorted(WORLD.glob("*.csv"))
     }
-    tables["accelerator_types.csv"] = _csv(accelerator_types(read_source("accelerator_specs.csv")))
+    tables["accelerator_types.csv"] = _csv(datasheet_types())
     tables["throughput_profiles.csv"] = _csv(
         throughput_profiles(points=read_source("serving_points.csv"), mlperf=read_source("mlperf_inference_v5_1.csv"))
     )
@@ -55,25 +51,6 @@ def read_source(name: str) -> list[dict[str, str]]:
     """The rows of a carried public table."""
     with (SOURCES / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
-
-
-def accelerator_types(specs: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
-    """accelerator_types.csv: datasheet figures; H100 equivalents by dense BF16 operations a second."""
-    return [
-        {
-            "key": spec["key"],
-            "name": spec["accelerator"],
-            "manufacturer": spec["manufacturer"],
-            "dense_bf16_tflops": spec["dense_bf16_tflops"],
-            "dense_fp8_tflops": spec["dense_fp8_tflops"],
-            "memory_gb": spec["memory_gb"],
-            "tdp_w": spec["tdp_w"],
-            "h100e_factor": str((Decimal(spec["dense_bf16_tflops"]) / H100_BF16_TFLOPS).quantize(Decimal("0.000001"))),
-            "h100e_as_of_date": SPECS_DATE,
-            "provenance": f"measured: datasheet figures of {spec['accelerator']}, {SPECS_SOURCE}",
-        }
-        for spec in specs
-    ]
 
 
 def _date_of(match: re.Match[str], monday: date) -> date:

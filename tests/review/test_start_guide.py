@@ -192,6 +192,21 @@ def test_the_standard_policy_is_the_one_of_the_demo() -> None:
             assert Decimal(value) == Decimal(cell), name
 
 
+def test_the_public_datasheets_can_be_taken_over_once(client: Client) -> None:
+    client.force_login(make_user(Role.CHAIR))
+    assert "Take over the public datasheets" in client.get("/start/").content.decode()
+    answer = client.post("/start/accelerator-types/", follow=True)
+    assert "12 accelerator types are there" in answer.content.decode()
+    h100 = AcceleratorType.objects.get(key="h100")
+    assert (h100.h100e_factor, h100.dense_bf16_tflops) == (1, Decimal("989.4"))
+    assert "Epoch AI" in h100.provenance
+    AcceleratorType.objects.filter(key="h100").update(name="Ours")
+    assert (
+        "There are accelerator types already" in client.post("/start/accelerator-types/", follow=True).content.decode()
+    )
+    assert AcceleratorType.objects.get(key="h100").name == "Ours"
+
+
 def test_a_floor_comes_only_when_somebody_gives_one(client: Client) -> None:
     make_pool("one")
     make_pool("two")
