@@ -87,7 +87,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         key="contracts",
         title="Contracts",
-        sentence="What was promised to customers: terms, use, prices and commitments. A lab without customers skips it.",
+        sentence="What was promised to customers: terms, use, prices and commitments. A second person approves those in force.",
         needs=("customers", "contracts", "price_lines"),
         also=("usage_profiles", "commit_steps", "sla_lines"),
         view="contract_data.view",

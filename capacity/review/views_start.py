@@ -17,6 +17,7 @@ from capacity.access.models import User
 from capacity.access.permissions import may
 from capacity.access.viewer import requires, viewer_of
 from capacity.decisions.standard_policy import MEANINGS
+from capacity.imports.proposals import visible_proposals
 from capacity.inventory.models import Pool
 from capacity.lib.horizon import Week
 from capacity.review import start
@@ -116,8 +117,10 @@ def _page(request: HttpRequest, form: StandardPolicyForm, *, status: int = 200) 
         ),
         "meanings": MEANINGS,
         "monday": Week.containing(today).monday,
-        "has_plan": plan_state(request).run is not None,
+        # A policy alone makes a plan with nothing in it, which is none to look at.
+        "has_plan": found.can_plan and plan_state(request).run is not None,
         "may_request": may(viewer.roles, "run.request"),
+        "waiting": visible_proposals(viewer=viewer, user=cast(User, request.user)).filter(state="waiting").count(),
         "import_url": _url("import-new") if may(viewer.roles, "imports.use") else "",
     }
     return render(request, "start/guide.html", context, status=status)
