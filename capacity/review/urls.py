@@ -21,6 +21,7 @@ urlpatterns = [
     path("runs/<int:run_id>/figures/<path:key>/", views_figures.figure, name="figure"),
     path("start/", views_start.guide, name="start"),
     path("start/policy/", views_start.standard_policy, name="start-policy"),
+    path("start/accelerator-types/", views_start.datasheets, name="start-types"),
     path("plan/status/", views_runs.plan_status, name="plan-status"),
     path("policy/", views_docs.policy, name="policy"),
     path("methods/", views_docs.methods, name="methods"),
