@@ -16,12 +16,23 @@ from typing import Any
 from capacity.imports.cells import CellError, Column, Value, nearest, unsafe_cell
 
 MOST_BYTES = 20 * 1024 * 1024
+# The first cell of a line that explains the columns (the templates have one); such a line is no row.
+HELP_MARK = "#help"
 MOST_ROWS = 200_000
 # Measurements (hours of use, jobs) come by the hundred thousand and are read without being kept.
 MOST_LOG_BYTES = 128 * 1024 * 1024
 MOST_LOG_ROWS = 1_000_000
 ERROR = "E"
 WARNING = "W"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A name nobody knows, what kind of thing it should name, and the keys most like it: somebody may say which it is."""
+
+    kind: str
+    written: str
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +45,7 @@ class Issue:
     row: int | None = None
     column: str = ""
     severity: str = ERROR
+    offer: Offer | None = None
 
     def __str__(self) -> str:
         place = self.file + (f" row {self.row}" if self.row else "") + (f", {self.column}" if self.column else "")
@@ -177,7 +189,7 @@ def _rows(
     number, is_any = 1, False
     try:
         for number, cells in enumerate(lines, start=1):
-            if number == 1 or not any(cell.strip() for cell in cells):
+            if number == 1 or not any(cell.strip() for cell in cells) or cells[0].startswith(HELP_MARK):
                 continue
             if number > most_rows + 1:
                 reader.say("too_many_rows", f"The file has more than {most_rows:,} rows. Split it into parts.")

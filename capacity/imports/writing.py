@@ -17,11 +17,11 @@ from django.db.models.expressions import DatabaseDefault
 from capacity.access.visibility import Viewer
 from capacity.imports import rules
 from capacity.imports.cells import Value
-from capacity.imports.changes import RowChange, RowReader, as_cells, key_of, reader_of
+from capacity.imports.changes import RowChange, RowReader, as_cells, follow, key_of, reader_of
 from capacity.imports.records import owner_path
 from capacity.imports.references import Missing, ReferenceIndex
 from capacity.imports.tables import Reference, Table
-from capacity.imports.tabular import Issue, Row, Sheet
+from capacity.imports.tabular import Issue, Offer, Row, Sheet
 
 
 class VersionMoved(Exception):
@@ -101,8 +101,8 @@ class TableWriter:
         before = None if pending.before is None else as_cells(pending.before)
         if pending.before is None and not pending.is_refused:
             # The database filled defaults of its own while the row was added.
-            own = self.reader.values(pending.instance)
-            pending.after.update({name: own[name] for name in self.table.plain_columns})
+            own = {name: follow(pending.instance, (name,)) for name in self.table.plain_columns}
+            pending.after.update(own)
         after = as_cells(pending.after)
         differing = tuple(name for name in after if before is not None and before[name] != after[name])
         kind = "added" if before is None else "changed" if differing else "unchanged"
@@ -306,7 +306,9 @@ class TableWriter:
     def _complain(self, reference: Reference, row: Row, key: tuple[Value, ...], why: Missing) -> None:
         if why is Missing.UNKNOWN:
             message = self.references.complaint(reference, key, viewer=self.viewer)
-            self._say(row.file, row.number, reference.columns[-1], "unknown_reference", message)
+            offer = self.references.offer(self.table, reference, key, viewer=self.viewer)
+            column = reference.columns[-1]
+            self._say(row.file, row.number, column, "unknown_reference", message, offer=offer)
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -386,8 +388,10 @@ class TableWriter:
             message = sentence.message if sentence else refused
             self._say(row.file, row.number, column, name or "refused_by_database", message)
 
-    def _say(self, file: str, row: int, column: str, code: str, message: str) -> None:
-        self.issues.append(Issue(file=file, row=row, column=column, code=code, message=message))
+    def _say(
+        self, file: str, row: int, column: str, code: str, message: str, *, offer: Offer | None = None
+    ) -> None:
+        self.issues.append(Issue(file=file, row=row, column=column, code=code, message=message, offer=offer))
 
 
 def _set(instance: models.Model, name: str, value: Value) -> bool:

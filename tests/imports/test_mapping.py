@@ -151,7 +151,7 @@ def test_a_foreign_file_is_read_as_somebody_chose() -> None:
 
     assert outcome.applied, outcome.issues
     row = Workload.objects.get(key="chat")
-    assert (row.input_tokens_per_second, row.cache_hit_share) == (Decimal("20.008333"), Decimal("0.625"))
+    assert (row.input_tokens_per_second, row.cache_hit_share) == (Decimal("20.0083"), Decimal("0.625"))
     assert (str(row.review_by_date), row.forecast_source) == ("2026-11-23", "Telemetry")
     assert [(i.code, i.column) for i in outcome.warnings if i.code == "rounded"] == [
         ("rounded", "input_tokens_per_second")
