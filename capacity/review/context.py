@@ -24,6 +24,7 @@ NAVIGATION = (
     ("Decisions", "decisions", "decisions.view", ("decision", "decision-new", "action", "action-new")),
 )
 USER_MENU = (
+    ("Imports", "imports", "imports.view"),
     ("Runs", "runs", "run.view"),
     ("Policy", "policy", "policy.view"),
     ("Methods", "methods", "methods.view"),
