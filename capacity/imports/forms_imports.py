@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
-from capacity.imports.conversions import OTHER_FACTOR, units_of
+from capacity.imports.conversions import OTHER_FACTOR, unit_hint, units_of
 from capacity.imports.described import column_label, column_unit, kind_of, title_of
 from capacity.imports.mapping import FileForm, Use, problems
 from capacity.imports.models import DATE_ORDERS, NUMBER_FORMS, SEPARATORS
@@ -16,7 +16,7 @@ from capacity.imports.tables import Table
 from capacity.imports.uploads import Part
 
 CONSTANTS = 2
-_ASK = "ask"
+_OWN = "own"
 _LEFT_OUT = "(leave out)"
 
 
@@ -108,9 +108,11 @@ class MappingForm(forms.Form):
         own = column_unit(column) or "as it is"
         units = [("", own), *((name, unit.label) for name, unit in units_of(column).items())]
         units.append((OTHER_FACTOR, "other: times …"))
-        suggested = self.part.suggestions.get(heading)
-        if suggested and suggested.hint and suggested.column == column:
-            units.insert(0, (_ASK, f"heading says {suggested.hint}: choose"))
+        hint = unit_hint(heading, column) if heading != column else ""
+        if hint:
+            # Our own unit is then a choice like any other: leaving the field alone is none.
+            units[0] = (_OWN, own)
+            units.insert(0, ("", f"heading says {hint}: choose"))
         return units
 
     def _asked(self, name: str) -> str:
@@ -152,7 +154,8 @@ class MappingForm(forms.Form):
         form = self.file_form(data)
         found = problems(form, self.table, self.part.grid.header)
         for place, heading in enumerate(self.part.grid.header):
-            if data.get(f"unit_{place}") == _ASK and data.get(f"column_{place}"):
+            offered = [value for value, _ in self.fields[f"unit_{place}"].choices]  # type: ignore[attr-defined]
+            if _OWN in offered and not data.get(f"unit_{place}"):
                 found[heading] = "Say which unit the numbers of this column are in."
         self._heading_errors = {heading: text for heading, text in found.items() if heading}
         if "" in found:
@@ -167,7 +170,7 @@ class MappingForm(forms.Form):
         headings = {
             heading: Use(
                 column=given.get(f"column_{place}", ""),
-                unit=(given.get(f"unit_{place}") or "").removesuffix(_ASK) if given.get(f"column_{place}") else "",
+                unit=(given.get(f"unit_{place}") or "").removesuffix(_OWN) if given.get(f"column_{place}") else "",
                 factor=given.get(f"factor_{place}", "") if given.get(f"unit_{place}") == OTHER_FACTOR else "",
             )
             for place, heading in enumerate(self.part.grid.header)
@@ -206,8 +209,7 @@ def _initial(part: Part) -> dict[str, Any]:
         use = form.headings.get(heading) if chosen else None
         suggested = part.suggestions.get(heading)
         first[f"column_{place}"] = use.column if use else suggested.column if suggested else ""
-        asks = _ASK if suggested and suggested.hint and not use else ""
-        first[f"unit_{place}"] = use.unit if use else asks
+        first[f"unit_{place}"] = (use.unit or _OWN) if use else ""
         first[f"factor_{place}"] = use.factor if use else ""
     for n, (column, text) in enumerate(list(form.constants.items())[:CONSTANTS]):
         first[f"constant_column_{n}"], first[f"constant_value_{n}"] = column, text
