@@ -13,6 +13,7 @@ urlpatterns: list = [
     path("", include("capacity.review.urls_meeting")),
     path("", include("capacity.review.urls")),
     path("", include("capacity.imports.urls")),
+    path("", include("capacity.imports.urls_data")),
     path("api/v1/", include("capacity.review.urls_api")),
     path("", include("capacity.access.urls")),
 ]

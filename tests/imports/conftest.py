@@ -1,4 +1,4 @@
-"""For the pages: static files by their plain names, because nothing was collected for a test."""
+"""For tests that render pages: static files unhashed, so that no `collectstatic` is needed; passwords hashed quickly."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def plain_static_files(settings: Any) -> None:
+def plain_pages(settings: Any) -> None:
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
