@@ -173,9 +173,9 @@ def new(request: HttpRequest) -> HttpResponse:
     return _new(request)
 
 
-@csrf_protect
 @requires("imports.use")
 @require_http_methods(["GET", "HEAD", "POST"])
+@csrf_protect
 def _new(request: HttpRequest) -> HttpResponse:
     form = NewImportForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
