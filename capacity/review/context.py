@@ -29,6 +29,7 @@ NAVIGATION = (
 USER_MENU = (
     ("Data", "data", "data.view"),
     ("Approvals", "data-proposals", "data.view"),
+    ("Imports", "imports", "imports.view"),
     ("Runs", "runs", "run.view"),
     ("Policy", "policy", "policy.view"),
     ("Methods", "methods", "methods.view"),
