@@ -316,7 +316,7 @@ def _plain(text: str) -> str:
 
 def _first_cells(table: Table, viewer: Viewer, source: str, owner: str) -> Cells:
     """The cells a new row starts with: those of the row to copy but for its key; its owner is whoever adds it."""
-    cells: Cells = {}
+    cells = _defaults(table)
     if source:
         record = found_record(table=table, viewer=viewer, key=key_from_url(source))
         values = {name: value for name, value in record.values.items() if not isinstance(value, Absent)}
@@ -325,6 +325,14 @@ def _first_cells(table: Table, viewer: Viewer, source: str, owner: str) -> Cells
     if owner and owner_path(table) and table.owner in {column.name for column in table.columns}:
         cells.setdefault(table.owner, owner)
     return cells
+
+
+def _defaults(table: Table) -> Cells:
+    """What the database would fill in for cells left empty: better seen than assumed."""
+    fields: dict[str, Any] = {item.name: item for item in table.model._meta.concrete_fields}
+    found = {name: fields[name] for name in table.plain_columns if name not in table.key}
+    texts = {name: cell_text(item.get_default()) for name, item in found.items() if item.has_default()}
+    return {name: text for name, text in texts.items() if text}
 
 
 def _own_name(table: Table, viewer: Viewer) -> str:
