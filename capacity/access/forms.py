@@ -1,10 +1,15 @@
-"""Forms of the people page and the filter of the audit page."""
+"""Forms of the people page, the filter of the audit page and a new token."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from django import forms
 
+from capacity.access.models import TokenScope
 from capacity.access.roles import ROLE_NAMES, Role
+from capacity.access.tokens import LIFETIMES_DAYS
 
 ROLE_CHOICES = [(role.value, ROLE_NAMES[role]) for role in Role]
 
@@ -22,3 +27,39 @@ class AuditFilterForm(forms.Form):
     action = forms.CharField(required=False, max_length=60)
     username = forms.CharField(required=False, max_length=150)
     before = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+
+
+class NewTokenForm(forms.Form):
+    """A token for a program. limits: (heading, [(resource or area, its name)]) that it may be limited to."""
+
+    name = forms.CharField(
+        max_length=80,
+        label="What it is for",
+        help_text="The program and where it runs, such as: nightly usage upload, billing server.",
+    )
+    scope = forms.ChoiceField(
+        label="What it may do",
+        help_text="Never more than your own roles allow at that moment.",
+        choices=[(TokenScope.READ, "Read"), (TokenScope.WRITE, "Read and write")],
+        widget=forms.RadioSelect,
+        initial=TokenScope.READ,
+    )
+    days = forms.TypedChoiceField(
+        label="How long it lives",
+        choices=[(days, f"{days} days") for days in LIFETIMES_DAYS],
+        coerce=int,
+        initial=30,
+        help_text="Then it stops by itself. Make a new one in time.",
+    )
+    only = forms.MultipleChoiceField(
+        label="Limited to",
+        required=False,
+        help_text="Choose areas or single tables; nothing chosen means all of them. Hold Ctrl to choose several.",
+    )
+
+    def __init__(self, *args: Any, limits: Sequence[tuple[str, Sequence[tuple[str, str]]]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["only"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        field.choices = [(heading, list(options)) for heading, options in limits]
+        field.widget.attrs["size"] = "8"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from pghistory.middleware import HistoryMiddleware as PghistoryMiddleware
+
+from capacity.access.api_errors import CONTENT_TYPE, plain_problem
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -44,6 +47,22 @@ class RequestIdMiddleware:
         request.request_id = uuid.uuid4().hex  # type: ignore[attr-defined]
         response = self.get_response(request)
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+
+class ApiErrorsMiddleware:
+    """Under /api/ a refusal is never a page: what Django itself answers (no such address, a fault) becomes JSON too."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_page = "json" not in response.get("Content-Type", "")
+        if response.status_code >= 400 and is_page and request.path.startswith("/api/") and not response.streaming:
+            response.content = json.dumps(plain_problem(response.status_code)).encode()
+            response["Content-Type"] = CONTENT_TYPE
+            response["Content-Length"] = str(len(response.content))
         return response
 
 

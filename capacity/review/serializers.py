@@ -123,7 +123,7 @@ def field_for(model_field: Any) -> _Visible:
     return VisibleText()
 
 
-def serializer_for(spec: RunTableSpec) -> type[VisibleRow]:
+def serializer_for(spec: RunTableSpec, *, name: str) -> type[VisibleRow]:
     """The serializer of a run table: its columns, and for contracts what the reader may call them."""
     fields: dict[str, Any] = {}
     if spec.name == "exposure":
@@ -132,7 +132,7 @@ def serializer_for(spec: RunTableSpec) -> type[VisibleRow]:
         )
     for column in spec.columns:
         fields[column.name] = field_for(spec.model._meta.get_field(column.name))
-    return row_serializer(spec.name, fields)
+    return row_serializer(name, fields)
 
 
 def row_serializer(name: str, fields: Mapping[str, Any]) -> type[VisibleRow]:

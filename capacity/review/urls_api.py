@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from django.urls import path
-from drf_spectacular.views import SpectacularAPIView
 
-from capacity.access.viewer import Permits
+from capacity.review import api_docs
 from capacity.review.api_views import VIEWS
 
-
-class Schema(SpectacularAPIView):
-    """The description of the API, for whoever has a role."""
-
-    permission_classes = (Permits("methods.view"),)
-
-
 urlpatterns = [
-    path("schema/", Schema.as_view(), name="api-schema"),
+    path("", api_docs.Index.as_view(), name="api-index"),
+    path("schema/", api_docs.Schema.as_view(), name="api-schema"),
+    path("docs/", api_docs.docs, name="api-docs"),
     *(path(f"{name}/", view.as_view(), name=f"api-{name}") for name, view in VIEWS.items()),
 ]

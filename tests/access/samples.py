@@ -21,6 +21,8 @@ LIVE_WEEK, FROZEN_WEEK = "2026-W48", "2026-W47"
 
 SAMPLES: dict[str, dict[str, Any]] = {
     "people/<str:username>/roles/": {"username": "somebody"},
+    # Somebody's: as missing to everybody else.
+    "account/tokens/<int:token_id>/revoke/": {"token_id": 1},
     "reviews/<str:week>/": {"week": FROZEN_WEEK},
     "reviews/<str:week>/tables/<str:name>/": {"week": LIVE_WEEK, "name": "allocation"},
     "reviews/<str:week>/freeze/": {"week": LIVE_WEEK},

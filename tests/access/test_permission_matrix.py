@@ -35,7 +35,7 @@ METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 READING = ("GET", "HEAD", "OPTIONS")
 ANONYMOUS, DISABLED, NO_ROLE = "anonymous", "disabled", "no_role"
 EVERYBODY = (ANONYMOUS, DISABLED, NO_ROLE, *(role.value for role in Role))
-OUTSIDE = (302, 403, 404, 405)
+OUTSIDE = (302, 401, 403, 404, 405)
 
 
 @pytest.fixture
