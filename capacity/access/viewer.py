@@ -121,7 +121,7 @@ def _token_reaches(gate: BasePermission, request: Request, view: APIView) -> boo
     token = request.auth
     if not isinstance(token, ApiToken):
         return True
-    is_read = request.method in SAFE_METHODS or getattr(view, "only_reads", False)
+    is_read = request.method in SAFE_METHODS
     scope = TokenScope.READ if is_read else TokenScope.WRITE
     names = [str(name) for name in (getattr(view, "resource", ""), getattr(view, "area", "")) if name]
     if token.may(scope) and (not names or token.reaches(*names)):

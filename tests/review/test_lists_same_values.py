@@ -13,12 +13,12 @@ from capacity.access.bands import Banded
 from capacity.access.permissions import roles_for
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
+from capacity.imports.api_fields import api_value
 from capacity.lib.figures import Absent
 from capacity.review import list_specs
 from capacity.review.csv_files import file_value, head
 from capacity.review.listing import ListSpec, cell_text
 from capacity.review.pages import visible_rows
-from capacity.review.serializers import api_value
 from capacity.review.tables import RUN_TABLES, RunTableSpec, contract_labels
 from tests.factories import TEAM_OF_RESEARCH, make_run, make_user
 from tests.review.pages_under_test import PAGES, RENAMED, csv_rows, table_cells, table_heads
