@@ -70,7 +70,9 @@ def _again(kept: IdempotentAnswer, wanted: str, sight: str) -> Answer:
         message = "This Idempotency-Key came with another request before. Take a new key for each new request."
         raise refusal(422, "idempotency_key_reused", message)
     if kept.sight != sight:
-        message = "This was done already. Your roles have changed since, so the answer is not given again: read the rows."
+        message = (
+            "This was done already. Your roles have changed since, so the answer is not given again: read the rows."
+        )
         raise refusal(409, "done_before", message)
     return Answer(status=kept.status, body=kept.body, headers={**kept.headers, "Idempotent-Replay": "true"})
 

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from capacity.access.permissions import may
 from capacity.access.visibility import Viewer
+from capacity.imports.described import area_of, slug_of, title_of
 from capacity.imports.tables import tables
 from capacity.review.api_views import VIEWS
 
@@ -53,7 +54,9 @@ def by_area(found: Iterable[Resource]) -> list[tuple[str, list[Resource]]]:
 def _table_resources() -> Iterable[Resource]:
     for table in tables().values():
         if table.view:
-            yield Resource(slug=table.slug, title=table.title, area=table.area, view=table.view, change=table.change)
+            yield Resource(
+                slug=slug_of(table), title=title_of(table), area=area_of(table), view=table.view, change=table.change
+            )
 
 
 def _plan_resources() -> Iterable[Resource]:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from django.urls import path
 
+from capacity.imports.api_tables import all_table_views
 from capacity.review import api_docs
 from capacity.review.api_views import VIEWS
+
+
+def _route_name(route: str) -> str:
+    """`pools/<str:key>/` → `api-pools-row`."""
+    return "api-" + route.rstrip("/").replace("/<str:key>", "-row").replace("/", "-")
+
 
 urlpatterns = [
     path("", api_docs.Index.as_view(), name="api-index"),
     path("schema/", api_docs.Schema.as_view(), name="api-schema"),
     path("docs/", api_docs.docs, name="api-docs"),
+    *(path(route, view.as_view(), name=_route_name(route)) for route, view in all_table_views().items()),
     *(path(f"{name}/", view.as_view(), name=f"api-{name}") for name, view in VIEWS.items()),
 ]
