@@ -29,7 +29,7 @@ MOST_ROWS = 1000
 LONGEST_NOTE = 500
 _ETAG = re.compile(r'(?:W/)?"(\d{1,9})"')
 # Outcomes of edits.py → status; every other issue is a value or a rule: 422.
-_STATUS = {"not_allowed": 403, "in_use": 409, "is_used": 409}
+_STATUS = {"not_allowed": 403, "already_there": 409, "in_use": 409}
 
 
 def etag(row_version: int | None) -> dict[str, str]:
@@ -48,12 +48,9 @@ def add_rows(request: Request, table: Table) -> Answer:
 
 def _add(request: Request, table: Table, sent: Sequence[Any], is_list: bool) -> Answer:
     rows = _cells(request, table, sent, is_list)
-    try:
-        # Version 0: the row must be new, also when somebody adds it in this moment.
-        must_be_new = dict.fromkeys(range(len(rows)), 0)
-        outcome = apply_rows(table=table, rows=rows, actor=_actor(request), expected=must_be_new)
-    except StaleRow as there:
-        return _exists(table, there, is_list)
+    # Version 0: the row must be new, also when somebody adds it in this moment.
+    must_be_new = dict.fromkeys(range(len(rows)), 0)
+    outcome = apply_rows(table=table, rows=even(rows), actor=_actor(request), expected=must_be_new)
     if outcome.errors:
         return _refused(outcome.issues, is_list)
     if outcome.proposal_id is not None:
@@ -180,7 +177,7 @@ def _cells(request: Request, table: Table, sent: Sequence[Any], is_list: bool) -
     rows, errors = read_rows(table, sent, hidden=hidden, is_list=is_list)
     if errors:
         raise ApiRefusal(status=400, errors=errors)
-    return even(rows)
+    return rows
 
 
 def _actor(request: Request) -> Actor:
@@ -233,13 +230,6 @@ def _row_answer(request: Request, table: Table, key: Sequence[str], status: int,
         return Answer(status=status, body={"url": url, "warnings": _warnings(outcome, False)}, headers=headers)
     body = {**row_json(table, record), "warnings": _warnings(outcome, False)}
     return Answer(status=status, body=body, headers={**headers, **etag(record.row_version)})
-
-
-def _exists(table: Table, there: StaleRow, is_list: bool) -> Answer:
-    message = f'"{", ".join(there.key)}" is there already. Change it with PATCH or PUT at its own address.'
-    position = there.position if is_list else None
-    error = FieldError(code="exists", message=message, row=position, field=table.key[-1])
-    return Answer(status=409, body=problem(409, [error]))
 
 
 def _proposed(outcome: RowsOutcome) -> Answer:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
@@ -71,9 +72,31 @@ def load_world() -> None:
     assert owners.applied, owners.issues
 
 
+@pytest.fixture(autouse=True)
+def _no_collected_files(settings: Any) -> None:
+    """Django's own page of what is missing names static files; none are collected here."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+
+
+@pytest.fixture(scope="module")
+def _loaded(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The world for all tests of a module, in a transaction around theirs: to import it for each takes seconds."""
+    with django_db_blocker.unblock():
+        around = transaction.atomic()
+        around.__enter__()
+        load_world()
+    yield
+    with django_db_blocker.unblock():
+        transaction.set_rollback(True)
+        around.__exit__(None, None, None)
+
+
 @pytest.fixture
-def world(db: None) -> None:
-    load_world()
+def world(_loaded: None, db: None) -> None:
+    """The sample world, as the module's first test found it."""
 
 
 @pytest.fixture

@@ -30,21 +30,19 @@ def test_a_row_is_added_and_answered_as_it_reads(api: Open) -> None:
 
 def test_a_list_is_added_whole_or_not_at_all(api: Open) -> None:
     chair = api("chair")
-    good = chair.post("teams/", [TEAM, {"key": "team-3", "name": "Team 3"}])
+    good = chair.post("teams/", [TEAM, {**TEAM, "key": "team-3", "name": "Team 3"}])
     assert [line["key"] for line in good.json()["results"]] == [["team-2"], ["team-3"]]
-    bad = chair.post(
-        "teams/", [{"key": "team-4", "name": "Team 4"}, {"key": "team-5", "name": "Team 5", "weight": "x"}]
-    )
+    bad = chair.post("teams/", [{**TEAM, "key": "team-4"}, {**TEAM, "key": "team-5", "weight": "x"}])
     assert (bad.status_code, codes(bad)) == (422, [(1, "weight", "not_a_number")])
     assert not Team.objects.filter(key__in=["team-4", "team-5"]).exists()
 
 
 def test_a_row_that_is_there_is_not_added_again_and_stays_as_it_is(api: Open) -> None:
     chair = api("chair")
-    answer = chair.post("teams/", {"key": "team-1", "name": "Another name"})
-    assert (answer.status_code, codes(answer)) == (409, [(None, "key", "exists")])
-    listed = chair.post("teams/", [TEAM, {"key": "team-1", "name": "Another name"}])
-    assert (listed.status_code, codes(listed)) == (409, [(1, "key", "exists")])
+    answer = chair.post("teams/", {**TEAM, "key": "team-1"})
+    assert (answer.status_code, codes(answer)) == (409, [(None, "key", "already_there")])
+    listed = chair.post("teams/", [TEAM, {**TEAM, "key": "team-1", "name": "Another name"}])
+    assert (listed.status_code, codes(listed)) == (409, [(1, "key", "already_there")])
     assert list(Team.objects.values_list("key", "name")) == [("team-1", "Team 1")]
 
 
@@ -53,7 +51,8 @@ def test_a_row_that_is_there_is_not_added_again_and_stays_as_it_is(api: Open) ->
     [
         ({"weight": 2}, 201, None),
         ({"weight": 2.5}, 201, None),
-        ({"weight": None}, 201, None),
+        ({"provenance": None}, 201, None),
+        ({"weight": None}, 422, ("weight", "empty")),
         ({"weight": True}, 400, ("weight", "wrong_type")),
         ({"weight": ["1"]}, 400, ("weight", "wrong_type")),
         ({"weight": {"low": 1}}, 400, ("weight", "wrong_type")),
@@ -87,9 +86,9 @@ def test_lists_flags_dates_and_references_are_written_as_they_read(api: Open) ->
         "purpose": "serving",
         "model_version": "big",
         "latency_class": "batch",
-        "regions": ["us-east", "eu-west"],
-        "smaller_tier_tested": True,
-        "smaller_tier_tested_date": "2026-11-02",
+        "regions": ["us-east"],
+        "is_always_on": True,
+        "review_by_date": "2026-11-02",
         "cache_hit_share": 0.25,
     }
     answer = product.post("workloads/", sent)
