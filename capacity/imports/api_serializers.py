@@ -65,7 +65,7 @@ class Refusal(serializers.Serializer):
 
     title = serializers.CharField()
     status = serializers.IntegerField()
-    errors = Problem(many=True)
+    errors = Problem(many=True)  # type: ignore[assignment]
 
 
 class Added(serializers.Serializer):
@@ -107,7 +107,7 @@ class TriedOut(serializers.Serializer):
 
     valid = serializers.BooleanField()
     changes = Effect(many=True)
-    errors = Problem(many=True)
+    errors = Problem(many=True)  # type: ignore[assignment]
     warnings = Problem(many=True)
 
 

@@ -5,7 +5,7 @@ Reading goes through records.py, writing through api_writes.py; a new table in a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -46,7 +46,6 @@ _COMPARED = {
     "boolean": "__empty",
     "choice": "__in, __empty",
 }
-_PATHS = Callable[..., Any]
 
 
 class TableView(APIView):
@@ -91,14 +90,14 @@ def _list_view(table: Table, shapes: TableSerializers) -> type[TableView]:
             answers={
                 201: _one_or_many(table, "Added", shapes.written, AddedRows),
                 202: Proposed,
-                **_refusals(400, 403, 409, 413, 422),
+                **refusals(400, 403, 409, 413, 422),
             },
-            parameters=[_KEY_HEADER, _NOTE],
+            parameters=[KEY_HEADER, _NOTE],
             request=_one_or_many(table, "New", shapes.cells, shapes.cells(many=True)),
             example=shapes.example,
         )
         def post(self, request: Request) -> Response:
-            return _answer(api_writes.add_rows(request, table))
+            return response_of(api_writes.add_rows(request, table))
 
     return _named(WritableRows if table.change else Rows, table, "List")
 
@@ -109,45 +108,45 @@ def _row_view(table: Table, shapes: TableSerializers) -> type[TableView]:
             table,
             "retrieve",
             f"One {singular_of(table)}",
-            answers={200: shapes.row, **_refusals(403, 404)},
+            answers={200: shapes.row, **refusals(403, 404)},
             parameters=[_key_parameter(table)],
         )
         def get(self, request: Request, key: str) -> Response:
-            return _answer(api_writes.read_row(request, table, key))
+            return response_of(api_writes.read_row(request, table, key))
 
     class WritableOne(One):
         @_described(
             table,
             "update",
             f"Replace a {singular_of(table)}: columns left out become empty",
-            answers={200: shapes.written, 202: Proposed, **_refusals(400, 403, 404, 412, 422, 428)},
-            parameters=[_key_parameter(table), _IF_MATCH, _KEY_HEADER, _NOTE],
+            answers={200: shapes.written, 202: Proposed, **refusals(400, 403, 404, 412, 422, 428)},
+            parameters=[_key_parameter(table), _IF_MATCH, KEY_HEADER, _NOTE],
             request=shapes.cells,
             example=shapes.example,
         )
         def put(self, request: Request, key: str) -> Response:
-            return _answer(api_writes.change_row(request, table, key, is_whole=True))
+            return response_of(api_writes.change_row(request, table, key, is_whole=True))
 
         @_described(
             table,
             "partial_update",
             f"Change columns of a {singular_of(table)}",
-            answers={200: shapes.written, 202: Proposed, **_refusals(400, 403, 404, 412, 422, 428)},
-            parameters=[_key_parameter(table), _IF_MATCH, _KEY_HEADER, _NOTE],
+            answers={200: shapes.written, 202: Proposed, **refusals(400, 403, 404, 412, 422, 428)},
+            parameters=[_key_parameter(table), _IF_MATCH, KEY_HEADER, _NOTE],
             request=shapes.cells,
         )
         def patch(self, request: Request, key: str) -> Response:
-            return _answer(api_writes.change_row(request, table, key, is_whole=False))
+            return response_of(api_writes.change_row(request, table, key, is_whole=False))
 
         @_described(
             table,
             "destroy",
             f"Remove a {singular_of(table)} that nothing refers to",
-            answers={204: OpenApiResponse(description="Removed."), 202: Proposed, **_refusals(403, 404, 409, 412)},
+            answers={204: OpenApiResponse(description="Removed."), 202: Proposed, **refusals(403, 404, 409, 412)},
             parameters=[_key_parameter(table), _NOTE],
         )
         def delete(self, request: Request, key: str) -> Response:
-            return _answer(api_writes.remove(request, table, key))
+            return response_of(api_writes.remove(request, table, key))
 
     return _named(WritableOne if table.change and not table.is_log else One, table, "Row")
 
@@ -158,12 +157,12 @@ def _validate_view(table: Table, shapes: TableSerializers) -> type[TableView]:
             table,
             "validate",
             f"What writing these {title_of(table).lower()} would do; nothing is written",
-            answers={200: TriedOut, **_refusals(400, 403, 413)},
+            answers={200: TriedOut, **refusals(400, 403, 413)},
             request=_one_or_many(table, "New", shapes.cells, shapes.cells(many=True)),
             example=shapes.example,
         )
         def post(self, request: Request) -> Response:
-            return _answer(api_writes.validate_rows(request, table))
+            return response_of(api_writes.validate_rows(request, table))
 
     return _named(Validate, table, "Validate")
 
@@ -193,14 +192,12 @@ def _named(view: type[TableView], table: Table, what: str) -> type[TableView]:
 
 
 def _page_of_rows(request: Request, table: Table) -> Response:
-    page = _whole(request, "page", least=1, most=LAST_PAGE, default=1)
-    size = _whole(request, "page_size", least=1, most=LARGEST_PAGE, default=PAGE_SIZE)
-    filters = _asked_filters(request)
+    page, size = page_of(request)
     try:
         found = visible_records(
             table=table,
             viewer=viewer_of(request),
-            filters=filters,
+            filters=_asked_filters(request),
             q=request.query_params.get("q", ""),
             ordering=request.query_params.get("ordering", ""),
             limit=size,
@@ -208,14 +205,26 @@ def _page_of_rows(request: Request, table: Table) -> Response:
         )
     except BadFilter as bad:
         raise refusal(400, "bad_filter", bad.message, field=bad.column) from None
-    if page > 1 and not found.records:
+    lines = [row_json(table, record) for record in found.records]
+    return paged(request, page=page, size=size, count=found.count, results=lines)
+
+
+def page_of(request: Request) -> tuple[int, int]:
+    """The page asked for and its size. Raises ApiRefusal."""
+    page = _whole(request, "page", least=1, most=LAST_PAGE, default=1)
+    return page, _whole(request, "page_size", least=1, most=LARGEST_PAGE, default=PAGE_SIZE)
+
+
+def paged(request: Request, *, page: int, size: int, count: int, results: list[Any]) -> Response:
+    """One page with the addresses of its neighbours. Http404 for a page beyond the last."""
+    if page > 1 and not results:
         raise Http404
     return Response(
         {
-            "count": found.count,
-            "next": _page_url(request, page + 1) if page * size < found.count else None,
+            "count": count,
+            "next": _page_url(request, page + 1) if page * size < count else None,
             "previous": _page_url(request, page - 1) if page > 1 else None,
-            "results": [row_json(table, record) for record in found.records],
+            "results": results,
         }
     )
 
@@ -242,11 +251,12 @@ def _whole(request: Request, name: str, *, least: int, most: int, default: int) 
 
 
 def _page_url(request: Request, page: int) -> str:
-    asked: Mapping[str, str] = {**request.query_params.dict(), "page": str(page)}
+    asked: dict[str, Any] = {**request.query_params.dict(), "page": page}
     return f"{request.build_absolute_uri(request.path)}?{urlencode(asked)}"
 
 
-def _answer(answer: Answer) -> Response:
+def response_of(answer: Answer) -> Response:
+    """The answer of a write, as the framework sends it."""
     kind = CONTENT_TYPE if answer.status >= 400 else None
     return Response(answer.body, status=answer.status, headers=dict(answer.headers), content_type=kind)
 
@@ -256,7 +266,7 @@ def _answer(answer: Answer) -> Response:
 _IF_MATCH = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, required=True, description='The ETag of the row as you read it, `"7"`.'
 )
-_KEY_HEADER = OpenApiParameter(
+KEY_HEADER = OpenApiParameter(
     "Idempotency-Key",
     str,
     OpenApiParameter.HEADER,
@@ -275,7 +285,8 @@ _REFUSED = {
 }
 
 
-def _refusals(*statuses: int) -> dict[Any, Any]:
+def refusals(*statuses: int) -> dict[Any, Any]:
+    """What the schema says of refusals with these statuses."""
     return {(status, CONTENT_TYPE): OpenApiResponse(Refusal, description=_REFUSED[status]) for status in statuses}
 
 

@@ -26,9 +26,12 @@ class Resource:
     change: str = ""
 
 
+_FILES = (Resource(slug="imports", title="Import batches", area="Files", view="imports.view", change="imports.use"),)
+
+
 def resources() -> list[Resource]:
     """All of them, by area and name."""
-    found = [*_table_resources(), *_plan_resources()]
+    found = [*_table_resources(), *_FILES, *_plan_resources()]
     order = {area: place for place, area in enumerate(AREAS)}
     return sorted(found, key=lambda item: (order.get(item.area, len(order)), item.area, item.slug))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from capacity.imports import api_imports
 from capacity.imports.api_tables import all_table_views
 from capacity.review import api_docs
 from capacity.review.api_views import VIEWS
@@ -18,6 +19,11 @@ urlpatterns = [
     path("", api_docs.Index.as_view(), name="api-index"),
     path("schema/", api_docs.Schema.as_view(), name="api-schema"),
     path("docs/", api_docs.docs, name="api-docs"),
+    path("imports/", api_imports.Imports.as_view(), name="api-imports"),
+    path("imports/templates/", api_imports.Templates.as_view(), name="api-templates"),
+    path("imports/templates/<str:slug>/", api_imports.Template.as_view(), name="api-template"),
+    path("imports/<int:batch_id>/", api_imports.Import.as_view(), name="api-import"),
+    path("imports/<int:batch_id>/undo/", api_imports.UndoImport.as_view(), name="api-import-undo"),
     *(path(route, view.as_view(), name=_route_name(route)) for route, view in all_table_views().items()),
     *(path(f"{name}/", view.as_view(), name=f"api-{name}") for name, view in VIEWS.items()),
 ]

@@ -12,7 +12,9 @@ from typing import Any
 
 from capacity.access.models import User
 from capacity.decisions.models import Action, Decision
+from capacity.imports.described import slug_of
 from capacity.imports.selectors import latest_inputs_version
+from capacity.imports.tables import tables
 from tests.factories import make_policy, make_review, make_run
 
 # The plan shown, the frozen plan of the week before, and a run that can be tried again.
@@ -34,6 +36,13 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "runs/<int:run_id>/figures/<path:key>/": {"run_id": CURRENT, "key": "metric:H9"},
     "decisions/D-<int:number>/": {"number": 1},
     "actions/A-<int:number>/": {"number": 1},
+}
+# Rows of the tables people keep: whoever may read a table learns that this one is not there, the others are refused.
+SAMPLES |= {f"api/v1/{slug_of(table)}/<str:key>/": {"key": "no-such"} for table in tables().values()}
+SAMPLES |= {
+    "api/v1/imports/<int:batch_id>/": {"batch_id": 1},
+    "api/v1/imports/<int:batch_id>/undo/": {"batch_id": 1},
+    "api/v1/imports/templates/<str:slug>/": {"slug": "teams"},
 }
 MISSING: dict[str, dict[str, Any]] = {}
 # Routes that anybody may open, each with the reason; every other view must say who may use it.

@@ -1,18 +1,16 @@
-"""Two people at one row, and one request sent twice: whoever comes second learns it, and nothing is done twice."""
+"""A change needs the version it was made on, and a request sent twice is done once."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, connections
 from django.utils import timezone
 
 from capacity.access.idempotency import KEPT_HOURS
-from capacity.access.models import IdempotentAnswer, RoleGrant, User
+from capacity.access.models import IdempotentAnswer, RoleGrant
 from capacity.imports.models import ImportBatch
 from tests.factories import make_user
 from tests.imports.api.conftest import Api, codes
@@ -130,67 +128,3 @@ def test_a_change_under_a_key_is_answered_again_with_its_new_version(api: Open) 
     first = chair.patch("teams/team-1/", {"name": "New"}, **sent)
     again = chair.patch("teams/team-1/", {"name": "New"}, **sent)
     assert (first.status_code, again.status_code, again["ETag"]) == (200, 200, '"2"')
-
-
-# --- races --------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def chair_at_work(transactional_db: None) -> User:
-    """A chair whom other connections see."""
-    return make_user("chair")
-
-
-def at_once(count: int, ask: Callable[[int], Any]) -> list[Any]:
-    """The answers of as many threads as told, all let go at one moment."""
-    gate, answers = threading.Barrier(count), [None] * count
-
-    def run(number: int) -> None:
-        try:
-            gate.wait(timeout=30)
-            answers[number] = ask(number)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    return answers
-
-
-@pytest.mark.race
-@pytest.mark.django_db(transaction=True)
-def test_a_double_post_under_one_key_is_done_exactly_once(chair_at_work: User) -> None:
-    people = [Api(chair_at_work) for _ in range(6)]
-    answers = at_once(6, lambda number: people[number].post("teams/", TEAM, Idempotency_Key="once"))
-    assert [answer.status_code for answer in answers] == [201] * 6
-    assert len({answer.content for answer in answers}) == 1
-    assert sorted("Idempotent-Replay" in answer for answer in answers) == [False] + [True] * 5
-    assert (Team.objects.count(), ImportBatch.objects.count()) == (1, 1)
-
-
-@pytest.mark.race
-@pytest.mark.django_db(transaction=True)
-def test_of_many_changes_to_one_version_one_is_made(chair_at_work: User) -> None:
-    people = [Api(chair_at_work) for _ in range(6)]
-    etag = people[0].post("teams/", TEAM)["ETag"]
-    answers = at_once(
-        6, lambda number: people[number].patch("teams/team-2/", {"name": f"Name {number}"}, If_Match=etag)
-    )
-    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 5
-    won = next(answer.json()["name"] for answer in answers if answer.status_code == 200)
-    row = Team.objects.get()
-    assert (row.name, row.row_version) == (won, 2)
-    assert {answer.json()["current"]["name"] for answer in answers if answer.status_code == 412} == {won}
-
-
-@pytest.mark.race
-@pytest.mark.django_db(transaction=True)
-def test_of_many_who_add_one_key_one_adds_it(chair_at_work: User) -> None:
-    people = [Api(chair_at_work) for _ in range(6)]
-    answers = at_once(6, lambda number: people[number].post("teams/", {**TEAM, "name": f"Name {number}"}))
-    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 5
-    assert connection.is_usable()
-    assert Team.objects.count() == 1
