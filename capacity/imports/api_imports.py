@@ -28,7 +28,7 @@ from capacity.access.models import User
 from capacity.access.permissions import may
 from capacity.access.viewer import Permits, PermitsByMethod, viewer_of
 from capacity.access.visibility import Sight, Viewer, sight
-from capacity.imports.api_json import StrictJSONParser
+from capacity.imports.api_json import Number, StrictJSONParser
 from capacity.imports.api_rows import row_url
 from capacity.imports.api_serializers import Problem, Proposed
 from capacity.imports.api_tables import KEY_HEADER, page_of, paged, refusals, response_of
@@ -394,7 +394,9 @@ def _change_json(change: ImportChange, viewer: Viewer, *, is_own: bool) -> dict[
 
 
 def _sees(viewer: Viewer, table: Table, column: str, *, is_own: bool) -> bool:
-    """Whether the column shows in full: on any row, or, for one's own batch, on one's own rows (only those it wrote)."""
+    """Whether the column shows in full: on any row, or, for one's own batch, on one's own rows (it wrote no others)."""
+    if not (table.view and may(viewer.roles, table.view)):
+        return False
     owners = ["", *([viewer.username, viewer.team_key] if is_own and table.owner else [])]
     return any(sight(viewer, resource_of(table), column, owner=owner) is Sight.FULL for owner in owners)
 
@@ -469,7 +471,7 @@ def _in_json(sent: Mapping[str, Any]) -> list[SourceFile]:
 
 def _line(sent: Mapping[str, Any], name: str, longest: int) -> str:
     text = sent.get(name, "")
-    if not isinstance(text, str) or len(text) > longest or not text.isprintable():
+    if not isinstance(text, str) or isinstance(text, Number) or len(text) > longest or not text.isprintable():
         raise refusal(400, "bad_text", f"One line of at most {longest} characters.", field=name)
     return text.strip()
 
