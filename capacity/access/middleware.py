@@ -9,10 +9,12 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.urls import reverse
 from pghistory.middleware import HistoryMiddleware as PghistoryMiddleware
 
-from capacity.access.api_errors import CONTENT_TYPE, plain_problem
+from capacity.access.api_errors import CONTENT_TYPE, FieldError, plain_problem, problem
+from capacity.access.first_person import nobody_can_sign_in
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -98,6 +100,28 @@ class SessionLimitsMiddleware:
             logout(request)
         elif now - seen > TOUCH_SECONDS:
             request.session["seen"] = now
+
+
+class FirstStepsMiddleware:
+    """Leads to the page that must come first: the first account of an empty installation, or an own password."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        route = self._first_route(request)
+        if route and request.path.startswith("/api/"):
+            error = FieldError(code="one_time_password", message="Replace your one-time password first.")
+            return JsonResponse(problem(403, [error]), status=403, content_type=CONTENT_TYPE)
+        if route and request.path not in {reverse(route), reverse("logout"), reverse("healthz")}:
+            return HttpResponseRedirect(reverse(route))
+        return self.get_response(request)
+
+    def _first_route(self, request: HttpRequest) -> str:
+        if not request.user.is_authenticated:
+            # Programs follow no leads: without an account the API answers as to any stranger.
+            return "welcome" if not request.path.startswith("/api/") and nobody_can_sign_in() else ""
+        return "own-password" if getattr(request.user, "one_time_password_at", None) else ""
 
 
 class HistoryMiddleware(PghistoryMiddleware):

@@ -98,7 +98,8 @@ def find_token(*, secret: str, now: datetime) -> tuple[ApiToken, User] | None:
         return None
     held = RoleGrant.objects.filter(user=OuterRef("pk"), revoked_at=None).values("role")
     owner = User.objects.annotate(open_roles=ArraySubquery(held)).filter(pk=token.owner_id, is_active=True).first()
-    if owner is None:
+    # Whoever got a new password from an administrator may have lost the old one to somebody, and the token with it.
+    if owner is None or owner.one_time_password_at is not None:
         return None
     if token.last_used_at is None or now - token.last_used_at > timedelta(seconds=TOUCH_SECONDS):
         before = Q(last_used_at=None) | Q(last_used_at__lt=now - timedelta(seconds=TOUCH_SECONDS))

@@ -1,4 +1,4 @@
-"""Load the demo world through the same import as anybody's files, and take it out again.
+"""Load the demo world through the same import as anybody's files. Taking it out again is removal.py's.
 
 The first load fixes the start week: a later load in another week changes nothing, so that a running demo does not
 move its dates. Rows that were there before and are not the demo's are never touched.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
 from django.db import transaction
-from django.db.models import ProtectedError, Q
+from django.db.models import Q
 
 from capacity.access.audit import record_event
 from capacity.access.models import AuditEvent, User
@@ -77,31 +77,8 @@ def load_demo(*, as_of: date, password: str, now: datetime) -> DemoLoad:
     return DemoLoad(monday=monday, new_accounts=new_accounts, outcome=outcome)
 
 
-def remove_demo(*, now: datetime) -> dict[str, int]:
-    """Take the demo's rows out and close its accounts; table → rows removed. Raises DemoRefused.
-
-    Plans, reviews and the audit log stay: they are records. A demo row that another row needs stops the removal.
-    """
-    monday = loaded_monday()
-    if monday is None:
-        raise DemoRefused("The demo is not loaded.")
-    counts: dict[str, int] = {}
-    with transaction.atomic():
-        for name, found in reversed(_rows_present(demo_tables(monday=monday)).items()):
-            try:
-                tables()[name].model._default_manager.filter(pk__in=found.values()).delete()
-            except ProtectedError as error:
-                users = ", ".join(sorted({str(item) for item in error.protected_objects})[:5])
-                raise DemoRefused(f"Rows of {name} are used by: {users}. Remove those first.") from None
-            counts[name] = len(found)
-        User.objects.filter(_are_demo_accounts()).update(is_active=False)
-        record_event(action=REMOVED, subject=monday.isoformat(), detail=counts)
-        request_run(reason="demo removed", requested_by=SOURCE, now=now)
-    return counts
-
-
 def _refuse_foreign_rows(contents: Mapping[str, bytes]) -> None:
-    for name, found in _rows_present(contents).items():
+    for name, found in rows_present(contents).items():
         if found:
             key = ", ".join(str(part) for part in next(iter(found)))
             raise DemoRefused(
@@ -112,19 +89,19 @@ def _refuse_foreign_rows(contents: Mapping[str, bytes]) -> None:
 
 def _refuse_foreign_accounts() -> None:
     names = [account.username for account in ACCOUNTS]
-    taken = User.objects.filter(username__in=names).exclude(_are_demo_accounts()).values_list("username", flat=True)
+    taken = User.objects.filter(username__in=names).exclude(are_demo_accounts()).values_list("username", flat=True)
     if taken:
         raise DemoRefused(f"The account {taken[0]} exists and is not the demo's. Rename it first.")
 
 
-def _are_demo_accounts() -> Q:
+def are_demo_accounts() -> Q:
     return Q(
         username__in=[account.username for account in ACCOUNTS],
         pk__in=User.objects.filter(role_grants__granted_by=GRANTED_BY).values("pk"),
     )
 
 
-def _rows_present(contents: Mapping[str, bytes]) -> dict[str, dict[tuple[object, ...], int]]:
+def rows_present(contents: Mapping[str, bytes]) -> dict[str, dict[tuple[object, ...], int]]:
     """Table → those rows of the demo that the database holds (natural key → primary key), in import order."""
     known = tables()
     references = ReferenceIndex(tables=known)

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from capacity.access.forms import NewTokenForm
+from capacity.access.forms_tokens import NewTokenForm
 from capacity.access.models import TokenScope, User
 from capacity.access.tokens import TokenRefused, create_token, revoke_token, tokens_of
 from capacity.access.viewer import requires, viewer_of

@@ -59,7 +59,7 @@ def test_a_role_revoked_is_gone_at_the_tokens_next_request(make_person: Callable
     assert ask(secret, "/api/v1/placements/").status_code == 403
 
 
-@pytest.mark.parametrize("end", ["revoked", "expired", "disabled"])
+@pytest.mark.parametrize("end", ["revoked", "expired", "disabled", "password reset"])
 def test_a_dead_token_opens_nothing_and_says_nothing_more(make_person: Callable[..., User], end: str) -> None:
     owner = make_person("fin", Role.FINANCE)
     token, secret = make_token(owner)
@@ -69,8 +69,10 @@ def test_a_dead_token_opens_nothing_and_says_nothing_more(make_person: Callable[
     elif end == "expired":
         past = timezone.now() - timedelta(days=31)
         ApiToken.objects.update(created_at=past, expires_at=past + timedelta(days=30))
-    else:
+    elif end == "disabled":
         User.objects.update(is_active=False)
+    else:
+        User.objects.update(one_time_password_at=timezone.now())
     dead, unknown = ask(secret), ask(secret[:-1] + ("a" if secret[-1] != "a" else "b"))
     assert (dead.status_code, unknown.status_code) == (401, 401)
     assert dead.content == unknown.content

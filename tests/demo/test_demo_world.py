@@ -15,7 +15,7 @@ from capacity.access.models import RoleGrant, User
 from capacity.access.roles import Role
 from capacity.allocation.models import Run
 from capacity.decisions.models import PolicySet
-from capacity.demo.services import DemoRefused, load_demo, loaded_monday, remove_demo
+from capacity.demo.services import DemoRefused, load_demo, loaded_monday
 from capacity.imports.models import ImportBatch, InputsVersion
 from capacity.inventory.models import Lot, Pool, Site, Supplier
 from capacity.lib.horizon import Week
@@ -41,8 +41,8 @@ def load(as_of: date = AS_OF) -> dict[str, dict[str, int]]:
 def test_the_demo_loads_in_any_week(as_of: date) -> None:
     loaded = load_demo(as_of=as_of, password=PASSWORD, now=NOW)
 
-    # Which figures are old depends on the day the tests run.
-    codes = {issue.code for issue in loaded.outcome.issues if issue.code != "old_usage"}
+    # Which figures are old, and which lots late, depends on the day the tests run.
+    codes = {issue.code for issue in loaded.outcome.issues} - {"old_usage", "late"}
     assert codes == {"burndown_mismatch", "uncapped_exposure"}
     assert loaded.monday == Week.containing(as_of).monday
     assert (Pool.objects.count(), Contract.objects.values("key").distinct().count()) == (13, 60)
@@ -102,19 +102,6 @@ def test_an_account_of_somebody_else_is_never_taken_over() -> None:
         load()
 
     assert User.objects.get().check_password("their own password")
-
-
-def test_the_demo_can_be_removed_and_loaded_in_another_week() -> None:
-    own = Supplier.objects.create(key="own", name="Our own")
-    load()
-
-    removed = remove_demo(now=NOW)
-
-    assert sum(removed.values()) > 250
-    assert list(Supplier.objects.all()) == [own]
-    assert not User.objects.filter(is_active=True).exists()
-    assert load(date(2028, 2, 29))["lots"]["added"] == removed["lots"]
-    assert User.objects.filter(is_active=True).count() == 9
 
 
 def test_the_command_tells_counts_and_accounts_and_needs_a_real_date() -> None:
