@@ -251,8 +251,8 @@ def _whole(request: Request, name: str, *, least: int, most: int, default: int) 
 
 
 def _page_url(request: Request, page: int) -> str:
-    asked: dict[str, Any] = {**request.query_params.dict(), "page": page}
-    return f"{request.build_absolute_uri(request.path)}?{urlencode(asked)}"
+    asked = [(name, value) for name, value in request.query_params.items() if name != "page"]
+    return f"{request.build_absolute_uri(request.path)}?{urlencode([*asked, ("page", str(page))])}"
 
 
 def response_of(answer: Answer) -> Response:
