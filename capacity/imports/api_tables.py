@@ -238,7 +238,8 @@ def _asked_filters(request: Request) -> dict[str, str]:
             raise refusal(
                 400, "bad_filter", "The value holds a character that no text has.", field=name[:80].strip("\x00")
             )
-    return {name: value for name, value in request.query_params.items() if name not in _OWN_PARAMETERS}
+    asked: dict[str, str] = request.query_params.dict()
+    return {name: value for name, value in asked.items() if name not in _OWN_PARAMETERS}
 
 
 def _whole(request: Request, name: str, *, least: int, most: int, default: int) -> int:
@@ -252,7 +253,8 @@ def _whole(request: Request, name: str, *, least: int, most: int, default: int) 
 
 def _page_url(request: Request, page: int) -> str:
     asked = [(name, value) for name, value in request.query_params.items() if name != "page"]
-    return f"{request.build_absolute_uri(request.path)}?{urlencode([*asked, ("page", str(page))])}"
+    query = urlencode([*asked, ("page", str(page))])
+    return f"{request.build_absolute_uri(request.path)}?{query}"
 
 
 def response_of(answer: Answer) -> Response:
