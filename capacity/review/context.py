@@ -13,6 +13,8 @@ from capacity.access.permissions import may
 from capacity.access.viewer import viewer_of
 from capacity.access.visibility import RESTRICTED, Viewer, see
 from capacity.allocation.selectors import PlanState, current_plan
+from capacity.imports.record_words import list_url, may_change
+from capacity.imports.tables import tables
 from capacity.review.models import Review
 
 # (label, route, permission, other routes under it). Only pages that exist.
@@ -25,6 +27,8 @@ NAVIGATION = (
     ("Decisions", "decisions", "decisions.view", ("decision", "decision-new", "action", "action-new")),
 )
 USER_MENU = (
+    ("Data", "data", "data.view"),
+    ("Approvals", "data-proposals", "data.view"),
     ("Runs", "runs", "run.view"),
     ("Policy", "policy", "policy.view"),
     ("Methods", "methods", "methods.view"),
@@ -34,6 +38,17 @@ USER_MENU = (
     ("People", "people", "users.manage"),
     ("Style guide", "styleguide", "methods.view"),
 )
+
+# Route → the table its page shows, for a link to those who keep it; and the column its parameter is a key in.
+DATA_BEHIND = {
+    "workloads": ("workloads", ""),
+    "requests": ("experiments", ""),
+    "contracts": ("contracts", ""),
+    "contract": ("contracts", "key"),
+    "supply": ("pools", ""),
+    "pool": ("pools", "pool_key"),
+    "policy": ("policy_sets", ""),
+}
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -53,6 +68,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             {"label": label, "url": reverse(name)} for label, name, action in USER_MENU if may(roles, action)
         ],
         "theme": "auto",
+        "data_url": data_url(request),
     }
     # Offered until the first review is frozen; the address stays.
     if may(roles, "start.view") and not Review.objects.exists():
@@ -60,6 +76,16 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     if may(roles, "run.view"):
         frame["plan"] = plan_context(state=plan_state(request), viewer=viewer_of(request), now=timezone.now())
     return frame
+
+
+def data_url(request: HttpRequest) -> str:
+    """Where the rows behind the page are kept; "" for whoever may not change them, and where there are none."""
+    match = request.resolver_match
+    name, parameter = DATA_BEHIND.get(match.url_name or "", ("", "")) if match else ("", "")
+    table = tables().get(name)
+    if match is None or table is None or not may_change(table, viewer_of(request)):
+        return ""
+    return list_url(table, {"key": str(match.kwargs[parameter])} if parameter else None)
 
 
 def plan_state(request: HttpRequest) -> PlanState:

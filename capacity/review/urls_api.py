@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from capacity.imports import api_imports
+from capacity.imports import api_imports, api_proposals
 from capacity.imports.api_tables import all_table_views
 from capacity.review import api_docs
 from capacity.review.api_views import VIEWS
@@ -24,6 +24,13 @@ urlpatterns = [
     path("imports/templates/<str:slug>/", api_imports.Template.as_view(), name="api-template"),
     path("imports/<int:batch_id>/", api_imports.Import.as_view(), name="api-import"),
     path("imports/<int:batch_id>/undo/", api_imports.UndoImport.as_view(), name="api-import-undo"),
+    path("proposals/", api_proposals.Proposals.as_view(), name="api-proposals"),
+    path("proposals/<int:proposal_id>/", api_proposals.OneProposal.as_view(), name="api-proposal"),
+    path("proposals/<int:proposal_id>/approve/", api_proposals.ApproveProposal.as_view(), name="api-proposal-approve"),
+    path("proposals/<int:proposal_id>/return/", api_proposals.ReturnProposal.as_view(), name="api-proposal-return"),
+    path(
+        "proposals/<int:proposal_id>/withdraw/", api_proposals.WithdrawProposal.as_view(), name="api-proposal-withdraw"
+    ),
     *(path(route, view.as_view(), name=_route_name(route)) for route, view in all_table_views().items()),
     *(path(f"{name}/", view.as_view(), name=f"api-{name}") for name, view in VIEWS.items()),
 ]

@@ -13,10 +13,13 @@ from typing import Any
 from capacity.access.models import User
 from capacity.decisions.models import Action, Decision
 from capacity.imports.described import slug_of
+from capacity.imports.models import Proposal
 from capacity.imports.selectors import latest_inputs_version
 from capacity.imports.tables import tables
 from tests.factories import make_policy, make_review, make_run
+from workloads.models import Team
 
+PROPOSAL = 1
 # The plan shown, the frozen plan of the week before, and a run that can be tried again.
 CURRENT, FROZEN, FAILED = 4711, 4710, 4712
 LIVE_WEEK, FROZEN_WEEK = "2026-W48", "2026-W47"
@@ -39,6 +42,16 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "runs/<int:run_id>/figures/<path:key>/": {"run_id": CURRENT, "key": "metric:H9"},
     "decisions/D-<int:number>/": {"number": 1},
     "actions/A-<int:number>/": {"number": 1},
+    "data/export.<str:kind>": {"kind": "zip"},
+    "data/proposals/<int:number>/": {"number": PROPOSAL},
+    "data/<slug:slug>/": {"slug": "teams"},
+    "data/<slug:slug>/new/": {"slug": "teams"},
+    "data/<slug:slug>/bulk/": {"slug": "forecasts"},
+    "data/<slug:slug>/<str:key>/": {"slug": "teams", "key": "alignment"},
+    "data/<slug:slug>/<str:key>/edit/": {"slug": "teams", "key": "alignment"},
+    "data/<slug:slug>/<str:key>/retire/": {"slug": "teams", "key": "alignment"},
+    "data/<slug:slug>/<str:key>/remove/": {"slug": "teams", "key": "alignment"},
+    "data/<slug:slug>/<str:key>/undo/": {"slug": "teams", "key": "alignment"},
 }
 # Rows of the tables people keep: whoever may read a table learns that this one is not there, the others are refused.
 SAMPLES |= {f"api/v1/{slug_of(table)}/<str:key>/": {"key": "no-such"} for table in tables().values()}
@@ -46,6 +59,10 @@ SAMPLES |= {
     "api/v1/imports/<int:batch_id>/": {"batch_id": 1},
     "api/v1/imports/<int:batch_id>/undo/": {"batch_id": 1},
     "api/v1/imports/templates/<str:slug>/": {"slug": "teams"},
+    "api/v1/proposals/<int:proposal_id>/": {"proposal_id": 1},
+    "api/v1/proposals/<int:proposal_id>/approve/": {"proposal_id": 1},
+    "api/v1/proposals/<int:proposal_id>/return/": {"proposal_id": 1},
+    "api/v1/proposals/<int:proposal_id>/withdraw/": {"proposal_id": 1},
 }
 MISSING: dict[str, dict[str, Any]] = {}
 # Routes that anybody may open, each with the reason; every other view must say who may use it.
@@ -59,9 +76,27 @@ OPEN_ROUTES: Mapping[str, str] = {
 }
 
 
+def make_proposal(proposer: User) -> Proposal:
+    """A change of the team's weight that waits for a second person."""
+    change = {"table": "teams", "key": ["alignment"], "kind": "changed", "columns": ["weight"], "row_version": 2}
+    change |= {"before": {"key": "alignment", "weight": "1"}, "after": {"key": "alignment", "weight": "2"}, "owner": ""}
+    return Proposal.objects.create(
+        id=PROPOSAL,
+        source="form",
+        reason="Weights need a second person.",
+        tables=["teams"],
+        rows={"teams": [{"key": "alignment", "weight": "2"}]},
+        changes=[change],
+        digest="0" * 64,
+        proposed_by=proposer,
+    )
+
+
 def build_world() -> None:
     """The objects the samples name, as few as will do. Runs once for the whole matrix."""
     somebody = User.objects.create_user("somebody", password=None)
+    Team.objects.create(key="alignment", name="Alignment", weight=1)
+    make_proposal(somebody)
     make_policy()
     make_review(make_run(id=FROZEN, week=FROZEN_WEEK, is_current=False), frozen_by=somebody)
     make_run(id=CURRENT, week=LIVE_WEEK, inputs_version=latest_inputs_version())
