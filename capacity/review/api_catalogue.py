@@ -26,7 +26,10 @@ class Resource:
     change: str = ""
 
 
-_FILES = (Resource(slug="imports", title="Import batches", area="Files", view="imports.view", change="imports.use"),)
+_FILES = (
+    Resource(slug="imports", title="Import batches", area="Files", view="imports.view", change="imports.use"),
+    Resource(slug="proposals", title="Writes to be approved", area="Files", view="data.view"),
+)
 
 
 def resources() -> list[Resource]:
