@@ -10,7 +10,8 @@ from functools import wraps
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -21,7 +22,7 @@ from capacity.access.permissions import may, roles_for
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def viewer_of(request: HttpRequest | Request) -> Viewer:
@@ -49,7 +50,7 @@ def require_roles(*roles: Role) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if viewer_of(request).roles.isdisjoint(allowed):
                 deny(request, needs=" or ".join(sorted(allowed)))
             return view(request, *args, **kwargs)
@@ -75,7 +76,7 @@ def requires_by_method(**actions: str) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             method = "GET" if request.method == "HEAD" else str(request.method)
             if viewer_of(request).roles.isdisjoint(allowed.get(method, roles_for(first))):
                 deny(request, needs=actions.get(method, first))

@@ -74,7 +74,11 @@ def remove_demo(*, now: datetime, is_sure: bool = True) -> Removal:
 
 def _remove_meeting(since: datetime) -> dict[str, int]:
     """Reviews on plans of the demo, and what was recorded since it was loaded."""
-    decisions = list(Decision.objects.filter(decided_at__gte=since).values_list("pk", flat=True))
+    decisions = list(
+        Decision.objects.filter(
+            Q(decided_at__gte=since) | Q(recorded_by__in=User.objects.filter(are_demo_accounts()))
+        ).values_list("pk", flat=True)
+    )
     actions = Action.objects.filter(Q(created_at__gte=since) | Q(decision__in=decisions))
     return {
         "decision verdicts": _delete(

@@ -81,9 +81,9 @@ def read_address(table: Table, params: QueryDict) -> Asked:
     """Filters are the parameters named like a column; everything else the address says is somebody else's."""
     names = {column.name for column in table.columns}
     filters = {
-        name: text
-        for name, text in params.items()
-        if text.strip() and name.partition("__")[0] in names and name.partition("__")[2] in ("", *COMPARISONS)
+        name: str(text)
+        for name, text in params.dict().items()
+        if str(text).strip() and name.partition("__")[0] in names and name.partition("__")[2] in ("", *COMPARISONS)
     }
     return Asked(filters=filters, q=params.get("q", "").strip()[:LONGEST_SEARCH], sort=params.get("sort", ""))
 

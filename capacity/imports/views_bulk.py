@@ -168,9 +168,9 @@ def _chosen(request: HttpRequest, table: Table, viewer: Viewer) -> list[Record]:
         condition = has_key(table, key) if condition is None else condition | has_key(table, key)
     if condition is None:
         return []
-    found = list(records_in(visible(table, viewer).filter(condition), table, viewer))
+    records = records_in(visible(table, viewer).filter(condition), table, viewer)
     place = {key: position for position, key in enumerate(keys)}
-    return sorted(found, key=lambda record: place.get(record.key, 0))
+    return sorted(records, key=lambda record: place.get(record.key, 0))
 
 
 def _set_cells(posted: Mapping[str, str], form: RecordForm) -> dict[str, str]:

@@ -122,7 +122,8 @@ def table_list(request: HttpRequest, slug: str) -> HttpResponseBase:
     if request.GET.get("format"):
         return table_file(request, table=table, viewer=viewer, asked=asked, found=found)
     page = Paginator(found, PAGE_ROWS).get_page(request.GET.get("page"))
-    records = records_in(page.object_list, table, viewer)
+    rows: Any = page.object_list
+    records = records_in(rows, table, viewer)
     context = {
         **_table_context(table, viewer),
         "heads": heads(table, scope, asked, columns),

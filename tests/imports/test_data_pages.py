@@ -21,16 +21,6 @@ pytestmark = pytest.mark.django_db
 TEAM = "/data/teams/team-1/"
 
 
-@pytest.fixture(autouse=True)
-def plain_static_files(settings: Any) -> None:
-    """Pages name static files as they are: nothing has to be collected first."""
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def world() -> None:
     """The sample files, and two offers of two salespeople."""
