@@ -33,6 +33,8 @@ USER_MENU = (
     ("Runs", "runs", "run.view"),
     ("Policy", "policy", "policy.view"),
     ("Methods", "methods", "methods.view"),
+    ("API", "api-docs", "methods.view"),
+    ("Tokens", "tokens", "tokens.own"),
     ("Audit log", "audit", "audit.view"),
     ("People", "people", "users.manage"),
     ("Style guide", "styleguide", "methods.view"),

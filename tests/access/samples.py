@@ -12,8 +12,10 @@ from typing import Any
 
 from capacity.access.models import User
 from capacity.decisions.models import Action, Decision
+from capacity.imports.described import slug_of
 from capacity.imports.models import ImportBatch, ImportChange, Proposal, Upload
 from capacity.imports.selectors import latest_inputs_version
+from capacity.imports.tables import tables
 from tests.factories import make_policy, make_review, make_run
 from workloads.models import Team
 
@@ -26,6 +28,8 @@ LIVE_WEEK, FROZEN_WEEK = "2026-W48", "2026-W47"
 SAMPLES: dict[str, dict[str, Any]] = {
     "people/<str:username>/": {"username": "somebody"},
     "people/<str:username>/roles/": {"username": "somebody"},
+    # Somebody's: as missing to everybody else.
+    "account/tokens/<int:token_id>/revoke/": {"token_id": 1},
     "people/<str:username>/password/": {"username": "somebody"},
     "people/<str:username>/state/": {"username": "somebody"},
     "reviews/<str:week>/": {"week": FROZEN_WEEK},
@@ -57,6 +61,17 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "data/<slug:slug>/<str:key>/retire/": {"slug": "teams", "key": "alignment"},
     "data/<slug:slug>/<str:key>/remove/": {"slug": "teams", "key": "alignment"},
     "data/<slug:slug>/<str:key>/undo/": {"slug": "teams", "key": "alignment"},
+}
+# Rows of the tables people keep: whoever may read a table learns that this one is not there, the others are refused.
+SAMPLES |= {f"api/v1/{slug_of(table)}/<str:key>/": {"key": "no-such"} for table in tables().values()}
+SAMPLES |= {
+    "api/v1/imports/<int:batch_id>/": {"batch_id": 1},
+    "api/v1/imports/<int:batch_id>/undo/": {"batch_id": 1},
+    "api/v1/imports/templates/<str:slug>/": {"slug": "teams"},
+    "api/v1/proposals/<int:proposal_id>/": {"proposal_id": 1},
+    "api/v1/proposals/<int:proposal_id>/approve/": {"proposal_id": 1},
+    "api/v1/proposals/<int:proposal_id>/return/": {"proposal_id": 1},
+    "api/v1/proposals/<int:proposal_id>/withdraw/": {"proposal_id": 1},
 }
 MISSING: dict[str, dict[str, Any]] = {}
 # Routes that anybody may open, each with the reason; every other view must say who may use it.
