@@ -1,7 +1,7 @@
 """Which rights the application's database role has on which table: everything but DDL, and insert only on records.
 
-Records are the tables that must not be rewritten even by a bug or an injected statement: the audit log, row history,
-decisions, frozen reviews and the result tables of runs.
+Records are the tables that must not be rewritten even by a bug or an injected statement: the audit log, row history
+(what each import changed too), decisions, frozen reviews and the result tables of runs.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ RECORDS_BY_LABEL = {
     "decisions.Decision",
     "decisions.DecisionOption",
     "decisions.DecisionVerdict",
+    "imports.ImportChange",
     "review.Review",
 }
 

@@ -40,11 +40,16 @@ Parser = Callable[[str], Value]
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column a table may have. `required`: the cell may not be empty, and new rows need the column."""
+    """A column a table may have. `required`: the cell may not be empty, and new rows need the column.
+
+    when_empty: for a column of the key, what an empty cell (or a file without the column) stands for, such as "" for a
+    use under no contract. Without it, a cell of the key may not be empty.
+    """
 
     name: str
     parse: Parser
     required: bool = False
+    when_empty: str | int | None = None
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -9,7 +9,9 @@ from enum import Enum
 from django.apps import apps
 from django.db import models
 
+from capacity.access.visibility import Sight, Viewer, sight
 from capacity.imports.cells import Value, nearest
+from capacity.imports.described import resource_of
 from capacity.imports.tables import Reference, Table
 
 Key = tuple[Value, ...]
@@ -43,7 +45,11 @@ class ReferenceIndex:
     def keys(self, table: Table, columns: tuple[str, ...]) -> dict[Key, int]:
         """The rows of the table as it is now: their values in `columns` → primary key."""
         paths = [self.path(table, column) for column in columns]
-        return {tuple(row[1:]): row[0] for row in table.model._default_manager.values_list("pk", *paths)}
+        empty = [next((item.when_empty for item in table.columns if item.name == name), None) for name in columns]
+        return {
+            tuple(standing if part is None else part for part, standing in zip(row[1:], empty, strict=True)): row[0]
+            for row in table.model._default_manager.values_list("pk", *paths)
+        }
 
     def refuse(self, table: Table, values: Mapping[str, Value]) -> None:
         """Remember a row that is in the files and was not written, so that what refers to it is not blamed."""
@@ -58,13 +64,19 @@ class ReferenceIndex:
                 return Missing.REFUSED
         return Missing.UNKNOWN
 
-    def complaint(self, reference: Reference, key: Key) -> str:
-        """The sentence for an unknown name, with the nearest one there is."""
+    def complaint(self, reference: Reference, key: Key, *, viewer: Viewer | None = None) -> str:
+        """The sentence for an unknown name, with the nearest one there is, where the viewer may read all of them."""
         shown = ", ".join(str(part) for part in key)
         what = reference.target.replace("_", " ") if reference.target else "accounts"
-        known = self._target(reference)
+        known = self._target(reference) if self._may_read(reference, viewer) else {}
         alike = [", ".join(str(part) for part in other) for other in known if len(other) == len(key)]
         return f'"{shown}" is not among the {what}.{nearest(shown, alike)}'
+
+    def _may_read(self, reference: Reference, viewer: Viewer | None) -> bool:
+        target = self.tables.get(reference.target)
+        if viewer is None or target is None:
+            return viewer is None
+        return all(sight(viewer, resource_of(target), name) is Sight.FULL for name in reference.target_columns)
 
     def _target(self, reference: Reference) -> dict[Key, int]:
         name = reference.target or reference.model

@@ -6,10 +6,12 @@ What a run reads, what it stores as its inputs and what an export writes are all
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote, unquote
 
 from django.db import models
 
@@ -54,3 +56,52 @@ def decimal_text(value: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text
+
+
+def cell_text(value: Any) -> str:
+    """The value as a cell of a file: "" for not known, true/false, plain decimals, ISO dates, lists joined by `;`."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return decimal_text(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list | tuple):
+        return ";".join(cell_text(part) for part in value)
+    return str(value)
+
+
+def key_text(key: Sequence[str]) -> str:
+    """A natural key in one word, as addresses have it: its parts percent-quoted and joined by `~`."""
+    return "~".join(quote(part, safe="").replace("~", "%7E") for part in key)
+
+
+def key_of_text(text: str) -> tuple[str, ...]:
+    """The parts of a key written by `key_text`."""
+    return tuple(unquote(part) for part in text.split("~"))
+
+
+# What a spreadsheet would run as a formula: these at the start of a cell, also after blanks.
+_FORMULA = re.compile(r"^\s*[=+\-@|%\t\r]")
+_PLAIN_NUMBER = re.compile(r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$", re.ASCII)
+
+
+def safe_cell(text: str) -> str:
+    """The cell as a file for spreadsheets holds it: what could run as a formula gets an apostrophe before it.
+
+    Numbers stay as they are. A text that begins with an apostrophe gets another, so that `unsafe_cell` undoes it exactly.
+    """
+    is_formula = _FORMULA.match(text) is not None and _PLAIN_NUMBER.match(text) is None
+    return f"'{text}" if is_formula or text.startswith("'") else text
+
+
+def unsafe_cell(text: str) -> str:
+    """The cell as `safe_cell` found it. Other cells, also such with an apostrophe of their own, stay as they are."""
+    rest = text[1:]
+    if text.startswith("'") and safe_cell(rest) == text:
+        return rest
+    return text

@@ -158,7 +158,7 @@ def _header(reader: _Reader, cells: Sequence[str], key: Sequence[str]) -> list[s
                 column=name,
             )
             header.append(None)
-    missing = [name for name in key if name not in header]
+    missing = [name for name in key if name not in header and reader.columns[name].when_empty is None]
     for name in missing:
         reader.say("missing_column", f'The column "{name}" is missing; it says which row is meant.', row=1, column=name)
     return None if missing else header
@@ -182,11 +182,15 @@ def _row(reader: _Reader, number: int, header: Sequence[str | None], cells: Sequ
         except CellError as error:
             broken.add(name)
             reader.say(error.code, error.message, row=number, column=name)
+    for name in key - values.keys() - broken:
+        values[name] = reader.columns[name].when_empty
     return Row(file=reader.file, number=number, values=values, broken=frozenset(broken))
 
 
 def read_cell(column: Column, cell: str, *, is_key: bool = False) -> Value:
-    """The value of a cell; None for an empty one. Raises CellError."""
+    """The value of a cell; None for an empty one, in the key what the column says. Raises CellError."""
+    if cell == "" and is_key and column.when_empty is not None:
+        return column.when_empty
     if cell == "":
         if column.required or is_key:
             raise CellError("empty", "The cell is empty, and this value is needed.")

@@ -6,60 +6,113 @@ row by row, to learn which rows and rules are meant; the caller then rolls every
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, models, transaction
+from django.db.models.expressions import DatabaseDefault
 
+from capacity.access.visibility import Viewer
+from capacity.imports import rules
 from capacity.imports.cells import Value
+from capacity.imports.changes import RowChange, RowReader, as_cells, key_of, reader_of
 from capacity.imports.references import Missing, ReferenceIndex
 from capacity.imports.tables import Reference, Table
 from capacity.imports.tabular import Issue, Row, Sheet
 
 
-@dataclass(kw_only=True)
-class Counts:
-    added: int = 0
-    changed: int = 0
-    unchanged: int = 0
+class VersionMoved(Exception):
+    """A row is not at the version its editor read. `instance` None: it is gone. Becomes StaleRow."""
+
+    def __init__(self, row: Row, instance: models.Model | None) -> None:
+        super().__init__(row.number)
+        self.row = row
+        self.instance = instance
 
 
 @dataclass(kw_only=True)
 class _Pending:
     row: Row
     instance: models.Model
+    before: dict[str, Value] | None
+    after: dict[str, Value]
+    owner: str
     changed: tuple[str, ...] = ()
+    is_refused: bool = False
 
 
 @dataclass(kw_only=True)
 class TableWriter:
-    """Writes the rows of one table inside the caller's transaction; `issues` says what kept rows out."""
+    """Writes the rows of one table inside the caller's transaction.
+
+    viewer: whose rights each row is held against; None for the operator. expected: row number → the version its editor
+    read, 0 for a row that must be new. batch_id: kept on rows of measurement. `issues` says what kept rows out,
+    `changes` what happened to each row, `whole` holds the rows with the columns their file left out filled from the
+    database, `needs` why somebody else has to approve.
+    """
 
     table: Table
     references: ReferenceIndex
+    viewer: Viewer | None = None
+    expected: Mapping[int, int] = field(default_factory=dict)
+    batch_id: int | None = None
     issues: list[Issue] = field(default_factory=list)
+    changes: list[RowChange] = field(default_factory=list)
+    whole: list[Row] = field(default_factory=list)
+    needs: list[str] = field(default_factory=list)
+    reader: RowReader = field(init=False)
 
-    def write(self, *, rows: Sequence[Row], sheets: Sequence[Sheet]) -> Counts:
+    def __post_init__(self) -> None:
+        self.reader = reader_of(self.table, known=self.references.tables)
+
+    def write(self, *, rows: Sequence[Row], sheets: Sequence[Sheet]) -> None:
         existing = self._existing(rows)
         columns = {sheet.file: frozenset(sheet.columns) for sheet in sheets}
-        counts = Counts()
-        new: list[_Pending] = []
-        changed: list[_Pending] = []
         self._say_missing_columns(rows, columns, existing)
+        pendings = []
         for row in rows:
-            pending = self._prepare(row, existing)
+            pending = self._prepare(row, existing, columns)
             if pending is None:
-                self.references.refuse(self.table, row.values)
-            elif pending.instance.pk is None:
-                new.append(pending)
-            elif pending.changed:
-                changed.append(pending)
+                self._refuse(row, existing)
             else:
-                counts.unchanged += 1
-        counts.added, counts.changed = self._save(new, changed)
-        return counts
+                pendings.append(pending)
+                self.whole.append(Row(file=row.file, number=row.number, values=pending.after))
+        new = [pending for pending in pendings if pending.before is None]
+        self._save(new, [pending for pending in pendings if pending.before is not None and pending.changed])
+        self.changes.extend(self._change(pending) for pending in pendings)
+
+    def counts(self) -> dict[str, int]:
+        kinds = [change.kind for change in self.changes]
+        return {kind: kinds.count(kind) for kind in ("added", "changed", "unchanged")}
+
+    def _refuse(self, row: Row, existing: Mapping[tuple[Value, ...], models.Model]) -> None:
+        self.references.refuse(self.table, row.values)
+        key = key_of(row.values, self.table)
+        self.changes.append(RowChange(table=self.table.name, kind="refused", key=key, row=row.number, file=row.file))
+
+    def _change(self, pending: _Pending) -> RowChange:
+        before = None if pending.before is None else as_cells(pending.before)
+        if pending.before is None and not pending.is_refused:
+            # The database filled defaults of its own while the row was added.
+            own = self.reader.values(pending.instance)
+            pending.after.update({name: own[name] for name in self.table.plain_columns})
+        after = as_cells(pending.after)
+        differing = tuple(name for name in after if before is not None and before[name] != after[name])
+        kind = "added" if before is None else "changed" if differing else "unchanged"
+        return RowChange(
+            table=self.table.name,
+            kind="refused" if pending.is_refused else kind,
+            key=key_of(pending.after, self.table),
+            before=before,
+            after=after,
+            columns=differing,
+            row=pending.row.number,
+            file=pending.row.file,
+            row_version=getattr(pending.instance, "row_version", None),
+            owner=pending.owner,
+        )
 
     # --- comparing -----------------------------------------------------------------------------------------------
 
@@ -67,7 +120,9 @@ class TableWriter:
         """The rows of the database that the files name, locked, by natural key."""
         wanted = {self._key(row) for row in rows if not row.broken.intersection(self.table.key)}
         by_key = {key: pk for key, pk in self.references.keys(self.table, self.table.key).items() if key in wanted}
-        locked = self.table.model._default_manager.select_for_update().in_bulk(by_key.values())
+        # Only the rows themselves are locked: what they refer to may be read by others, and may be absent.
+        found = self.table.model._default_manager.select_related(*self.reader.related).select_for_update(of=("self",))
+        locked = found.in_bulk(by_key.values())
         return {key: locked[pk] for key, pk in by_key.items() if pk in locked}
 
     def _key(self, row: Row) -> tuple[Value, ...]:
@@ -89,41 +144,120 @@ class TableWriter:
                     message = f'The column "{column.name}" is missing, and new rows need it.'
                     self._say(file, 1, column.name, "missing_column", message)
 
-    def _prepare(self, row: Row, existing: dict[tuple[Value, ...], models.Model]) -> _Pending | None:
+    def _prepare(
+        self,
+        row: Row,
+        existing: Mapping[tuple[Value, ...], models.Model],
+        columns: Mapping[str, frozenset[str]],
+    ) -> _Pending | None:
         """The row as an instance ready to be saved, or None when something about it is wrong (already said)."""
-        pointers = self._resolve(row)
-        if row.broken or pointers is None:
+        found = None if row.broken.intersection(self.table.key) else existing.get(self._key(row))
+        if not self._is_expected(row, found):
             return None
-        before = existing.get(self._key(row))
-        instance = before if before is not None else self.table.model()
+        before = None if found is None else self.reader.values(found)
+        owner = "" if found is None else rules.owner_of(self.table, found)
+        if found is not None and self._may_not_touch(row, owner):
+            return None
+        pointers = self._resolve(row, before or {})
+        if row.broken or pointers is None or (found is None and self._lacks_something(row, columns)):
+            return None
+        instance = found if found is not None else self.table.model()
         present = [name for name in self.table.plain_columns if name in row.values]
         changed = [name for name in present if _set(instance, name, row.values[name])]
         for name, pk in pointers.items():
             if getattr(instance, name) != pk:
                 setattr(instance, name, pk)
                 changed.append(name)
-        fixed = [name for name in self.table.immutable if name in changed] if before is not None else []
+        if self.table.is_log and (found is None or changed):
+            instance.batch_id = self.batch_id  # type: ignore[attr-defined]
+            changed.append("batch_id")
+        if found is None:
+            owner = rules.owner_of(self.table, instance)
+        after = self._after(row, instance, before, changed)
+        pending = _Pending(row=row, instance=instance, before=before, after=after, owner=owner, changed=tuple(changed))
+        return pending if self._is_allowed(pending) else None
+
+    def _after(
+        self, row: Row, instance: models.Model, before: Mapping[str, Value] | None, changed: Sequence[str]
+    ) -> dict[str, Value]:
+        """The row as it will be. What names other rows is taken from the file: they need not be read again."""
+        values = dict(before or {})
+        plain = {name: getattr(instance, name) for name in self.table.plain_columns}
+        for column in self.table.columns:
+            if column.name in plain:
+                found = plain[column.name]
+                values[column.name] = None if isinstance(found, DatabaseDefault) else found
+            elif column.name in row.values:
+                values[column.name] = row.values[column.name]
+            else:
+                values.setdefault(column.name, None)
+        return values
+
+    def _is_expected(self, row: Row, found: models.Model | None) -> bool:
+        """Whether the row is at the version its editor read. Raises VersionMoved when somebody wrote it since."""
+        expected = self.expected.get(row.number)
+        if expected is None or (expected == 0 and found is None):
+            return True
+        if expected == 0:
+            shown = ", ".join(key_of(row.values, self.table))
+            message = f'"{shown}" is already there. Open that row to change it, or give this one another key.'
+            self._say(row.file, row.number, self.table.key[-1], "already_there", message)
+            return False
+        if found is None or found.row_version != expected:  # type: ignore[attr-defined]
+            raise VersionMoved(row, found)
+        return True
+
+    def _may_not_touch(self, row: Row, owner: str) -> bool:
+        """Whether a column of the file is hidden from its writer: then not even whether it differs is told."""
+        hidden = rules.hidden_columns(self.table, self.viewer, row.values.keys() | row.broken, owner=owner)
+        for name in hidden:
+            self._say(row.file, row.number, name, "not_allowed", rules.HIDDEN_COLUMN.format(column=name))
+        return bool(hidden)
+
+    def _is_allowed(self, pending: _Pending) -> bool:
+        row, before, after = pending.row, pending.before, pending.after
+        fixed = [name for name in self.table.immutable if name in pending.changed] if before is not None else []
         for name in fixed:
             self._say(row.file, row.number, name, "never_changes", f"The {name} never changes once it is given.")
-        if fixed or (before is None and self._lacks_something(row)):
-            return None
-        return _Pending(row=row, instance=instance, changed=tuple(changed))
+        if fixed:
+            return False
+        if before is not None and not pending.changed:
+            return True
+        if before is None:
+            given = {name for name, value in row.values.items() if value not in (None, "", [])}
+            hidden = rules.hidden_columns(self.table, self.viewer, given, owner=pending.owner)
+            for name in hidden:
+                self._say(row.file, row.number, name, "not_allowed", rules.HIDDEN_COLUMN.format(column=name))
+            if hidden:
+                return False
+        refusal = rules.refusal(self.table, self.viewer, before, after)
+        if refusal:
+            self._say(row.file, row.number, "", "not_allowed", refusal)
+            return False
+        self.needs.extend(rules.checker_reason(self.table, self.viewer, before, after))
+        return True
 
-    def _lacks_something(self, row: Row) -> bool:
-        """Whether a new row misses a needed value: its file has no such column (already said)."""
-        return any(row.values.get(column.name) is None for column in self.table.columns if column.required)
+    def _lacks_something(self, row: Row, columns: Mapping[str, frozenset[str]]) -> bool:
+        """Whether a new row misses a needed value. Where its file has no such column at all, that was said."""
+        missing = [c.name for c in self.table.columns if c.required and row.values.get(c.name) is None]
+        for name in missing:
+            if name in columns[row.file] and name not in row.values:
+                self._say(row.file, row.number, name, "missing_column", f'"{name}" is missing, and a new row needs it.')
+        return bool(missing)
 
-    def _resolve(self, row: Row) -> dict[str, int | None] | None:
+    def _resolve(self, row: Row, before: Mapping[str, Value]) -> dict[str, int | None] | None:
         """Foreign key attribute → primary key, for every reference of the row; None when one leads nowhere."""
         pointers: dict[str, int | None] = {}
         is_whole = True
         for reference in self.table.references:
-            if row.broken.intersection(reference.columns) or not row.values.keys() >= set(reference.columns):
+            values = {**before, **row.values}
+            given = row.values.keys() & set(reference.columns)
+            if row.broken.intersection(reference.columns) or not given or not values.keys() >= set(reference.columns):
                 continue
             if reference.many:
                 is_whole &= self._knows_all(reference, row)
                 continue
-            key = tuple(row.values[name] for name in reference.columns)
+            key = tuple(values[name] for name in reference.columns)
             if None in key or "" in key:
                 if reference.field:
                     pointers[f"{reference.field}_id"] = None
@@ -148,26 +282,27 @@ class TableWriter:
 
     def _complain(self, reference: Reference, row: Row, key: tuple[Value, ...], why: Missing) -> None:
         if why is Missing.UNKNOWN:
-            message = self.references.complaint(reference, key)
+            message = self.references.complaint(reference, key, viewer=self.viewer)
             self._say(row.file, row.number, reference.columns[-1], "unknown_reference", message)
 
     # --- writing -------------------------------------------------------------------------------------------------
 
-    def _save(self, new: Sequence[_Pending], changed: Sequence[_Pending]) -> tuple[int, int]:
-        """How many rows were added and changed. Changes first: a period must end before the next one starts."""
-        for pending in changed:
-            pending.instance.row_version += 1  # type: ignore[attr-defined]
+    def _save(self, new: Sequence[_Pending], changed: Sequence[_Pending]) -> None:
+        """Changes first: a period must end before the next one starts."""
         names = sorted({_field_name(self.table.model, name) for pending in changed for name in pending.changed})
+        if hasattr(self.table.model, "row_version"):
+            names.append("row_version")
+            for pending in changed:
+                pending.instance.row_version += 1  # type: ignore[attr-defined]
         try:
             with transaction.atomic():
                 if changed:
                     self.table.model._default_manager.bulk_update(
-                        [pending.instance for pending in changed], [*names, "row_version"], batch_size=1000
+                        [pending.instance for pending in changed], names, batch_size=1000
                     )
                 self.table.model._default_manager.bulk_create(pending.instance for pending in new)
         except DatabaseError:
             self._save_one_by_one(new, changed)
-        return len(new), len(changed)
 
     def _save_one_by_one(self, new: Sequence[_Pending], changed: Sequence[_Pending]) -> None:
         for pending in new:
@@ -184,6 +319,7 @@ class TableWriter:
         else:
             return
         for pending in waiting:
+            pending.is_refused = True
             self._explain(pending, refusals[id(pending)])
             self.references.refuse(self.table, pending.row.values)
 

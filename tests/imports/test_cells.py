@@ -98,3 +98,16 @@ def test_a_file_of_too_many_rows_is_refused_before_it_is_read_to_the_end() -> No
 
     assert not sheet.rows
     assert [issue.code for issue in sheet.issues] == ["too_many_rows"]
+
+
+def test_a_part_of_the_key_may_stand_for_something_when_it_is_empty_or_left_out() -> None:
+    columns = [
+        Column(name="workload", parse=cells.text()),
+        Column(name="contract", parse=cells.text(), when_empty=""),
+    ]
+    for content in (b"workload,contract\nchat,\n", b"workload\nchat\n"):
+        sheet = read_table(file="u.csv", content=content, columns=columns, key=("workload", "contract"))
+        assert sheet.issues == ()
+        assert sheet.rows[0].values == {"workload": "chat", "contract": ""}
+    sheet = read_table(file="u.csv", content=b"contract\nc\n", columns=columns, key=("workload", "contract"))
+    assert [issue.code for issue in sheet.issues] == ["missing_column"]
