@@ -9,10 +9,12 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.db import models
 from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
 
 from capacity.allocation.models import RunTable
 from capacity.imports.models import bumps_inputs_version
 from capacity.inventory.models import KEY, DateRange
+from workloads.models import LATENCY_CLASSES
 
 CONTRACT_STATES = [
     ("draft", "Draft"),
@@ -29,6 +31,12 @@ SHAPES = [
     ("provisioned_throughput", "Provisioned throughput"),
     ("dedicated_accelerators", "Dedicated accelerators"),
     ("batch", "Batch"),
+    ("seats", "Seats"),
+    ("token_bundles", "Token bundles"),
+    ("priority", "Priority, pay as you go"),
+    ("take_or_pay", "Take or pay"),
+    ("minimum_overage", "Minimum and overage"),
+    ("outcome", "Priced by outcome"),
 ]
 PRICE_KINDS = [
     ("uncached_input", "Uncached input, per million tokens"),
@@ -37,12 +45,76 @@ PRICE_KINDS = [
     ("unit_hour", "Throughput unit, per hour"),
     ("fee_month", "Fixed fee, per month"),
     ("accelerator_hour", "Accelerator, per hour"),
+    ("cache_write", "Input written to the cache, per million tokens"),
+    ("seat_month", "Seat, per month"),
+    ("input_bundle_day", "Input bundle, per day"),
+    ("output_bundle_day", "Output bundle, per day"),
+    ("outcome", "Outcome"),
+    ("batch_input", "Batch input, per million tokens"),
+    ("batch_output", "Batch output, per million tokens"),
+    ("overage_tokens", "All tokens beyond what is included, per million"),
 ]
+# What is counted and can therefore have tiers and a quantity that is included; hours, days and fees cannot.
+COUNTED_PRICES = [
+    "uncached_input",
+    "cached_input",
+    "output",
+    "cache_write",
+    "seat_month",
+    "outcome",
+    "batch_input",
+    "batch_output",
+    "overage_tokens",
+]
+TIER_MODES = [("graduated", "Graduated: each part at its own tier"), ("volume", "Volume: all at the tier reached")]
 COMMIT_KINDS = [
     ("spend_usd_year", "Spend, USD a year"),
     ("throughput_units", "Throughput units"),
     ("accelerators", "Accelerators"),
+    ("seats", "Seats"),
+    ("input_bundles", "Input bundles"),
+    ("output_bundles", "Output bundles"),
+    ("tokens_month", "Tokens a month"),
+    ("minimum_usd_month", "Least bill, USD a month"),
+    ("outcomes_month", "Outcomes a month"),
 ]
+USAGE_BASES = [("measured", "Measured"), ("estimated", "Estimated")]
+TERMINATION_RIGHTS = [("none", "None"), ("cause", "For cause only"), ("convenience", "At any time")]
+SPILLS = [("none", "Refused"), ("request", "Whole requests, as pay as you go"), ("token", "Tokens, as pay as you go")]
+SLA_METRICS = [("uptime", "Uptime"), ("latency", "Latency target met")]
+LIST_PRICE_KINDS = [
+    ("uncached_input", "Uncached input"),
+    ("cached_input", "Cached input"),
+    ("cache_write", "Input written to the cache"),
+    ("output", "Output"),
+    ("batch_input", "Batch input"),
+    ("batch_output", "Batch output"),
+    ("priority_input", "Priority input"),
+    ("priority_output", "Priority output"),
+    ("flex_input", "Flex input"),
+    ("flex_output", "Flex output"),
+]
+
+
+def one_of(column: str, options: list[tuple[str, str]], name: str, *, blank: bool = False) -> models.CheckConstraint:
+    """A rule of the table that the column holds one of its choices, whoever writes."""
+    known = [value for value, _ in options] + ([""] if blank else [])
+    return models.CheckConstraint(condition=Q(**{f"{column}__in": known}), name=name)
+
+
+def share(column: str, name: str, *, below_one: bool = False) -> models.CheckConstraint:
+    """A rule of the table that the column is empty or lies between 0 and 1."""
+    top = {f"{column}__lt": 1} if below_one else {f"{column}__lte": 1}
+    known = Q(**{f"{column}__gte": 0}, **top)
+    return models.CheckConstraint(condition=Q(**{f"{column}__isnull": True}) | known, name=name)
+
+
+def empty_or_positive(columns: str, name: str) -> models.CheckConstraint:
+    """A rule of the table that each of the columns is empty or above zero."""
+    condition = Q()
+    for column in columns.split():
+        condition &= Q(**{f"{column}__isnull": True}) | Q(**{f"{column}__gt": 0})
+    return models.CheckConstraint(condition=condition, name=name)
 
 
 @pghistory.track()
@@ -52,6 +124,8 @@ class Customer(models.Model):
     key = models.CharField(max_length=80, unique=True)
     name = models.CharField(max_length=120, unique=True)
     alias = models.CharField(max_length=20, unique=True)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    segment = models.CharField(max_length=80, blank=True)
     provenance = models.TextField(blank=True)
     row_version = models.PositiveIntegerField(default=1)
 
@@ -68,6 +142,60 @@ class Customer(models.Model):
 
     def __str__(self) -> str:
         return self.alias
+
+
+@pghistory.track()
+class UsageProfile(models.Model):
+    """How a customer is expected to use a model: what a contract that names it leaves empty is taken from here."""
+
+    key = models.CharField(max_length=80, unique=True)
+    name = models.CharField(max_length=160)
+    input_tokens_per_second = models.DecimalField(max_digits=18, decimal_places=4, null=True, blank=True)
+    output_tokens_per_second = models.DecimalField(max_digits=18, decimal_places=4, null=True, blank=True)
+    cache_hit_share = models.DecimalField(max_digits=6, decimal_places=5, null=True, blank=True)
+    cache_write_share = models.DecimalField(max_digits=6, decimal_places=5, null=True, blank=True)
+    peak_factor = models.DecimalField(max_digits=7, decimal_places=4, null=True, blank=True)
+    p95_multiple = models.DecimalField(max_digits=6, decimal_places=3, null=True, blank=True)
+    growth_share_per_month = models.DecimalField(max_digits=7, decimal_places=5, default=0)
+    context_tokens = models.PositiveIntegerField(null=True, blank=True)
+    basis = models.CharField(max_length=10, choices=USAGE_BASES, default="estimated")
+    measured_date = models.DateField(null=True, blank=True)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    provenance = models.TextField(blank=True)
+    row_version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(key__regex=KEY), name="usage_profile_key_form"),
+            one_of("basis", USAGE_BASES, "usage_profile_basis_known"),
+            share("cache_hit_share", "usage_profile_cache_hit_is_a_share"),
+            models.CheckConstraint(
+                condition=Q(cache_write_share__isnull=True)
+                | Q(cache_write_share__gte=0, cache_write_share__lte=1 - Coalesce(F("cache_hit_share"), Value(0))),
+                name="usage_profile_writes_are_misses",
+            ),
+            models.CheckConstraint(
+                condition=Q(peak_factor__isnull=True) | Q(peak_factor__gte=1), name="usage_profile_peak_at_least_mean"
+            ),
+            models.CheckConstraint(
+                condition=Q(p95_multiple__isnull=True) | Q(p95_multiple__gte=1), name="usage_profile_p95_at_least_p50"
+            ),
+            models.CheckConstraint(
+                condition=(Q(input_tokens_per_second__isnull=True) | Q(input_tokens_per_second__gte=0))
+                & (Q(output_tokens_per_second__isnull=True) | Q(output_tokens_per_second__gte=0)),
+                name="usage_profile_tokens_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(growth_share_per_month__gt=-1), name="usage_profile_growth_leaves_something"
+            ),
+            models.CheckConstraint(
+                condition=~Q(basis="measured") | Q(measured_date__isnull=False), name="measured_use_has_its_date"
+            ),
+        ]
+        triggers = [bumps_inputs_version()]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @pghistory.track()
@@ -89,27 +217,49 @@ class Contract(models.Model):
     currency = models.CharField(max_length=3, default="USD")
     shape = models.CharField(max_length=24, choices=SHAPES)
     workload = models.ForeignKey("workloads.Workload", models.PROTECT, null=True, blank=True, related_name="contracts")
+    latency_class = models.CharField(max_length=12, choices=LATENCY_CLASSES, blank=True)
+    pinned_model_version = models.ForeignKey(
+        "workloads.ModelVersion", models.PROTECT, null=True, blank=True, related_name="pinned_by"
+    )
+    pin_ends_date = models.DateField(null=True, blank=True)
     regions = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    usage_profile = models.ForeignKey(UsageProfile, models.PROTECT, null=True, blank=True, related_name="contracts")
     has_sla = models.BooleanField(default=False)
     input_tokens_per_second = models.DecimalField(max_digits=18, decimal_places=4, null=True, blank=True)
     output_tokens_per_second = models.DecimalField(max_digits=18, decimal_places=4, null=True, blank=True)
     cache_hit_share = models.DecimalField(max_digits=6, decimal_places=5, null=True, blank=True)
+    cache_write_share = models.DecimalField(max_digits=6, decimal_places=5, null=True, blank=True)
     peak_factor = models.DecimalField(max_digits=7, decimal_places=4, null=True, blank=True)
     p95_multiple = models.DecimalField(max_digits=6, decimal_places=3, null=True, blank=True)
     growth_share_per_month = models.DecimalField(max_digits=7, decimal_places=5, default=0)
-    usage_basis = models.CharField(
-        max_length=10, choices=[("measured", "Measured"), ("estimated", "Estimated")], default="estimated"
-    )
+    usage_basis = models.CharField(max_length=10, choices=USAGE_BASES, default="estimated")
     usage_date = models.DateField(null=True, blank=True)
     rate_limit_input_tokens_per_minute = models.BigIntegerField(null=True, blank=True)
     rate_limit_output_tokens_per_minute = models.BigIntegerField(null=True, blank=True)
+    rate_limit_requests_per_minute = models.BigIntegerField(null=True, blank=True)
     unit_tokens_per_minute = models.BigIntegerField(null=True, blank=True)
     unit_output_weight = models.DecimalField(max_digits=8, decimal_places=3, null=True, blank=True)
+    unit_cached_weight = models.DecimalField(max_digits=6, decimal_places=5, null=True, blank=True)
+    unit_output_tokens_per_minute = models.BigIntegerField(null=True, blank=True)
+    spill = models.CharField(max_length=10, choices=SPILLS, blank=True)
+    seats = models.PositiveIntegerField(null=True, blank=True)
+    fair_use_tokens_per_month = models.BigIntegerField(null=True, blank=True)
     discount_share = models.DecimalField(max_digits=6, decimal_places=5, null=True, blank=True)
+    overage_keeps_discount = models.BooleanField(default=True)
+    rollover_share = models.DecimalField(max_digits=6, decimal_places=5, default=0)
+    take_share = models.DecimalField(max_digits=6, decimal_places=5, null=True, blank=True)
+    makeup_months = models.PositiveSmallIntegerField(default=0)
+    price_multiplier = models.DecimalField(max_digits=10, decimal_places=6, default=1)
+    availability_paid_share = models.DecimalField(max_digits=6, decimal_places=5, default=1)
     accelerator_type = models.ForeignKey(
         "inventory.AcceleratorType", models.PROTECT, null=True, blank=True, related_name="+"
     )
+    exclusivity = models.CharField(max_length=300, blank=True)
     renewal_probability = models.DecimalField(max_digits=5, decimal_places=4, null=True, blank=True)
+    renewal_auto = models.BooleanField(default=False)
+    notice_days = models.PositiveSmallIntegerField(null=True, blank=True)
+    termination_right = models.CharField(max_length=12, choices=TERMINATION_RIGHTS, blank=True)
+    termination_fee_usd = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     source_ref = models.CharField(max_length=200, blank=True)
     provenance = models.TextField(blank=True)
@@ -167,6 +317,54 @@ class Contract(models.Model):
                 condition=~Q(shape="dedicated_accelerators") | Q(accelerator_type__isnull=False),
                 name="dedicated_names_its_type",
             ),
+            models.CheckConstraint(
+                # Both sizes, or the one of the bundles that are sold: at least one.
+                condition=~Q(shape="token_bundles")
+                | Q(unit_tokens_per_minute__isnull=False)
+                | Q(unit_output_tokens_per_minute__isnull=False),
+                name="bundles_have_a_size",
+            ),
+            models.CheckConstraint(
+                condition=~Q(shape="take_or_pay") | Q(take_share__isnull=False), name="take_or_pay_says_its_share"
+            ),
+            models.CheckConstraint(
+                condition=Q(cache_write_share__isnull=True)
+                | Q(cache_write_share__gte=0, cache_write_share__lte=1 - Coalesce(F("cache_hit_share"), Value(0))),
+                name="contract_writes_are_misses",
+            ),
+            models.CheckConstraint(
+                condition=Q(pin_ends_date__isnull=True) | Q(pinned_model_version__isnull=False),
+                name="pin_end_belongs_to_a_pin",
+            ),
+            models.CheckConstraint(
+                condition=Q(pin_ends_date__isnull=True) | Q(pin_ends_date__gt=F("starts_date")),
+                name="pin_ends_after_the_start",
+            ),
+            models.CheckConstraint(condition=Q(price_multiplier__gt=0), name="price_multiplier_is_positive"),
+            models.CheckConstraint(
+                condition=Q(termination_fee_usd__isnull=True) | Q(termination_fee_usd__gte=0),
+                name="termination_fee_not_negative",
+            ),
+            models.CheckConstraint(condition=Q(growth_share_per_month__gt=-1), name="contract_growth_leaves_something"),
+            models.CheckConstraint(
+                condition=Q(currency__regex=r"^[A-Z]{3}$"), name="contract_currency_has_three_letters"
+            ),
+            empty_or_positive(
+                "rate_limit_input_tokens_per_minute rate_limit_output_tokens_per_minute rate_limit_requests_per_minute",
+                "rate_limits_are_positive",
+            ),
+            empty_or_positive("unit_tokens_per_minute unit_output_tokens_per_minute", "unit_sizes_are_positive"),
+            empty_or_positive("seats fair_use_tokens_per_month", "seats_and_fair_use_are_positive"),
+            share("unit_cached_weight", "cached_weight_is_a_share"),
+            share("rollover_share", "rollover_is_a_share"),
+            share("take_share", "take_is_a_share"),
+            share("availability_paid_share", "paid_availability_is_a_share"),
+            one_of("state", CONTRACT_STATES, "contract_state_known"),
+            one_of("shape", SHAPES, "contract_shape_known"),
+            one_of("latency_class", LATENCY_CLASSES, "contract_latency_class_known", blank=True),
+            one_of("usage_basis", USAGE_BASES, "contract_usage_basis_known"),
+            one_of("termination_right", TERMINATION_RIGHTS, "termination_right_known", blank=True),
+            one_of("spill", SPILLS, "spill_known", blank=True),
         ]
         triggers = [bumps_inputs_version()]
 
@@ -176,13 +374,21 @@ class Contract(models.Model):
 
 @pghistory.track()
 class PriceLine(models.Model):
-    """A price of a contract, dated. Prices are in the contract's currency."""
+    """A price of a contract, dated, or one tier of it. Prices are in the contract's currency.
+
+    A price in tiers is several lines of one kind and date: each holds above its `tier_from`, up to and with the next
+    one's. Tiers and the included quantity count in priced units a month (million tokens, seats, outcomes).
+    """
 
     contract = models.ForeignKey(Contract, models.PROTECT, related_name="price_lines")
     kind = models.CharField(max_length=20, choices=PRICE_KINDS)
     price = models.DecimalField(max_digits=20, decimal_places=8)
     starts_date = models.DateField()
     ends_date = models.DateField(null=True, blank=True)
+    tier_from = models.DecimalField(max_digits=20, decimal_places=4, default=0)
+    tier_mode = models.CharField(max_length=10, choices=TIER_MODES, default="graduated")
+    included_quantity = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
+    note = models.CharField(max_length=300, blank=True)
     provenance = models.TextField(blank=True)
     row_version = models.PositiveIntegerField(default=1)
 
@@ -193,6 +399,7 @@ class PriceLine(models.Model):
                 expressions=[
                     ("contract", RangeOperators.EQUAL),
                     ("kind", RangeOperators.EQUAL),
+                    ("tier_from", RangeOperators.EQUAL),
                     (DateRange("starts_date", "ends_date", Value("[)")), RangeOperators.OVERLAPS),
                 ],
             ),
@@ -200,6 +407,17 @@ class PriceLine(models.Model):
             models.CheckConstraint(
                 condition=Q(ends_date__isnull=True) | Q(ends_date__gt=F("starts_date")), name="price_ends_after_start"
             ),
+            models.CheckConstraint(condition=Q(tier_from__gte=0), name="tier_starts_at_zero_or_above"),
+            models.CheckConstraint(
+                condition=Q(kind__in=COUNTED_PRICES) | Q(tier_from=0, included_quantity__isnull=True),
+                name="tiers_are_of_what_is_counted",
+            ),
+            models.CheckConstraint(
+                condition=Q(included_quantity__isnull=True) | Q(included_quantity__gte=0, tier_from=0),
+                name="first_tier_holds_what_is_included",
+            ),
+            one_of("kind", PRICE_KINDS, "price_kind_known"),
+            one_of("tier_mode", TIER_MODES, "tier_mode_known"),
         ]
         triggers = [bumps_inputs_version()]
 
@@ -222,11 +440,70 @@ class CommitStep(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["contract", "kind", "starts_date"], name="one_commit_step_per_date"),
             models.CheckConstraint(condition=Q(quantity__gte=0), name="commitment_not_negative"),
+            one_of("kind", COMMIT_KINDS, "commitment_kind_known"),
         ]
         triggers = [bumps_inputs_version()]
 
     def __str__(self) -> str:
         return f"{self.contract_id} {self.kind} {self.quantity} from {self.starts_date}"
+
+
+@pghistory.track()
+class SlaLine(models.Model):
+    """Strictly below `below_share` of a month's uptime or latency target, `credit_share` of the month's fee is credited.
+
+    `region` empty: the line holds in every region of the contract.
+    """
+
+    contract = models.ForeignKey(Contract, models.PROTECT, related_name="sla_lines")
+    metric = models.CharField(max_length=10, choices=SLA_METRICS)
+    below_share = models.DecimalField(max_digits=8, decimal_places=7)
+    credit_share = models.DecimalField(max_digits=6, decimal_places=5)
+    region = models.CharField(max_length=60, blank=True)
+    provenance = models.TextField(blank=True)
+    row_version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["contract", "metric", "below_share", "region"], name="one_sla_line_per_bound"
+            ),
+            models.CheckConstraint(condition=Q(below_share__gt=0, below_share__lte=1), name="sla_bound_is_a_share"),
+            share("credit_share", "sla_credit_is_a_share"),
+            one_of("metric", SLA_METRICS, "sla_metric_known"),
+        ]
+        triggers = [bumps_inputs_version()]
+
+    def __str__(self) -> str:
+        return f"{self.contract_id} {self.metric} below {self.below_share}"
+
+
+class TokenListPrice(models.Model):
+    """A public price per million tokens, as read on a day: what others charge, never what a contract says.
+
+    The plan does not read it, so writing it makes no plan old. `batch_id`: the import that brought it.
+    """
+
+    provider = models.CharField(max_length=80)
+    model = models.CharField(max_length=200)
+    kind = models.CharField(max_length=20, choices=LIST_PRICE_KINDS)
+    as_of_date = models.DateField()
+    usd_per_million_tokens = models.DecimalField(max_digits=20, decimal_places=8)
+    external_id = models.CharField(max_length=200, blank=True)
+    provenance = models.TextField(blank=True)
+    batch_id = models.BigIntegerField(null=True, blank=True)
+    row_version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "model", "kind", "as_of_date"], name="one_list_price_per_day"),
+            models.CheckConstraint(condition=Q(usd_per_million_tokens__gte=0), name="list_price_not_negative"),
+            one_of("kind", LIST_PRICE_KINDS, "list_price_kind_known"),
+        ]
+        indexes = [models.Index(fields=["batch_id"], name="token_list_price_batch")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.model} {self.kind} {self.as_of_date}"
 
 
 class RunExposure(RunTable):

@@ -101,6 +101,19 @@ exposure_total.worst_margin_share   B F - - - F - -  -
 price_line.price                    - F - - - - - -  F
 price_line.discount_share           - F - - - - - -  F
 commit_step.quantity                - F - - - F - -  F
+input_customers.name                F F - - - F - -  F
+input_customers.alias               F F - F F F - -  F
+input_contracts.name                F F - - - F - -  F
+input_contracts.state               F F - - F F - -  F
+input_contracts.discount_share      - F - - - - - -  F
+input_contracts.price_multiplier    - F - - - - - -  F
+input_contracts.termination_fee_usd - F - - - - - -  F
+input_contracts.overage_keeps_discount - F - - - - - -  F
+input_price_lines.price             - F - - - - - -  F
+input_commit_steps.kind             F F - - - F - -  F
+input_commit_steps.quantity         - F - - - F - -  F
+input_sla_lines.credit_share        F F - - F F - -  F
+input_token_list_prices.usd_per_million_tokens F F F F F F - -  F
 spend.serving_usd                   F F - - - F - -  -
 spend.idle_usd                      F F - - - F - -  -
 spend.total_usd                     F F - - - F - -  -
@@ -301,7 +314,9 @@ def test_no_sum_of_research_or_product_figures_holds_revenue() -> None:
     """Dollars that these roles see are costs: none of their fields is earned, so none divides by tokens to a price."""
     for role in (Role.RESEARCH, Role.PRODUCT):
         seen = {(r, f) for r, f in ALL_FIELDS if "usd" in f and sight(viewer(role), r, f) is not Sight.HIDDEN}
-        assert {resource for resource, _ in seen} <= {"pool_week", "placement", "workload", "spend"}
+        costs = {"pool_week", "placement", "workload", "spend"}
+        # What others charge in public is nobody's revenue here.
+        assert {resource for resource, _ in seen} <= costs | {"input_token_list_prices"}
 
 
 def test_sums_over_one_or_two_customers_are_hidden_from_price_blind_roles() -> None:

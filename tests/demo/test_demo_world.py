@@ -41,7 +41,9 @@ def load(as_of: date = AS_OF) -> dict[str, dict[str, int]]:
 def test_the_demo_loads_in_any_week(as_of: date) -> None:
     loaded = load_demo(as_of=as_of, password=PASSWORD, now=NOW)
 
-    assert [issue.code for issue in loaded.outcome.issues] == ["uncapped_exposure"]
+    # Which figures are old depends on the day the tests run.
+    codes = [issue.code for issue in loaded.outcome.issues if issue.code != "old_usage"]
+    assert codes == ["burndown_mismatch", "uncapped_exposure"]
     assert loaded.monday == Week.containing(as_of).monday
     assert (Pool.objects.count(), Contract.objects.values("key").distinct().count()) == (8, 20)
     assert (Workload.objects.count(), Experiment.objects.count()) == (12, 40)

@@ -37,8 +37,8 @@ def whole(name: str, file: str, content: bytes, code: str, says: str, row: int |
 LOT_1 = "lot-1,pool-1,dom-a,acme,accepted,64,1,2026-02-02,,,owned-1\n"
 SECOND_PRICE = "c-1,1,output,15.00,2026-01-01,\nc-1,1,output,12.00,2026-06-01,\n"
 SECOND_VERSION = (
-    "c-1,1,Chat,north,active,2026-01-01,2027-01-01,pay_as_you_go,chat,600000\n"
-    "c-1,2,Chat,north,signed,2026-07-01,2027-07-01,pay_as_you_go,chat,600000\n"
+    "c-1,1,Chat,north,active,2026-01-01,2027-01-01,0.9,pay_as_you_go,chat,600000\n"
+    "c-1,2,Chat,north,signed,2026-07-01,2027-07-01,0.9,pay_as_you_go,chat,600000\n"
 )
 SECOND_RATE = "owned-1,owned,2026-01-01,2027-01-01,48180.00\nowned-1,owned,2026-12-01,,50000\n"
 
@@ -78,7 +78,7 @@ BAD = [
     cell("overlapping prices", "price_lines.csv", "c-1,1,output,15.00,2026-01-01,\n", SECOND_PRICE, 3, "starts_date",
          "price_lines_do_not_overlap", "overlaps"),
     cell("overlapping versions", "contracts.csv",
-         "c-1,1,Chat,north,active,2026-01-01,2027-01-01,pay_as_you_go,chat,600000\n", SECOND_VERSION, 3, "starts_date",
+         "c-1,1,Chat,north,active,2026-01-01,2027-01-01,0.9,pay_as_you_go,chat,600000\n", SECOND_VERSION, 3, "starts_date",
          "contract_versions_do_not_overlap", "overlaps"),
     cell("overlapping cost rates", "cost_rates.csv", "owned-1,owned,2026-01-01,2027-01-01,48180.00\n", SECOND_RATE, 3,
          "starts_date", "cost_rate_periods_do_not_overlap", "End one"),
