@@ -58,13 +58,17 @@ class Option:
     about: str = ""
 
 
+def _no_alias(name: str) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Names:
     """Foreign names of one kind to our keys: exact ones, patterns, aliases kept in the product, our own keys, default."""
 
     keys: frozenset[str] = frozenset()
     given: Mapping[str, str] = field(default_factory=dict)
-    aliases: Mapping[str, str] = field(default_factory=dict)
+    alias: Callable[[str], str | None] = _no_alias
     default: str = ""
     _found: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
@@ -86,10 +90,7 @@ class Names:
         for pattern, key in self.given.items():
             if ("*" in pattern or "?" in pattern) and fnmatch.fnmatchcase(name, pattern):
                 return key
-        lowered = name.casefold()
-        if lowered in self.aliases:
-            return self.aliases[lowered]
-        return name if name in self.keys else ""
+        return name if name in self.keys else self.alias(name) or ""
 
 
 # currency → (from this day on, dollars per unit), in order of days.
@@ -252,4 +253,5 @@ class Unplaced:
 
 
 def wrong_key(kind: str, key: str, keys: frozenset[str]) -> str:
+    """The sentence about a key nobody has, with the nearest of `keys`."""
     return f'There is no {kind.replace("_", " ")} "{key}".{nearest(key, keys)}'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -103,12 +103,22 @@ def check_value(option: Option, value: str) -> str:
 
 
 def names_of(
-    given: Given, kind: str, *, keys: frozenset[str], aliases: Mapping[str, str], checked: bool = True
+    given: Given,
+    option: Option,
+    *,
+    keys: frozenset[str],
+    alias: Callable[[str], str | None] | None = None,
+    may_see: bool = True,
 ) -> Names:
-    """The names of one kind; an issue for every key given that is not there (unless keys are not known)."""
-    mapped = dict(given.mapped.get(kind, {}))
-    if checked:
+    """The names of one kind. A key given that is not there is an issue; `keys` are only offered to who `may_see` them.
+
+    Options about no table (a number for each name) are taken as they are.
+    """
+    mapped = dict(given.mapped.get(option.name, {}))
+    if option.about:
         for key in sorted(set(mapped.values()) - keys):
-            given.say(kind, wrong_key(kind, key, keys))
+            given.say(option.name, wrong_key(option.name, key, keys if may_see else frozenset()))
     default = mapped.pop("", "")
-    return Names(keys=keys, given=mapped, aliases=aliases, default=default)
+    if alias is None:
+        return Names(keys=keys, given=mapped, default=default)
+    return Names(keys=keys, given=mapped, alias=alias, default=default)

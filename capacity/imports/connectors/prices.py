@@ -207,11 +207,14 @@ def read_changes(sources: Sequence[Source], settings: Settings, findings: Findin
     writer = _Writer(findings=findings, seen=set())
     for source in sources:
         for (provider, model, kind), changes in _changes(source, findings).items():
-            standing = [change for change in standing_changes(changes, findings) if change.new]
+            standing = standing_changes(changes, findings)
             # Of several changes on one day the last one is what held at its end.
             last = {change.day: change for change in standing}
-            findings.count("earlier changes of the same day", len(standing) - len(last))
+            findings.count("earlier changes of the same day, left out", len(standing) - len(last))
             for change in last.values():
+                if not change.new:
+                    findings.count("withdrawn prices: no row, the last price stood until then")
+                    continue
                 note = f"marked {change.flag} by the source" if change.flag else ""
                 line = writer.line(
                     source.name, change.row, provider, model, kind, change.day, Decimal(change.new), note
@@ -255,7 +258,7 @@ def standing_changes(changes: Sequence[_Change], findings: Findings) -> list[_Ch
     """The changes of one price that stand, in the order given (by day).
 
     A change and its undoing, both marked `reverted`, leave together. A correction of units takes out the wrong price
-    before it. Withdrawals (no new price) are counted.
+    before it. A withdrawal is a change without a new price.
     """
     standing: list[_Change] = []
     for change in changes:
@@ -276,8 +279,6 @@ def standing_changes(changes: Sequence[_Change], findings: Findings) -> list[_Ch
                 findings.count("prices in a wrong unit, left out for their correction")
         elif change.flag == "likely":
             findings.count("changes the source marks as likely corrections, kept and marked")
-        if not change.new:
-            findings.count("withdrawn prices: no row, the last price stands until then")
         standing.append(change)
     return standing
 

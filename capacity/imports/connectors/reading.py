@@ -54,10 +54,10 @@ class _Counted(io.RawIOBase):
 
 def open_bytes(source: Source) -> io.BufferedReader:
     """The bytes of the file, unpacked."""
-    stream = io.BufferedReader(cast(io.RawIOBase, source.open()), 64 * 1024)
-    if stream.peek(2)[:2] == _GZIP:
-        return io.BufferedReader(_Counted(cast(BinaryIO, gzip.GzipFile(fileobj=stream))), 64 * 1024)
-    return io.BufferedReader(_Counted(cast(BinaryIO, stream)), 64 * 1024)
+    stream = io.BufferedReader(_Counted(source.open()), 64 * 1024)
+    if stream.peek(2)[:2] != _GZIP:
+        return stream
+    return io.BufferedReader(_Counted(cast(BinaryIO, gzip.GzipFile(fileobj=stream))), 64 * 1024)
 
 
 def open_text(source: Source) -> io.TextIOWrapper:
@@ -131,8 +131,10 @@ def _lines(source: Source, findings: Findings, delimiter: str) -> Iterator[tuple
     number = 0
     try:
         with open_text(source) as text:
-            quoting = csv.QUOTE_NONE if delimiter == "|" else csv.QUOTE_MINIMAL
-            for number, cells in enumerate(csv.reader(text, delimiter=delimiter, quoting=quoting), start=1):
+            # Slurm quotes nothing: a quotation mark in a job's name is a letter like any other.
+            plain_text = csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+            rows = plain_text if delimiter == "|" else csv.reader(text, delimiter=delimiter)
+            for number, cells in enumerate(rows, start=1):
                 if number > MOST_ROWS + 1:
                     findings.say(source.name, "too_many_rows", f"More than {MOST_ROWS:,} rows. Split it into parts.")
                     return
