@@ -1,4 +1,7 @@
-"""What wants accelerators: models and their measured throughputs, workload cards, teams and experiment requests."""
+"""What wants accelerators: models and their throughputs, workload cards, forecasts, teams and experiment requests.
+
+Teams and requests stand in research_models.py, what was measured (tokens by the hour, jobs) in usage_models.py.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,27 @@ import pghistory
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
 
 from capacity.allocation.models import RunTable
 from capacity.imports.models import bumps_inputs_version
 from capacity.inventory.models import KEY
+from workloads.constraints import chosen, unknown_or
+from workloads.research_models import Experiment, Team
+from workloads.usage_models import JobUsage, UsageDay, UsageHour
+
+__all__ = [
+    "Experiment",
+    "Forecast",
+    "JobUsage",
+    "ModelVersion",
+    "OperatingPoint",
+    "RunWorkload",
+    "Team",
+    "ThroughputProfile",
+    "UsageDay",
+    "UsageHour",
+    "Workload",
+]
 
 MODEL_TIERS = [("frontier", "Frontier"), ("mid", "Mid"), ("small", "Small")]
 LATENCY_CLASSES = [
@@ -25,15 +44,8 @@ SPEND_PURPOSES = [
     ("internal", "Internal efficiency"),
     ("no_choice", "No product choice"),
 ]
-EXPERIMENT_PRIORITIES = [("P0", "P0"), ("P1", "P1"), ("P2", "P2"), ("P3", "P3")]
-EXPERIMENT_PURPOSES = [("pretrain", "Pre-training"), ("research", "Research"), ("evals", "Evaluation and safety")]
-EXPERIMENT_STATES = [
-    ("submitted", "Submitted"),
-    ("approved", "Approved"),
-    ("running", "Running"),
-    ("done", "Done"),
-    ("withdrawn", "Withdrawn"),
-]
+BASES = [("measured", "Measured"), ("estimated", "Estimated")]
+SMALLER_TIER_TESTS = [("no", "Not tested"), ("pass", "Passed"), ("fail", "Failed")]
 
 
 @pghistory.track()
@@ -45,6 +57,10 @@ class ModelVersion(models.Model):
     model_tier = models.CharField(max_length=10, choices=MODEL_TIERS)
     launch_date = models.DateField(null=True, blank=True)
     retire_date = models.DateField(null=True, blank=True)
+    family = models.CharField(max_length=80, blank=True)
+    half_life_months = models.DecimalField(max_digits=6, decimal_places=2, null=True, blank=True)
+    context_tokens = models.PositiveIntegerField(null=True, blank=True)
+    price_decline_share_per_year = models.DecimalField(max_digits=6, decimal_places=5, null=True, blank=True)
     provenance = models.TextField(blank=True)
     row_version = models.PositiveIntegerField(default=1)
 
@@ -57,6 +73,14 @@ class ModelVersion(models.Model):
                 | Q(retire_date__gt=F("launch_date")),
                 name="model_retires_after_launch",
             ),
+            chosen("model_tier", MODEL_TIERS, name="model_tier_is_known"),
+            models.CheckConstraint(
+                condition=unknown_or("half_life_months", gt=0) & unknown_or("context_tokens", gt=0),
+                name="model_lives_and_reads_something",
+            ),
+            models.CheckConstraint(
+                condition=unknown_or("price_decline_share_per_year", gte=0, lt=1), name="model_price_decline_is_a_share"
+            ),
         ]
         triggers = [bumps_inputs_version()]
 
@@ -68,7 +92,8 @@ class ModelVersion(models.Model):
 class ThroughputProfile(models.Model):
     """What one replica of a model does on an accelerator type at a latency class (tokens per second).
 
-    `basis` is measured (with its date) or estimated (with its formula). No row means: unsized, never zero.
+    Several rows differ by precision, parallelism and context length; the one that `is_planned` is what the plan reads.
+    `basis` is measured (with its date) or estimated (with its formula). No planned row means: unsized, never zero.
     """
 
     model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="profiles")
@@ -79,16 +104,42 @@ class ThroughputProfile(models.Model):
     prefill_tokens_per_second = models.DecimalField(max_digits=16, decimal_places=4)
     decode_tokens_per_second = models.DecimalField(max_digits=16, decimal_places=4)
     cached_cost_share = models.DecimalField(max_digits=6, decimal_places=5)
-    basis = models.CharField(max_length=10, choices=[("measured", "Measured"), ("estimated", "Estimated")])
+    # 0: at any context length. Empty parallelism: not stated. Both are part of what tells rows apart.
+    context_tokens = models.PositiveIntegerField(default=0)
+    parallelism = models.CharField(max_length=60, blank=True, default="")
+    is_planned = models.BooleanField(default=True)
+    basis = models.CharField(max_length=10, choices=BASES)
     measured_date = models.DateField(null=True, blank=True)
+    measured_model_version = models.CharField(max_length=80, blank=True)
     formula = models.TextField(blank=True)
+    residual_share = models.DecimalField(max_digits=8, decimal_places=6, null=True, blank=True)
+    points = models.PositiveSmallIntegerField(null=True, blank=True)
+    quality_flag = models.CharField(max_length=200, blank=True)
     provenance = models.TextField(blank=True)
     row_version = models.PositiveIntegerField(default=1)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["model_version", "accelerator_type", "latency_class"], name="one_profile_per_latency_class"
+                fields=[
+                    "model_version",
+                    "accelerator_type",
+                    "latency_class",
+                    "precision",
+                    "parallelism",
+                    "context_tokens",
+                ],
+                name="one_profile_per_way_of_serving",
+            ),
+            models.UniqueConstraint(
+                fields=["model_version", "accelerator_type", "latency_class"],
+                condition=Q(is_planned=True),
+                name="one_planned_profile",
+            ),
+            chosen("latency_class", LATENCY_CLASSES, name="profile_latency_class_is_known"),
+            models.CheckConstraint(
+                condition=unknown_or("residual_share", gte=0) & unknown_or("points", gte=1),
+                name="profile_fit_is_possible",
             ),
             models.CheckConstraint(
                 condition=Q(prefill_tokens_per_second__gt=0, decode_tokens_per_second__gt=0),
@@ -107,6 +158,42 @@ class ThroughputProfile(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model_version_id} on {self.accelerator_type_id} {self.latency_class}"
+
+
+@pghistory.track()
+class OperatingPoint(models.Model):
+    """One measured point of one replica: requests of so many tokens in and out, and the output tokens a second it gave.
+
+    Profiles are fitted from these (methods: Fitting throughputs). The plan reads the profiles, not the points.
+    """
+
+    key = models.CharField(max_length=80, unique=True)
+    model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="operating_points")
+    accelerator_type = models.ForeignKey("inventory.AcceleratorType", models.PROTECT, related_name="+")
+    latency_class = models.CharField(max_length=12, choices=LATENCY_CLASSES)
+    precision = models.CharField(max_length=20)
+    replica_accelerators = models.PositiveSmallIntegerField()
+    input_tokens = models.PositiveIntegerField()
+    output_tokens = models.PositiveIntegerField()
+    output_tokens_per_second = models.DecimalField(max_digits=16, decimal_places=4)
+    measured_date = models.DateField(null=True, blank=True)
+    quality_flag = models.CharField(max_length=200, blank=True)
+    provenance = models.TextField(blank=True)
+    row_version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(key__regex=KEY), name="point_key_form"),
+            chosen("latency_class", LATENCY_CLASSES, name="point_latency_class_is_known"),
+            models.CheckConstraint(
+                condition=Q(replica_accelerators__gte=1, input_tokens__gte=1, output_tokens__gte=1),
+                name="point_has_tokens_and_accelerators",
+            ),
+            models.CheckConstraint(condition=Q(output_tokens_per_second__gt=0), name="point_throughput_is_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
 
 
 @pghistory.track()
@@ -129,10 +216,18 @@ class Workload(models.Model):
     tier_justification = models.TextField(blank=True)
     justification_approver = models.CharField(max_length=120, blank=True)
     justification_expires_date = models.DateField(null=True, blank=True)
-    smaller_tier_tested = models.CharField(
-        max_length=4, choices=[("no", "Not tested"), ("pass", "Passed"), ("fail", "Failed")], default="no"
-    )
+    justification_evidence = models.CharField(max_length=400, blank=True)
+    eval_delta = models.DecimalField(max_digits=9, decimal_places=4, null=True, blank=True)
+    smaller_tier_tested = models.CharField(max_length=4, choices=SMALLER_TIER_TESTS, default="no")
     smaller_tier_tested_date = models.DateField(null=True, blank=True)
+    smaller_tier_evidence = models.CharField(max_length=400, blank=True)
+    route = models.CharField(max_length=200, blank=True)
+    default_setting = models.CharField(max_length=200, blank=True)
+    quota_tokens_per_minute = models.BigIntegerField(null=True, blank=True)
+    context_limit_tokens = models.PositiveIntegerField(null=True, blank=True)
+    calls_per_task = models.DecimalField(max_digits=10, decimal_places=3, null=True, blank=True)
+    tokens_per_call = models.DecimalField(max_digits=14, decimal_places=3, null=True, blank=True)
+    is_always_on = models.BooleanField(default=False)
     review_by_date = models.DateField(null=True, blank=True)
     input_tokens_per_second = models.DecimalField(max_digits=18, decimal_places=4, null=True, blank=True)
     output_tokens_per_second = models.DecimalField(max_digits=18, decimal_places=4, null=True, blank=True)
@@ -167,6 +262,16 @@ class Workload(models.Model):
                 & (Q(p90_multiple__isnull=True) | Q(p90_multiple__gte=1)),
                 name="workload_band_around_p50",
             ),
+            chosen("purpose", SPEND_PURPOSES, name="workload_purpose_is_known"),
+            chosen("latency_class", LATENCY_CLASSES, name="workload_latency_class_is_known"),
+            chosen("smaller_tier_tested", SMALLER_TIER_TESTS, name="workload_smaller_tier_test_is_known"),
+            models.CheckConstraint(
+                condition=unknown_or("quota_tokens_per_minute", gte=0)
+                & unknown_or("context_limit_tokens", gt=0)
+                & unknown_or("calls_per_task", gt=0)
+                & unknown_or("tokens_per_call", gt=0),
+                name="workload_limits_are_positive",
+            ),
         ]
         triggers = [bumps_inputs_version()]
 
@@ -175,80 +280,51 @@ class Workload(models.Model):
 
 
 @pghistory.track()
-class Team(models.Model):
-    """A research team and its weight in the fair share."""
+class Forecast(models.Model):
+    """What one source expects of a workload from a date on: average tokens a second in and out, P10, P50 and P90.
 
-    key = models.CharField(max_length=80, unique=True)
-    name = models.CharField(max_length=120)
-    weight = models.DecimalField(max_digits=8, decimal_places=4)
-    provenance = models.TextField(blank=True)
-    row_version = models.PositiveIntegerField(default=1)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(condition=Q(key__regex=KEY), name="team_key_form"),
-            models.CheckConstraint(condition=Q(weight__gt=0), name="team_weight_positive"),
-        ]
-        triggers = [bumps_inputs_version()]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@pghistory.track()
-class Experiment(models.Model):
-    """A request for accelerators for some weeks. Gang: all accelerators at once, in one network domain, contiguous weeks.
-
-    A running experiment names where it runs (`pool`, `domain_key`, `started_date`); the plan pins it there.
+    In force from `starts_date` until the next one of the same workload, source and vintage. Sources stand side by side
+    and are never summed; the card's `forecast_source` says which one is planned (methods: Forecasts).
     """
 
-    key = models.CharField(max_length=80, unique=True)
-    name = models.CharField(max_length=160)
-    team = models.ForeignKey(Team, models.PROTECT, related_name="experiments")
-    experiment_priority = models.CharField(max_length=2, choices=EXPERIMENT_PRIORITIES)
-    purpose = models.CharField(max_length=10, choices=EXPERIMENT_PURPOSES)
-    is_model_development = models.BooleanField()
-    hypothesis = models.TextField(blank=True)
-    informs_decision = models.CharField(max_length=300, blank=True)
-    customer_outcome = models.CharField(max_length=300, blank=True)
-    accelerators = models.PositiveIntegerField()
-    weeks = models.PositiveSmallIntegerField()
-    earliest_start_date = models.DateField()
-    latest_start_date = models.DateField()
-    accelerator_types = ArrayField(models.CharField(max_length=80))
-    pool_keys = ArrayField(models.CharField(max_length=80), default=list, blank=True)
-    preemptible = models.BooleanField(default=False)
-    divisible = models.BooleanField(default=False)
-    state = models.CharField(max_length=12, choices=EXPERIMENT_STATES, default="submitted")
-    pool = models.ForeignKey("inventory.Pool", models.PROTECT, null=True, blank=True, related_name="+")
-    domain_key = models.CharField(max_length=80, blank=True)
-    started_date = models.DateField(null=True, blank=True)
-    estimated_flop = models.DecimalField(max_digits=40, decimal_places=0, null=True, blank=True)
-    submitted_at = models.DateTimeField(db_default=Now())
-    submitted_by = models.CharField(max_length=150, blank=True)
+    workload = models.ForeignKey(Workload, models.PROTECT, related_name="forecasts")
+    source = models.CharField(max_length=80)
+    vintage_date = models.DateField()
+    starts_date = models.DateField()
+    input_p10 = models.DecimalField(max_digits=18, decimal_places=4, null=True, blank=True)
+    input_p50 = models.DecimalField(max_digits=18, decimal_places=4)
+    input_p90 = models.DecimalField(max_digits=18, decimal_places=4, null=True, blank=True)
+    output_p10 = models.DecimalField(max_digits=18, decimal_places=4, null=True, blank=True)
+    output_p50 = models.DecimalField(max_digits=18, decimal_places=4)
+    output_p90 = models.DecimalField(max_digits=18, decimal_places=4, null=True, blank=True)
     provenance = models.TextField(blank=True)
     row_version = models.PositiveIntegerField(default=1)
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(key__regex=KEY), name="experiment_key_form"),
-            models.CheckConstraint(condition=Q(accelerators__gt=0, weeks__gt=0), name="experiment_asks_for_something"),
+            models.UniqueConstraint(
+                fields=["workload", "source", "vintage_date", "starts_date"], name="one_forecast_from_a_date"
+            ),
+            models.CheckConstraint(condition=~Q(source=""), name="forecast_has_a_source"),
             models.CheckConstraint(
-                condition=Q(latest_start_date__gte=F("earliest_start_date")), name="experiment_window_is_not_empty"
+                condition=Q(input_p50__gte=0, output_p50__gte=0)
+                & unknown_or("input_p10", gte=0)
+                & unknown_or("output_p10", gte=0),
+                name="forecast_not_negative",
             ),
             models.CheckConstraint(
-                condition=Q(earliest_start_date__week_day=2, latest_start_date__week_day=2),
-                name="experiment_starts_on_a_monday",
+                condition=unknown_or("input_p10", lte=F("input_p50")) & unknown_or("input_p90", gte=F("input_p50")),
+                name="forecast_input_in_order",
             ),
             models.CheckConstraint(
-                condition=~Q(state="running") | Q(pool__isnull=False, started_date__isnull=False),
-                name="running_experiment_has_a_place",
+                condition=unknown_or("output_p10", lte=F("output_p50")) & unknown_or("output_p90", gte=F("output_p50")),
+                name="forecast_output_in_order",
             ),
         ]
         triggers = [bumps_inputs_version()]
 
     def __str__(self) -> str:
-        return self.name
+        return f"{self.workload_id} {self.source} {self.vintage_date} {self.starts_date}"
 
 
 class RunWorkload(RunTable):

@@ -1,22 +1,46 @@
-"""Reads of models, profiles, workload cards, teams and experiment requests."""
+"""Reads of models, profiles, workload cards, forecasts, teams and experiment requests."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
+
 from capacity.imports.rows import Row, table_rows
-from workloads.models import Experiment, ModelVersion, Team, ThroughputProfile, Workload
+from workloads.models import Experiment, Forecast, ModelVersion, Team, ThroughputProfile, Workload
 
 
-def input_rows() -> dict[str, list[Row]]:
-    """The workload tables as a run reads them. Withdrawn and finished requests ask for nothing and are left out."""
+def input_rows(*, as_of: date) -> dict[str, list[Row]]:
+    """The workload tables as a run of that day reads them, and no more: what it leaves out cannot change its hash.
+
+    Withdrawn and finished requests ask for nothing; of the profiles the planned ones count; of each workload's and
+    source's forecasts the latest vintage not later than `as_of`.
+    """
     experiments = table_rows(Experiment, keys=["key"], foreign={"team": "team__key", "pool": "pool__key"})
+    profiles = table_rows(
+        ThroughputProfile,
+        keys=["model_version", "accelerator_type", "latency_class"],
+        foreign={"model_version": "model_version__key", "accelerator_type": "accelerator_type__key"},
+    )
+    forecasts = table_rows(
+        Forecast,
+        keys=["workload", "source", "vintage_date", "starts_date"],
+        foreign={"workload": "workload__key"},
+    )
     return {
         "model_versions": table_rows(ModelVersion, keys=["key"]),
-        "throughput_profiles": table_rows(
-            ThroughputProfile,
-            keys=["model_version", "accelerator_type", "latency_class"],
-            foreign={"model_version": "model_version__key", "accelerator_type": "accelerator_type__key"},
-        ),
+        "throughput_profiles": [row for row in profiles if row["is_planned"]],
         "workloads": table_rows(Workload, keys=["key"], foreign={"model_version": "model_version__key"}),
+        "forecasts": latest_vintages(forecasts, as_of=as_of),
         "teams": table_rows(Team, keys=["key"]),
         "experiments": [row for row in experiments if row["state"] not in {"done", "withdrawn"}],
     }
+
+
+def latest_vintages(rows: Sequence[Row], *, as_of: date) -> list[Row]:
+    """Of each workload and source the rows of its latest vintage not later than `as_of`."""
+    known = [row for row in rows if row["vintage_date"] <= as_of]
+    last: dict[tuple[str, str], date] = {}
+    for row in known:
+        place = (row["workload"], row["source"])
+        last[place] = max(last.get(place, row["vintage_date"]), row["vintage_date"])
+    return [row for row in known if row["vintage_date"] == last[row["workload"], row["source"]]]

@@ -201,6 +201,7 @@ TABLE: dict[str, dict[str, Rule]] = {
         # The stored documents hold every role's figures; pages show their rows through the rows' own resources.
         **fields_of(EVERYTHING, "changes carried"),
     },
+    "input_aliases": fields_of(ALL, "kind written key provenance"),
     **SUPPLY_INPUTS,
     **WORKLOAD_INPUTS,
     **CONTRACT_INPUTS,

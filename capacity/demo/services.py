@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 
 from django.db import transaction
 from django.db.models import ProtectedError, Q
@@ -18,6 +18,7 @@ from capacity.access.models import AuditEvent, User
 from capacity.allocation.services import request_run
 from capacity.demo.accounts import ACCOUNTS, GRANTED_BY, make_accounts
 from capacity.demo.builder import demo_tables
+from capacity.imports import clock
 from capacity.imports.references import ReferenceIndex
 from capacity.imports.services import ImportOutcome, import_files, source_file
 from capacity.imports.tables import tables
@@ -64,7 +65,9 @@ def load_demo(*, as_of: date, password: str, now: datetime) -> DemoLoad:
             _refuse_foreign_accounts()
         new_accounts = make_accounts(password=password)
         files = [source_file(name=name, content=content) for name, content in contents.items()]
-        outcome = import_files(files=files, source=SOURCE)
+        # A world of a week to come takes that week for today.
+        with clock.at(max(now, datetime.combine(monday, time.min, tzinfo=UTC))):
+            outcome = import_files(files=files, source=SOURCE)
         if outcome.errors:
             raise DemoRefused("The demo world was refused: " + "; ".join(str(issue) for issue in outcome.errors[:5]))
         if before is None:

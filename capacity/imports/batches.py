@@ -186,7 +186,8 @@ def write_tables(
     """Each table after those it refers to. Rows with issues stay out; the caller rolls back if there are any."""
     known = tables()
     references = ReferenceIndex(tables=known)
-    for name, table in known.items():
+    # Aliases come first: the other files of the same set may use them.
+    for name, table in sorted(known.items(), key=lambda item: item[0] != "aliases"):
         if name not in sheets:
             continue
         refused = rules.table_refusal(table, actor.viewer)

@@ -6,6 +6,7 @@ stays in ImportChange, except for tables of measurements, whose rows carry the b
 
 from __future__ import annotations
 
+import pghistory
 import pgtrigger
 from django.conf import settings
 from django.db import models
@@ -120,3 +121,121 @@ class ImportIssue(models.Model):
 
     def __str__(self) -> str:
         return f"{self.file}:{self.row}:{self.column} {self.message}"
+
+
+SEPARATORS = [(",", "Comma"), (";", "Semicolon"), ("\t", "Tab")]
+NUMBER_FORMS = [
+    ("plain", "1000.5"),
+    ("comma_groups", "1,000.5"),
+    ("point_groups", "1.000,5"),
+    ("space_groups", "1 000,5"),
+    ("apostrophe_groups", "1'000.5"),
+]
+DATE_ORDERS = [("iso", "2026-11-23"), ("day_first", "23.11.2026"), ("month_first", "11/23/2026")]
+
+
+class ColumnMapping(models.Model):
+    """How the files of a source name and write what a table holds, as somebody chose it; used for its next file.
+
+    headings: the heading in the file → {"column": ours ("" to leave it out), "unit": how its numbers are converted,
+    "factor": for the unit "factor"}. constants: column → the text every row gets. time_zone: of times without one.
+    """
+
+    source = models.CharField(max_length=80)
+    table = models.CharField(max_length=80)
+    headings = models.JSONField(default=dict)
+    constants = models.JSONField(default=dict, blank=True)
+    separator = models.CharField(max_length=1, choices=SEPARATORS, default=",")
+    number_form = models.CharField(max_length=20, choices=NUMBER_FORMS, default="plain")
+    date_order = models.CharField(max_length=20, choices=DATE_ORDERS, default="iso")
+    time_zone = models.CharField(max_length=60, blank=True)
+    saved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    saved_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["source", "table"], name="one_mapping_per_source_and_table"),
+            models.CheckConstraint(
+                condition=models.Q(separator__in=[key for key, _ in SEPARATORS]), name="separator_is_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(number_form__in=[key for key, _ in NUMBER_FORMS]), name="number_form_is_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(date_order__in=[key for key, _ in DATE_ORDERS]), name="date_order_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.table} of {self.source}"
+
+
+ALIAS_KINDS = [
+    ("accelerator_type", "Accelerator type"),
+    ("model", "Model"),
+    ("supplier", "Supplier"),
+    ("site", "Site"),
+    ("pool", "Pool"),
+    ("workload", "Workload"),
+    ("team", "Team"),
+    ("experiment", "Experiment"),
+]
+
+
+@pghistory.track()
+class Alias(models.Model):
+    """What others call something of ours: "NVIDIA H100 SXM5 80GB" is our h100. Read when a file names a row.
+
+    Capitals, blanks and punctuation do not count. There are none for customers and contracts: whoever may import reads
+    this list, and must not read other people's accounts in it.
+    """
+
+    kind = models.CharField(max_length=20, choices=ALIAS_KINDS)
+    written = models.CharField(max_length=160)
+    key = models.CharField(max_length=80)
+    provenance = models.TextField(blank=True)
+    row_version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        verbose_name_plural = "aliases"
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "written"], name="one_alias_per_name"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=[kind for kind, _ in ALIAS_KINDS]), name="alias_kind_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.written} is {self.key}"
+
+
+class Upload(models.Model):
+    """Files somebody brought and has not applied yet, with the choices made so far. Theirs alone, and for a day only."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    source = models.CharField(max_length=80)
+    note = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(db_index=True)
+    batch = models.ForeignKey(ImportBatch, models.SET_NULL, null=True, blank=True, related_name="+")
+
+    def __str__(self) -> str:
+        return f"upload {self.pk} of {self.source}"
+
+
+class UploadFile(models.Model):
+    """One file of an upload. content None: it was too big to keep.
+
+    forms: sheet ("" of a CSV file) → {"table": name or "" to leave it out, "mapping": a ColumnMapping's choices or
+    None while the file's own headings are the table's}.
+    """
+
+    upload = models.ForeignKey(Upload, models.CASCADE, related_name="files")
+    name = models.CharField(max_length=200)
+    content = models.BinaryField(null=True, blank=True)
+    size = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64, blank=True)
+    forms = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return self.name

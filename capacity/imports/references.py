@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from django.apps import apps
 from django.db import models
 
 from capacity.access.visibility import Sight, Viewer, sight
-from capacity.imports.cells import Value, nearest
+from capacity.imports.aliases import KIND_OF_TABLE, TABLE_OF_KIND, Aliases, aliases_of, nearest_keys
+from capacity.imports.cells import Value
 from capacity.imports.described import resource_of
 from capacity.imports.tables import Reference, Table
+from capacity.imports.tabular import Row
 
 Key = tuple[Value, ...]
 
@@ -31,6 +33,7 @@ class ReferenceIndex:
     tables: Mapping[str, Table]
     _keys: dict[tuple[str, tuple[str, ...]], dict[Key, int]] = field(default_factory=dict)
     _refused: dict[str, list[Mapping[str, Value]]] = field(default_factory=dict)
+    _aliases: dict[str, Aliases] = field(default_factory=dict)
 
     def path(self, table: Table, column: str) -> str:
         """The ORM path of a column of a file: `domain__pool__key` for the pool of a lot."""
@@ -51,6 +54,46 @@ class ReferenceIndex:
             for row in table.model._default_manager.values_list("pk", *paths)
         }
 
+    def named_table(self, table: Table, column: str) -> str:
+        """The table whose key the column holds: `pools` for the pool of a network domain; "" for none."""
+        for reference in table.references:
+            if column not in reference.columns or reference.target not in self.tables:
+                continue
+            target = self.tables[reference.target]
+            wanted = reference.target_columns[reference.columns.index(column)]
+            if target.key == (wanted,):
+                return target.name
+            return self.named_table(target, wanted)
+        return ""
+
+    def in_our_words(self, table: Table, row: Row) -> Row:
+        """The row with the names others use replaced by our keys, as far as somebody wrote them down as aliases."""
+        translated: dict[str, Value] = {}
+        for column, kind in self._named_kinds(table).items():
+            value = row.values.get(column)
+            if kind not in self._aliases:
+                self._aliases[kind] = aliases_of(kind)
+            known = self._aliases[kind]
+            if not known or not value:
+                continue
+            ours: Value = value
+            if isinstance(value, list):
+                ours = list(dict.fromkeys(self._our_word(kind, known, word) for word in value))
+            elif isinstance(value, str):
+                ours = self._our_word(kind, known, value)
+            if ours != value:
+                translated[column] = ours
+        return replace(row, values={**row.values, **translated}) if translated else row
+
+    def _our_word(self, kind: str, known: Aliases, word: str) -> str:
+        target = Reference(columns=("key",), target=TABLE_OF_KIND[kind])
+        return word if (word,) in self._target(target) else known.find(word) or word
+
+    def _named_kinds(self, table: Table) -> dict[str, str]:
+        """Column → the kind of alias it may hold."""
+        named = {column.name: self.named_table(table, column.name) for column in table.columns}
+        return {column: KIND_OF_TABLE[name] for column, name in named.items() if name in KIND_OF_TABLE}
+
     def refuse(self, table: Table, values: Mapping[str, Value]) -> None:
         """Remember a row that is in the files and was not written, so that what refers to it is not blamed."""
         self._refused.setdefault(table.name, []).append(values)
@@ -69,8 +112,10 @@ class ReferenceIndex:
         shown = ", ".join(str(part) for part in key)
         what = reference.target.replace("_", " ") if reference.target else "accounts"
         known = self._target(reference) if self._may_read(reference, viewer) else {}
-        alike = [", ".join(str(part) for part in other) for other in known if len(other) == len(key)]
-        return f'"{shown}" is not among the {what}.{nearest(shown, alike)}'
+        alike = nearest_keys(shown, [", ".join(map(str, other)) for other in known if len(other) == len(key)])
+        quoted = " or ".join(f'"{option}"' for option in alike)
+        offered = f" Did you mean {quoted}?" if alike else ""
+        return f'"{shown}" is not among the {what}.{offered}'
 
     def _may_read(self, reference: Reference, viewer: Viewer | None) -> bool:
         target = self.tables.get(reference.target)

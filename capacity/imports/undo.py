@@ -43,7 +43,9 @@ def undo_batch(*, batch_id: int, actor: Actor) -> RowsOutcome:
         undo = open_batch(actor, "undo", ())
         undo.undoes = batch
         undo.save(update_fields=["undoes"])
-        _refuse_if(_put_back(batch, undo, findings, actor) + _remove_measurements(batch, names, findings))
+        # Measurements first: nothing points at them, and they point at rows that the same batch may have added.
+        in_the_way = _remove_measurements(batch, names, findings)
+        _refuse_if([*_put_back(batch, undo, findings, actor), *in_the_way])
         batch.undone_at, batch.undone_by = timezone.now(), actor.user
         batch.save(update_fields=["undone_at", "undone_by"])
         close_batch(undo, findings, actor)

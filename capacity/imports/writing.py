@@ -17,7 +17,7 @@ from django.db.models.expressions import DatabaseDefault
 from capacity.access.visibility import Viewer
 from capacity.imports import rules
 from capacity.imports.cells import Value
-from capacity.imports.changes import RowChange, RowReader, as_cells, key_of, reader_of
+from capacity.imports.changes import RowChange, RowReader, as_cells, follow, key_of, reader_of
 from capacity.imports.references import Missing, ReferenceIndex
 from capacity.imports.tables import Reference, Table
 from capacity.imports.tabular import Issue, Row, Sheet
@@ -68,6 +68,7 @@ class TableWriter:
         self.reader = reader_of(self.table, known=self.references.tables)
 
     def write(self, *, rows: Sequence[Row], sheets: Sequence[Sheet]) -> None:
+        rows = [self.references.in_our_words(self.table, row) for row in rows]
         existing = self._existing(rows)
         columns = {sheet.file: frozenset(sheet.columns) for sheet in sheets}
         self._say_missing_columns(rows, columns, existing)
@@ -96,8 +97,8 @@ class TableWriter:
         before = None if pending.before is None else as_cells(pending.before)
         if pending.before is None and not pending.is_refused:
             # The database filled defaults of its own while the row was added.
-            own = self.reader.values(pending.instance)
-            pending.after.update({name: own[name] for name in self.table.plain_columns})
+            own = {name: follow(pending.instance, (name,)) for name in self.table.plain_columns}
+            pending.after.update(own)
         after = as_cells(pending.after)
         differing = tuple(name for name in after if before is not None and before[name] != after[name])
         kind = "added" if before is None else "changed" if differing else "unchanged"

@@ -152,7 +152,11 @@ TABLES: dict[str, TableSpec] = {
         noun="Model",
         key=("key",),
         gate=("workload", "model_name"),
-        columns=_all(("workload", "model_name"), "key name model_tier launch_date retire_date"),
+        columns=_all(
+            ("workload", "model_name"),
+            "key name model_tier launch_date retire_date family half_life_months "
+            "context_tokens price_decline_share_per_year",
+        ),
     ),
     "throughput_profiles": TableSpec(
         group="models",
@@ -162,7 +166,8 @@ TABLES: dict[str, TableSpec] = {
         columns=_all(
             _PROFILE,
             "model_version accelerator_type latency_class precision replica_accelerators prefill_tokens_per_second "
-            "decode_tokens_per_second cached_cost_share basis measured_date formula",
+            "decode_tokens_per_second cached_cost_share basis measured_date formula context_tokens parallelism is_planned "
+            "measured_model_version residual_share points quality_flag",
         ),
     ),
     "workloads": TableSpec(
@@ -176,11 +181,23 @@ TABLES: dict[str, TableSpec] = {
                 _CARD,
                 "key name purpose owner_role model_version latency_class regions quality_required customer_value "
                 "tier_justification justification_approver justification_expires_date smaller_tier_tested "
-                "smaller_tier_tested_date review_by_date",
+                "smaller_tier_tested_date review_by_date justification_evidence eval_delta smaller_tier_evidence route "
+                "default_setting quota_tokens_per_minute context_limit_tokens calls_per_task tokens_per_call is_always_on",
             ),
             **_all(("workload", "accelerators_now"), _CARD_USE),
             "usd_value_per_million_tokens": ("spend", "product_usd"),
         },
+    ),
+    # A new vintage changes a forecast; it does not remove one and add another.
+    "forecasts": TableSpec(
+        group="forecasts",
+        noun="Forecast",
+        key=_key("workload source starts_date"),
+        gate=("input_forecasts", "workload"),
+        columns=_same(
+            "input_forecasts",
+            "workload source vintage_date starts_date input_p10 input_p50 input_p90 output_p10 output_p50 output_p90",
+        ),
     ),
     "teams": TableSpec(
         group="requests", noun="Team", key=("key",), gate=_REQUEST, columns=_all(_REQUEST, "key name weight")
@@ -195,7 +212,8 @@ TABLES: dict[str, TableSpec] = {
             _REQUEST,
             "key name team experiment_priority purpose is_model_development hypothesis informs_decision "
             "customer_outcome accelerators weeks earliest_start_date latest_start_date accelerator_types pool_keys "
-            "preemptible divisible state pool domain_key started_date estimated_flop",
+            "preemptible divisible state pool domain_key started_date estimated_flop intended_metric accelerators_least "
+            "checkpoint_hours least_gbit_per_second parameters training_tokens",
         ),
     ),
     "customers": TableSpec(

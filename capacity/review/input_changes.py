@@ -200,6 +200,8 @@ def _subject(table: str, row: Row) -> str:
         return f"{row['key']} of {row['pool']}"
     if table == "throughput_profiles":
         return f"{row['model_version']} on {row['accelerator_type']}, {row['latency_class']}"
+    if table == "forecasts":
+        return f"of {row['workload']} by {row['source']} from {row['starts_date']}"
     if table == "cost_rates":
         return f"{row['key']} from {row.get('starts_date', 'its start')}"
     if table == "policy_floors":

@@ -22,7 +22,7 @@ from capacity.review.models import Review
 from contracts import selectors as contracts
 from workloads import selectors as workloads
 
-HORIZON_WEEKS = 52
+HORIZON_WEEKS = 104
 # Raised whenever a formula changes what the same inputs give: it is part of the input hash.
 FORMULA_VERSION = "2026-11-22.2"
 
@@ -79,7 +79,7 @@ def read_inputs(*, as_of: date) -> Inputs:
     """All inputs as of a day. Call inside one REPEATABLE READ transaction, so that rows and version belong together."""
     tables = {
         **inventory.input_rows(),
-        **workloads.input_rows(),
+        **workloads.input_rows(as_of=as_of),
         **contracts.input_rows(),
         **decisions.input_rows(),
     }

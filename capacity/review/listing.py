@@ -50,7 +50,7 @@ class ListSpec:
     sort: str = ""
     totals: tuple[str, ...] = ()
     prefix: str = ""
-    rows_per_page: int = 100
+    rows_per_page: int = 50
     empty: str = "This plan has none."
 
     def names(self) -> tuple[str, ...]:

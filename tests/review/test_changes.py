@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -351,18 +352,17 @@ def test_every_entry_the_comparison_names_is_in_the_visibility_table() -> None:
 def input_columns(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     """Input table → its columns, as the selectors ask for them. No database."""
 
+    kept = {"state": "new", "is_planned": True, "vintage_date": date.min}
+
     def one_row(model: Any, *, keys: Any, foreign: Any = None) -> list[dict[str, Any]]:
         own = [field.name for field in model._meta.concrete_fields if not field.is_relation]
-        return (
-            [dict.fromkeys([*own, *(foreign or {})]) | {"state": "new"}]
-            if "state" in own
-            else [dict.fromkeys([*own, *(foreign or {})])]
-        )
+        return [dict.fromkeys([*own, *(foreign or {})]) | {name: kept[name] for name in own if name in kept}]
 
     found: dict[str, set[str]] = {}
     for module in (inventory, workloads, contracts, decisions):
         monkeypatch.setattr(module, "table_rows", one_row)
-        found |= {table: set(rows[0]) for table, rows in module.input_rows().items()}
+        asked = {"as_of": date.max} if module is workloads else {}
+        found |= {table: set(rows[0]) for table, rows in module.input_rows(**asked).items()}
     return found
 
 

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
 from tests.constraints import Attempts, named_constraints, refusal, refusals
 from tests.factories import make_run
 from tests.imports.world import GOOD, import_texts
-from workloads.models import Experiment, ModelVersion, RunWorkload, Team, ThroughputProfile, Workload
+from workloads.models import (
+    Experiment,
+    Forecast,
+    JobUsage,
+    ModelVersion,
+    OperatingPoint,
+    RunWorkload,
+    Team,
+    ThroughputProfile,
+    UsageDay,
+    UsageHour,
+    Workload,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -19,16 +31,51 @@ MONDAY, TUESDAY, NEXT_MONDAY = date(2026, 11, 23), date(2026, 11, 24), date(2026
 ATTEMPTS: Attempts = {
     "model_key_form": (ModelVersion, BAD_KEY),
     "model_retires_after_launch": (ModelVersion, {"launch_date": MONDAY, "retire_date": MONDAY}),
-    "one_profile_per_latency_class": (ThroughputProfile, {}),
+    "model_tier_is_known": (ModelVersion, {"model_tier": "huge"}),
+    "model_lives_and_reads_something": (ModelVersion, {"half_life_months": 0}),
+    "model_price_decline_is_a_share": (ModelVersion, {"price_decline_share_per_year": 1}),
+    "one_profile_per_way_of_serving": (ThroughputProfile, {"is_planned": False}),
+    "one_planned_profile": (ThroughputProfile, {"precision": "bf16"}),
+    "profile_latency_class_is_known": (ThroughputProfile, {"latency_class": "soon"}),
+    "profile_fit_is_possible": (ThroughputProfile, {"residual_share": "-0.1"}),
     "throughput_is_positive": (ThroughputProfile, {"decode_tokens_per_second": 0}),
     "replica_has_accelerators": (ThroughputProfile, {"replica_accelerators": 0}),
     "cached_cost_is_a_share": (ThroughputProfile, {"cached_cost_share": "1.1"}),
     "profile_says_where_it_is_from": (ThroughputProfile, {"basis": "estimated", "formula": ""}),
+    "point_key_form": (OperatingPoint, BAD_KEY),
+    "point_latency_class_is_known": (OperatingPoint, {"latency_class": "soon"}),
+    "point_has_tokens_and_accelerators": (OperatingPoint, {"output_tokens": 0}),
+    "point_throughput_is_positive": (OperatingPoint, {"output_tokens_per_second": 0}),
     "workload_key_form": (Workload, BAD_KEY),
     "workload_cache_hit_is_a_share": (Workload, {"cache_hit_share": "-0.1"}),
     "workload_peak_is_at_least_mean": (Workload, {"peak_factor": "0.99"}),
     "workload_tokens_not_negative": (Workload, {"output_tokens_per_second": -1}),
     "workload_band_around_p50": (Workload, {"p10_multiple": "1.2"}),
+    "workload_purpose_is_known": (Workload, {"purpose": "fun"}),
+    "workload_latency_class_is_known": (Workload, {"latency_class": "soon"}),
+    "workload_smaller_tier_test_is_known": (Workload, {"smaller_tier_tested": "yes"}),
+    "workload_limits_are_positive": (Workload, {"calls_per_task": 0}),
+    "one_forecast_from_a_date": (Forecast, {}),
+    "forecast_has_a_source": (Forecast, {"source": ""}),
+    "forecast_not_negative": (Forecast, {"input_p10": -1}),
+    "forecast_input_in_order": (Forecast, {"input_p10": 9001}),
+    "forecast_output_in_order": (Forecast, {"output_p90": 1799}),
+    "one_usage_an_hour": (UsageHour, {}),
+    "usage_hour_starts_on_the_hour": (UsageHour, {"hour_at": datetime(2026, 10, 5, 9, 0, 0, 1, tzinfo=UTC)}),
+    "usage_not_negative": (UsageHour, {"accelerators": -1}),
+    "usage_is_believable": (UsageHour, {"output_tokens": 10**15}),
+    "usage_cached_is_part_of_input": (UsageHour, {"input_tokens": 5, "cached_input_tokens": 6}),
+    "usage_hurt_is_part_of_requests": (
+        UsageHour,
+        {"requests": 10, "throttled_requests": 6, "late_requests": 5},
+    ),
+    "one_usage_a_day": (UsageDay, {}),
+    "usage_day_has_hours": (UsageDay, {"hours_covered": 25}),
+    "usage_day_loses_at_most_itself": (UsageDay, {"sla_minutes_lost": 1441}),
+    "job_state_is_known": (JobUsage, {"state": "lost"}),
+    "job_ends_after_start": (JobUsage, {"ends_at": datetime(2026, 10, 5, 8, tzinfo=UTC)}),
+    "job_over_has_an_end": (JobUsage, {"ends_at": None}),
+    "job_holds_something": (JobUsage, {"accelerators": 0}),
     "team_key_form": (Team, BAD_KEY),
     "team_weight_positive": (Team, {"weight": 0}),
     "experiment_key_form": (Experiment, BAD_KEY),
@@ -39,6 +86,11 @@ ATTEMPTS: Attempts = {
     ),
     "experiment_starts_on_a_monday": (Experiment, {"earliest_start_date": MONDAY, "latest_start_date": TUESDAY}),
     "running_experiment_has_a_place": (Experiment, {"state": "running", "pool_id": None}),
+    "experiment_priority_is_known": (Experiment, {"experiment_priority": "P9"}),
+    "experiment_purpose_is_known": (Experiment, {"purpose": "fun"}),
+    "experiment_state_is_known": (Experiment, {"state": "lost"}),
+    "experiment_least_is_part_of_it": (Experiment, {"accelerators_least": 65}),
+    "experiment_figures_are_positive": (Experiment, {"training_tokens": 0}),
     "one_map_row_per_workload": (RunWorkload, {}),
 }
 
@@ -46,19 +98,37 @@ ATTEMPTS: Attempts = {
 def test_the_database_refuses_what_breaks_a_rule_of_workloads_and_requests() -> None:
     import_texts(GOOD)
     make_run()
+    make_usage_day()
     assert set(ATTEMPTS) == named_constraints(["workloads"])
     assert refusals(ATTEMPTS) == {name: name for name in ATTEMPTS}
 
 
+def make_usage_day() -> UsageDay:
+    return UsageDay.objects.create(
+        workload=Workload.objects.get(),
+        day=MONDAY,
+        hours_covered=24,
+        quality_hours=0,
+        input_tokens=1,
+        output_tokens=1,
+    )
+
+
 def test_a_key_names_one_row() -> None:
     import_texts(GOOD)
-    for model in (ModelVersion, Workload, Team, Experiment):
+    for model in (ModelVersion, OperatingPoint, Workload, Team, Experiment):
         assert refusal(model, {}).startswith(f"workloads_{model.__name__.lower()}_key"), model
 
 
 def test_the_same_rows_are_accepted_where_they_break_nothing() -> None:
     """So that no attempt above is refused for another reason."""
     import_texts(GOOD)
+    unknown = {"throttled_requests": None, "late_requests": None}
     window = {"earliest_start_date": MONDAY, "latest_start_date": NEXT_MONDAY}
     assert refusal(Experiment, {"key": "another", **window}) == "accepted"
+    assert refusal(Forecast, {"source": "product", "input_p10": None, "output_p90": None}) == "accepted"
+    assert refusal(ThroughputProfile, {"precision": "bf16", "is_planned": False}) == "accepted"
+    assert refusal(UsageHour, {"contract": ""}) == "accepted"
+    assert refusal(UsageHour, {"source_ref": "b", "requests": None, **unknown}) == "accepted"
+    assert refusal(JobUsage, {"job_ref": "another", "state": "running", "ends_at": None}) == "accepted"
     assert refusal(Workload, {"key": "another", "p10_multiple": 1, "p90_multiple": 1}) == "accepted"
