@@ -18,6 +18,7 @@ from django.db import transaction
 
 from capacity.access.visibility import Sight, Viewer, sight
 from capacity.imports import batches, rules
+from capacity.imports.aliases import TABLE_OF_KIND, aliases_of
 from capacity.imports.changes import Actor
 from capacity.imports.connectors import contract
 from capacity.imports.connectors.contract import Connector, Line, Names, Settings, Source
@@ -102,7 +103,7 @@ def settings_of(connector: Connector, given: Given, viewer: Viewer | None) -> Se
         table = known.get(option.about)
         keys = frozenset(table.model._default_manager.values_list("key", flat=True)) if table else frozenset()
         may_see = viewer is None or table is None or sight(viewer, resource_of(table), "key") is Sight.FULL
-        alias = _aliases(option.name) if table else None
+        alias = aliases_of(option.name).find if option.name in TABLE_OF_KIND else None
         names[option.name] = names_of(given, option, keys=keys, alias=alias, may_see=may_see)
     needs_rates = any(option.kind == "rates" for option in connector.options)
     return Settings(values=given.values, names=names, rates=_rates(given) if needs_rates else {})
@@ -213,12 +214,6 @@ class _Run:
             self.findings.say(
                 issue.file, issue.code, issue.message, row=issue.row, column=issue.column, severity=issue.severity
             )
-
-
-def _aliases(kind: str) -> Any:
-    from capacity.imports import aliases  # noqa: PLC0415
-
-    return aliases.aliases_of(kind).find if kind in aliases.TABLE_OF_KIND else None
 
 
 def _described(source: Source) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class _Counted(io.RawIOBase):
 
 def open_bytes(source: Source) -> io.BufferedReader:
     """The bytes of the file, unpacked."""
-    stream = io.BufferedReader(_Counted(source.open()), 64 * 1024)
+    stream: io.BufferedReader = io.BufferedReader(_Counted(source.open()), 64 * 1024)
     if stream.peek(2)[:2] != _GZIP:
         return stream
     return io.BufferedReader(_Counted(cast(BinaryIO, gzip.GzipFile(fileobj=stream))), 64 * 1024)

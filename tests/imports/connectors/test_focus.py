@@ -129,7 +129,7 @@ def test_a_month_of_usage_is_spread_over_its_days_and_adds_up() -> None:
     assert len(rows) == 30
     # 100 / 30 a day; the sum loses less than one millionth a day.
     assert rows[0]["billed_usd"] == "3.333333"
-    assert abs(sum(Decimal(row["billed_usd"]) for row in rows) - 100) < Decimal("0.00003")
+    assert sum(float(row["billed_usd"]) for row in rows) == pytest.approx(100, abs=3e-5)
     assert {row["quantity_hours"] for row in rows} == {"24"}
 
 
