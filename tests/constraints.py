@@ -13,6 +13,8 @@ from typing import Any
 from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 
+from capacity.imports.limits import sentences_of
+
 # constraint → (model, columns changed in the copy). An empty change repeats the row.
 Attempts = Mapping[str, tuple[type[models.Model], Mapping[str, Any]]]
 
@@ -55,3 +57,39 @@ def insert_copy(model: type[models.Model], changes: Mapping[str, Any]) -> None:
     texts = [json.dumps(v) if isinstance(fields[n], models.JSONField) else v for n, v in values.items()]
     with connection.cursor() as cursor:
         cursor.execute(f'INSERT INTO "{model._meta.db_table}" ({names}) VALUES ({places})', texts)
+
+
+def models_of(app_label: str) -> list[type[models.Model]]:
+    """The app's own models, without the history tables."""
+    found = apps.get_app_config(app_label).get_models()
+    return [model for model in found if not model.__name__.endswith("Event")]
+
+
+def column_rules(app_labels: Iterable[str]) -> dict[str, tuple[type[models.Model], str]]:
+    """constraint → (model, column) of every rule that `capacity.imports.limits` made."""
+    return {
+        name: (model, sentence.column)
+        for label in app_labels
+        for model in models_of(label)
+        for name, sentence in sentences_of(model).items()
+    }
+
+
+def accepted_columns(app_label: str, *, value: Any, kinds: tuple[type[models.Field[Any, Any]], ...]) -> set[str]:
+    """The columns of these kinds that take the value in a copy of a row: "Model.column" each."""
+    return {
+        f"{model.__name__}.{field.name}"
+        for model in models_of(app_label)
+        for field in model._meta.concrete_fields
+        if isinstance(field, kinds) and not field.is_relation and field.name != "id"
+        if refusal(model, {field.attname: value}) == "accepted" or _refused_as_repeated(model, field, value)
+    }
+
+
+def _refused_as_repeated(model: type[models.Model], field: models.Field[Any, Any], value: Any) -> bool:
+    """Whether only a repeated key kept the copy out: a CHECK is tried first, so none refused the value."""
+    refused = refusal(model, {field.attname: value})
+    checks = {each.name for each in model._meta.constraints if isinstance(each, models.CheckConstraint)}
+    own = f"{model._meta.db_table}_{field.column}_check"
+    triggers = {"outage_domain_is_of_its_pool"}
+    return refused not in checks | {own} | triggers

@@ -131,8 +131,9 @@ def _burst(row: Row, weeks: int) -> Burst | None:
     )
 
 
-def problem_floors(*, policy: Policy, pools: Sequence[Pool], weeks: int) -> tuple[Floor, ...]:
-    """F[t] = max(⌈share × allocatable of the floor's own pools⌉, accelerators), per floor and week (methods: Floor)."""
+def problem_floors(*, policy: Policy, pools: Sequence[Pool], horizon: Horizon) -> tuple[Floor, ...]:
+    """F[t] = max(⌈share × allocatable of the floor's own pools⌉, accelerators) − waived[t], not below zero, per floor
+    and week (methods: Floor, Floor waivers)."""
     by_key = {pool.key: pool for pool in pools}
     floors = []
     for rule in policy.floors:
@@ -140,10 +141,10 @@ def problem_floors(*, policy: Policy, pools: Sequence[Pool], weeks: int) -> tupl
         if not own:
             continue
         sizes = []
-        for index in range(weeks):
+        for index, week in enumerate(horizon):
             supply = sum(pool.allocatable[index] for pool in own)
             by_share = ceil_fraction(exact(rule.share) * supply) if rule.share is not None else 0
-            sizes.append(max(by_share, rule.accelerators or 0))
+            sizes.append(max(0, max(by_share, rule.accelerators or 0) - rule.waived_on(week.monday)))
         floors.append(
             Floor(
                 key=rule.key, pools=tuple(pool.key for pool in own), accelerators=tuple(sizes), lendable=rule.lendable

@@ -8,12 +8,14 @@ from __future__ import annotations
 import pghistory
 import pgtrigger
 from django.conf import settings
-from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 
 from capacity.access.roles import ROLE_NAMES, Role
+from capacity.imports.limits import KEY, DateRange, listed, within
 from capacity.imports.models import bumps_inputs_version
 
 ROLE_CHOICES = [(role.value, ROLE_NAMES[role]) for role in Role]
@@ -33,6 +35,7 @@ DECISION_KINDS = [
     ("migration", "Migration"),
     ("policy", "Policy"),
 ]
+COUNTS_AT = [("p50", "P50"), ("p90", "P90")]
 METRIC_DIRECTIONS = [("at_least", "at least"), ("at_most", "at most")]
 
 
@@ -47,8 +50,8 @@ class PolicySet(models.Model):
     effective_date = models.DateField()
     tiers = ArrayField(models.CharField(max_length=40))
     # Which lots count as supply, and from which of their dates.
-    confirmed_counts_at = models.CharField(max_length=4, choices=[("p50", "P50"), ("p90", "P90")], default="p50")
-    ordered_counts_at = models.CharField(max_length=4, choices=[("p50", "P50"), ("p90", "P90")], default="p90")
+    confirmed_counts_at = models.CharField(max_length=4, choices=COUNTS_AT, default="p50")
+    ordered_counts_at = models.CharField(max_length=4, choices=COUNTS_AT, default="p90")
     utilisation_interactive = models.DecimalField(max_digits=5, decimal_places=4)
     utilisation_standard = models.DecimalField(max_digits=5, decimal_places=4)
     utilisation_batch = models.DecimalField(max_digits=5, decimal_places=4)
@@ -69,6 +72,7 @@ class PolicySet(models.Model):
     no_choice_limit_share = models.DecimalField(max_digits=5, decimal_places=4)
     unexplained_frontier_limit_share = models.DecimalField(max_digits=5, decimal_places=4)
     note = models.TextField(blank=True)
+    provenance = models.TextField(blank=True)
     row_version = models.PositiveIntegerField(default=1)
 
     class Meta:
@@ -85,13 +89,38 @@ class PolicySet(models.Model):
                 name="utilisation_is_a_share",
             ),
             models.CheckConstraint(
-                condition=Q(peak_factor_interactive__gte=1, peak_factor_standard__gte=1, peak_factor_batch__gte=1),
+                # The upper end keeps NaN out, which PostgreSQL holds to be larger than any number.
+                condition=Q(
+                    peak_factor_interactive__gte=1,
+                    peak_factor_interactive__lte=100,
+                    peak_factor_standard__gte=1,
+                    peak_factor_standard__lte=100,
+                    peak_factor_batch__gte=1,
+                    peak_factor_batch__lte=100,
+                ),
                 name="policy_peak_is_at_least_mean",
             ),
             models.CheckConstraint(
                 condition=Q(coincidence_factor__gt=0, coincidence_factor__lte=1), name="coincidence_is_a_share"
             ),
             models.CheckConstraint(condition=Q(effective_date__week_day=2), name="policy_starts_on_a_monday"),
+            models.CheckConstraint(
+                condition=Q(inference_ratio_red_share__gte=F("inference_ratio_amber_share")),
+                name="inference_red_is_not_below_amber",
+            ),
+            *within(
+                "policy",
+                worst_use_multiple_metered=(1, None),
+                worst_use_multiple_flat=(1, None),
+                target_gross_margin_share=(-1, 1),
+                inference_ratio_amber_share=(0, None),
+                inference_ratio_red_share=(0, None),
+                idle_limit_share=(0, 1),
+                loss_exposure_limit_usd=(0, None),
+                no_choice_limit_share=(0, 1),
+                unexplained_frontier_limit_share=(0, 1),
+            ),
+            *listed("policy", confirmed_counts_at=COUNTS_AT, ordered_counts_at=COUNTS_AT),
         ]
         triggers = [bumps_inputs_version()]
 
@@ -110,11 +139,14 @@ class PolicyFloor(models.Model):
     share = models.DecimalField(max_digits=5, decimal_places=4, null=True, blank=True)
     accelerators = models.PositiveIntegerField(null=True, blank=True)
     lendable = models.BooleanField(default=False)
+    provenance = models.TextField(blank=True)
     row_version = models.PositiveIntegerField(default=1)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["policy", "key"], name="one_floor_per_key"),
+            models.CheckConstraint(condition=Q(key__regex=KEY), name="floor_key_form"),
+            models.CheckConstraint(condition=~Q(pool_keys=[]), name="floor_has_pools"),
             models.CheckConstraint(
                 condition=Q(share__isnull=True) | Q(share__gte=0, share__lte=1), name="floor_share_is_a_share"
             ),
@@ -126,6 +158,58 @@ class PolicyFloor(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+@pghistory.track()
+class FloorWaiver(models.Model):
+    """Accelerators of a floor given up for whole weeks by a decision. It lowers the floor only once that is recorded.
+
+    `decision_number` is the number of a floor waiver among the decisions: a plain number, because the tables of policy
+    can be moved to an installation that has no decisions yet; there it waits (methods: Floor waivers).
+    """
+
+    key = models.CharField(max_length=80, unique=True)
+    floor = models.ForeignKey(PolicyFloor, models.PROTECT, related_name="waivers")
+    starts_date = models.DateField()
+    ends_date = models.DateField()
+    accelerators = models.PositiveIntegerField()
+    reason = models.TextField()
+    decision_number = models.PositiveIntegerField()
+    provenance = models.TextField(blank=True)
+    row_version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            ExclusionConstraint(
+                name="waivers_of_a_floor_do_not_overlap",
+                expressions=[
+                    ("floor", RangeOperators.EQUAL),
+                    (DateRange("starts_date", "ends_date", Value("[)")), RangeOperators.OVERLAPS),
+                ],
+            ),
+            models.CheckConstraint(condition=Q(key__regex=KEY), name="waiver_key_form"),
+            models.CheckConstraint(condition=Q(ends_date__gt=F("starts_date")), name="waiver_ends_after_start"),
+            models.CheckConstraint(
+                condition=Q(starts_date__week_day=2, ends_date__week_day=2), name="waiver_covers_whole_weeks"
+            ),
+            models.CheckConstraint(condition=Q(accelerators__gt=0), name="waiver_has_accelerators"),
+            models.CheckConstraint(condition=Q(decision_number__gt=0), name="waiver_has_a_decision"),
+            models.CheckConstraint(condition=~Q(reason=""), name="waiver_has_a_reason"),
+        ]
+        triggers = [bumps_inputs_version()]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+_WAIVER_DECIDED = """
+    UPDATE imports_inputsversion SET version = version + 1, changed_at = now()
+    WHERE id = 1 AND EXISTS (
+        SELECT 1 FROM decisions_floorwaiver WHERE decision_number = NEW.number
+        OR decision_number = (SELECT number FROM decisions_decision WHERE id = NEW.supersedes_id)
+    );
+    RETURN NULL;
+"""
 
 
 class Decision(models.Model):
@@ -156,8 +240,26 @@ class Decision(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(review_week__regex=r"^\d{4}-W\d{2}$"), name="decision_week_is_iso"),
+            *within("decision", effect_target=("-1e18", None)),
+            *listed(
+                "decision",
+                kind=DECISION_KINDS,
+                decider_role=ROLE_CHOICES,
+                owner_role=ROLE_CHOICES,
+                effect_direction=METRIC_DIRECTIONS,
+            ),
         ]
-        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+            # A waiver takes effect, or loses it, with the decision it names: the plan is then older than its inputs.
+            pgtrigger.Trigger(
+                name="decides_waivers",
+                level=pgtrigger.Row,
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func=_WAIVER_DECIDED,
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"D-{self.number} {self.chosen}"
@@ -179,11 +281,21 @@ class DecisionOption(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["decision", "position"], name="one_option_per_position"),
             models.UniqueConstraint(fields=["decision"], condition=Q(is_chosen=True), name="one_chosen_option"),
+            *within("option", cost_usd=("-1e18", None)),
         ]
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 
     def __str__(self) -> str:
         return self.name
+
+
+VERDICTS = [
+    ("met", "Met"),
+    ("partly", "Partly met"),
+    ("not_met", "Not met"),
+    ("not_measurable", "Not measurable"),
+    ("overtaken", "Overtaken by events"),
+]
 
 
 class DecisionVerdict(models.Model):
@@ -192,26 +304,24 @@ class DecisionVerdict(models.Model):
     decision = models.OneToOneField(Decision, models.PROTECT, related_name="verdict")
     review_week = models.CharField(max_length=8)
     run_id = models.BigIntegerField(null=True, blank=True)
-    verdict = models.CharField(
-        max_length=16,
-        choices=[
-            ("met", "Met"),
-            ("partly", "Partly met"),
-            ("not_met", "Not met"),
-            ("not_measurable", "Not measurable"),
-            ("overtaken", "Overtaken by events"),
-        ],
-    )
+    verdict = models.CharField(max_length=16, choices=VERDICTS)
     actual_value = models.DecimalField(max_digits=24, decimal_places=6, null=True, blank=True)
     note = models.TextField(blank=True)
     recorded_at = models.DateTimeField(db_default=Now())
     recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
 
     class Meta:
+        constraints = [
+            *within("verdict", actual_value=("-1e18", None)),
+            *listed("verdict", verdict=VERDICTS),
+        ]
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 
     def __str__(self) -> str:
         return f"{self.decision_id} {self.verdict}"
+
+
+ACTION_STATUSES = [("open", "Open"), ("done", "Done"), ("dropped", "Dropped")]
 
 
 @pghistory.track()
@@ -224,9 +334,7 @@ class Action(models.Model):
     title = models.CharField(max_length=300)
     owner_role = models.CharField(max_length=20, choices=ROLE_CHOICES)
     due_date = models.DateField()
-    status = models.CharField(
-        max_length=12, choices=[("open", "Open"), ("done", "Done"), ("dropped", "Dropped")], default="open"
-    )
+    status = models.CharField(max_length=12, choices=ACTION_STATUSES, default="open")
     status_note = models.CharField(max_length=300, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -240,7 +348,33 @@ class Action(models.Model):
                 condition=Q(status="open", closed_at__isnull=True) | (~Q(status="open") & Q(closed_at__isnull=False)),
                 name="closed_action_has_a_time",
             ),
+            *listed("action", owner_role=ROLE_CHOICES, status=ACTION_STATUSES),
         ]
 
     def __str__(self) -> str:
         return f"A-{self.number} {self.title}"
+
+
+class Comment(models.Model):
+    """What somebody wrote beside a row, a figure or a review. Append-only: said is said.
+
+    subject_kind, subject_key: what it stands beside, as addresses name it ("lot" and its key, "review" and its week).
+    """
+
+    subject_kind = models.CharField(max_length=40)
+    subject_key = models.CharField(max_length=300)
+    text = models.TextField()
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(subject_kind__regex=r"^[a-z_]{1,40}$"), name="comment_kind_form"),
+            models.CheckConstraint(condition=~Q(subject_key=""), name="comment_has_a_subject"),
+            models.CheckConstraint(condition=Q(text__regex=r"\S"), name="comment_is_not_empty"),
+        ]
+        indexes = [models.Index(fields=["subject_kind", "subject_key", "at"], name="comment_by_subject")]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.subject_kind} {self.subject_key}: {self.text[:40]}"

@@ -14,8 +14,19 @@ class NoPolicyInForce(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Waiver:
+    """Accelerators by which a floor is lowered over `[starts_date, ends_date)`, Mondays both, by a recorded decision."""
+
+    key: str
+    starts_date: date
+    ends_date: date
+    accelerators: int
+    decision_number: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FloorRule:
-    """F = max(share × allocatable of the floor's own pools, accelerators), for model development only."""
+    """F = max(share × allocatable of the floor's own pools, accelerators) − waived, for model development only."""
 
     key: str
     name: str
@@ -23,6 +34,11 @@ class FloorRule:
     share: Decimal | None
     accelerators: int | None
     lendable: bool
+    waivers: tuple[Waiver, ...] = ()
+
+    def waived_on(self, monday: date) -> int:
+        """Accelerators waived in the week that starts on `monday` (methods: Floor waivers)."""
+        return sum(each.accelerators for each in self.waivers if each.starts_date <= monday < each.ends_date)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,9 +96,13 @@ _CLASS_COLUMN = {"interactive": "interactive", "standard": "standard", "batch": 
 
 
 def policy_in_force(
-    *, policy_sets: Sequence[Mapping[str, Any]], policy_floors: Sequence[Mapping[str, Any]], on_date: date
+    *,
+    policy_sets: Sequence[Mapping[str, Any]],
+    policy_floors: Sequence[Mapping[str, Any]],
+    floor_waivers: Sequence[Mapping[str, Any]] = (),
+    on_date: date,
 ) -> Policy:
-    """The policy with the latest start on or before `on_date`.
+    """The policy with the latest start on or before `on_date`, with the waivers of its floors that are decided.
 
     Raises NoPolicyInForce with a sentence when there is none.
     """
@@ -104,7 +124,23 @@ def policy_in_force(
                 share=floor["share"],
                 accelerators=floor["accelerators"],
                 lendable=floor["lendable"],
+                waivers=_waivers(floor_waivers, policy=row["version"], floor=floor["key"]),
             )
             for floor in sorted(floors, key=lambda each: each["key"])
         ),
+    )
+
+
+def _waivers(rows: Sequence[Mapping[str, Any]], *, policy: int, floor: str) -> tuple[Waiver, ...]:
+    """Those of the floor whose decision is recorded; an undecided one lowers nothing."""
+    own = [row for row in rows if (row["policy"], row["floor"]) == (policy, floor) and row["is_decided"]]
+    return tuple(
+        Waiver(
+            key=row["key"],
+            starts_date=row["starts_date"],
+            ends_date=row["ends_date"],
+            accelerators=row["accelerators"],
+            decision_number=row["decision_number"],
+        )
+        for row in sorted(own, key=lambda each: (each["starts_date"], each["key"]))
     )

@@ -9,7 +9,7 @@ from django.apps import apps
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from capacity.access.models import User
-from capacity.decisions.models import Action, Decision, PolicyFloor, PolicySet
+from capacity.decisions.models import Action, Decision, FloorWaiver, PolicyFloor, PolicySet
 from capacity.imports.rows import Row, table_rows
 
 DECISION_STATES = [("open", "Open"), ("due", "Due for review-back"), ("closed", "Judged"), ("superseded", "Superseded")]
@@ -21,7 +21,21 @@ def input_rows() -> dict[str, list[Row]]:
     return {
         "policy_sets": table_rows(PolicySet, keys=["version"]),
         "policy_floors": table_rows(PolicyFloor, keys=["policy", "key"], foreign={"policy": "policy__version"}),
+        "floor_waivers": _waiver_rows(),
     }
+
+
+def waivers_in_force() -> QuerySet[FloorWaiver]:
+    """The waivers whose decision is recorded as a floor waiver and not superseded (methods: Floor waivers)."""
+    granted = Decision.objects.filter(number=OuterRef("decision_number"), kind="floor_waiver", superseded_by=None)
+    return FloorWaiver.objects.filter(Exists(granted))
+
+
+def _waiver_rows() -> list[Row]:
+    """The waivers as rows; `is_decided` says whether the decision they name grants them."""
+    rows = table_rows(FloorWaiver, keys=["key"], foreign={"policy": "floor__policy__version", "floor": "floor__key"})
+    decided = set(waivers_in_force().values_list("key", flat=True)) if rows else set()
+    return [{**row, "is_decided": row["key"] in decided} for row in rows]
 
 
 def decisions() -> QuerySet[Decision]:

@@ -183,9 +183,13 @@ def write_tables(
     expected: Mapping[int, int],
     batch: ImportBatch,
 ) -> None:
-    """Each table after those it refers to. Rows with issues stay out; the caller rolls back if there are any."""
+    """Each table after those it refers to. Rows with issues stay out; the caller rolls back if there are any.
+
+    Checks come last of all, because a row may be odd only until the next table is written (a pool and its domains).
+    """
     known = tables()
     references = ReferenceIndex(tables=known)
+    written: list[tuple[Table, Sequence[Row]]] = []
     # Aliases come first: the other files of the same set may use them.
     for name, table in sorted(known.items(), key=lambda item: item[0] != "aliases"):
         if name not in sheets:
@@ -203,10 +207,12 @@ def write_tables(
         writer.write(rows=rows, sheets=sheets[name])
         findings.issues.extend(writer.issues)
         findings.needs.extend(writer.needs)
-        for check in table.checks:
-            findings.issues.extend(check(writer.whole))
+        written.append((table, writer.whole))
         findings.counts[name] = {**findings.counts.get(name, {}), **writer.counts()}
         findings.changes.extend(writer.changes)
+    for table, whole in written:
+        for check in table.checks:
+            findings.issues.extend(check(whole))
 
 
 def unrepeated(table: Table, sheets: Sequence[Sheet], findings: Findings) -> list[Row]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from capacity.decisions.policy import Policy
 from capacity.inventory.domain.cost import HourRate, LeaseCost, OwnedCost, leased_rate, on_demand_rate, owned_rate
+from capacity.inventory.domain.cost_lines import CostLine, in_dollars, silicon_share, with_lines
 from capacity.inventory.domain.facts import (
     CountRule,
     DomainFacts,
@@ -20,10 +21,12 @@ from capacity.inventory.domain.facts import (
     SupplyCalendar,
     SupplyPolicy,
 )
+from capacity.inventory.domain.moves import MoveFacts
 from capacity.inventory.domain.supply import build_supply
 from capacity.lib.horizon import Horizon
 from capacity.lib.units import HOURS_PER_YEAR
 
+BASE_CURRENCY = "USD"
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 _COUNT_RULE = {"p50": CountRule.P50_DATE, "p90": CountRule.P90_DATE}
 _OWNED_COLUMNS = (
@@ -42,8 +45,20 @@ _OWNED_COLUMNS = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FxUsed:
+    """The exchange rate an amount was turned into USD at, and the day it is of."""
+
+    currency: str
+    usd_per_unit: Decimal
+    as_of_date: date
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RateCard:
-    """A dated cost rate. `hour_rate` is None when a component is missing: the cost is unknown, not zero."""
+    """A dated cost rate in USD. `hour_rate` is None when a component is missing: the cost is unknown, not zero.
+
+    fx: the exchange rate used, None in USD. silicon_share: the accelerator's share of the whole cost, where known.
+    """
 
     key: str
     kind: str
@@ -51,6 +66,8 @@ class RateCard:
     ends_date: date | None
     hour_rate: HourRate | None
     missing: tuple[str, ...]
+    fx: FxUsed | None = None
+    silicon_share: Decimal | None = None
 
 
 def supply_calendar(*, tables: Rows, policy: Policy, horizon: Horizon, as_of: date) -> SupplyCalendar:
@@ -73,17 +90,45 @@ def supply_calendar(*, tables: Rows, policy: Policy, horizon: Horizon, as_of: da
         ],
         domains=[DomainFacts(key=row["key"], pool_key=row["pool"]) for row in tables["network_domains"]],
         lots=[_lot(row) for row in tables["lots"]],
-        outages=[
-            OutageFacts(
-                key=f"maintenance-{row['key']}",
-                pool_key=row["key"],
-                accelerators=row["maintenance_accelerators"],
-                starts_date=horizon.start,
-            )
-            for row in tables["pools"]
-            if row["maintenance_accelerators"]
-        ],
+        moves=[_move(row) for row in tables.get("lot_moves", ())],
+        outages=[*_standing_maintenance(tables["pools"], horizon), *map(_outage, tables.get("outages", ()))],
         policy=SupplyPolicy(count_rules=rules),
+    )
+
+
+def _standing_maintenance(pools: Sequence[Mapping[str, Any]], horizon: Horizon) -> list[OutageFacts]:
+    """What a pool always has in maintenance, besides its dated outages."""
+    return [
+        OutageFacts(
+            key=f"maintenance-{row['key']}",
+            pool_key=row["key"],
+            accelerators=row["maintenance_accelerators"],
+            starts_date=horizon.start,
+        )
+        for row in pools
+        if row["maintenance_accelerators"]
+    ]
+
+
+def _outage(row: Mapping[str, Any]) -> OutageFacts:
+    return OutageFacts(
+        key=row["key"],
+        pool_key=row["pool"],
+        domain_key=row["domain"],
+        accelerators=row["accelerators"],
+        starts_date=row["starts_date"],
+        ends_date=row["ends_date"],
+        kind=row["kind"],
+    )
+
+
+def _move(row: Mapping[str, Any]) -> MoveFacts:
+    return MoveFacts(
+        lot_key=row["lot"],
+        starts_date=row["starts_date"],
+        accelerators=row["accelerators"],
+        to_pool_key=row["to_pool"],
+        to_domain_key=row["to_domain"],
     )
 
 
@@ -102,9 +147,28 @@ def _lot(row: Mapping[str, Any]) -> LotFacts:
     )
 
 
-def rate_cards(*, tables: Rows) -> list[RateCard]:
-    """Every dated cost rate with its hour rate, per installed accelerator-hour (methods: Cost)."""
-    return [_rate_card(row) for row in tables["cost_rates"]]
+def rate_cards(*, tables: Rows, as_of: date) -> list[RateCard]:
+    """Every dated cost rate with its hour rate in USD, per installed accelerator-hour (methods: Cost, Currencies).
+
+    Cost lines are added to their rate. A rate in another currency is turned into USD at the latest exchange rate on or
+    before `as_of`; without one its cost is unknown.
+    """
+    lines: dict[tuple[str, date], list[Mapping[str, Any]]] = {}
+    for line in tables.get("cost_lines", ()):
+        lines.setdefault((line["rate"], line["rate_starts_date"]), []).append(line)
+    fx = fx_in_force(rows=tables.get("fx_rates", ()), as_of=as_of)
+    return [_rate_card(row, lines.get((row["key"], row["starts_date"]), ()), fx) for row in tables["cost_rates"]]
+
+
+def fx_in_force(*, rows: Sequence[Mapping[str, Any]], as_of: date) -> dict[str, FxUsed]:
+    """Currency → its latest exchange rate on or before the day. (methods: Currencies)"""
+    known = sorted((row for row in rows if row["as_of_date"] <= as_of), key=lambda row: row["as_of_date"])
+    return {
+        row["currency"]: FxUsed(
+            currency=row["currency"], usd_per_unit=row["usd_per_unit"], as_of_date=row["as_of_date"]
+        )
+        for row in known
+    }
 
 
 def card_on(*, cards: Sequence[RateCard], key: str, on_date: date) -> RateCard | None:
@@ -115,15 +179,50 @@ def card_on(*, cards: Sequence[RateCard], key: str, on_date: date) -> RateCard |
     return None
 
 
-def _rate_card(row: Mapping[str, Any]) -> RateCard:
+def _rate_card(row: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], fx: Mapping[str, FxUsed]) -> RateCard:
     missing, rate = _hour_rate(row)
+    needs_wacc = row["wacc_share"] is None and any(line["capex_usd"] is not None for line in lines)
+    if needs_wacc and "wacc_share" not in missing:
+        missing.append("wacc_share")
+    currency = row["currency"]
+    used = fx.get(currency)
+    if currency != BASE_CURRENCY and used is None:
+        missing.append(f"exchange rate {currency}")
+    silicon = None
+    if rate is not None and not missing:
+        extra = [_line(line) for line in lines]
+        rate = with_lines(rate=rate, lines=extra, wacc=row["wacc_share"] or Decimal(0))
+        silicon = _silicon_share(row, extra, rate)
+        rate = in_dollars(rate=rate, usd_per_unit=used.usd_per_unit) if used is not None else rate
     return RateCard(
         key=row["key"],
         kind=row["kind"],
         starts_date=row["starts_date"],
         ends_date=row["ends_date"],
-        hour_rate=rate,
+        hour_rate=None if missing else rate,
         missing=tuple(missing),
+        fx=used,
+        silicon_share=silicon,
+    )
+
+
+def _line(row: Mapping[str, Any]) -> CostLine:
+    return CostLine(
+        key=row["line"],
+        component=row["component"],
+        capex_usd=row["capex_usd"],
+        residual_usd=row["residual_usd"] or Decimal(0),
+        life_years=row["life_years"],
+        usd_per_hour=row["usd_per_hour"] or Decimal(0),
+    )
+
+
+def _silicon_share(row: Mapping[str, Any], lines: Sequence[CostLine], rate: HourRate) -> Decimal | None:
+    """Of an owned rate whose accelerator is priced; None where the question has no answer."""
+    if row["kind"] != "owned" or row["accelerator_capex_usd"] is None:
+        return None
+    return silicon_share(
+        accelerator_usd=row["accelerator_capex_usd"], life_years=row["life_years"], lines=lines, rate=rate
     )
 
 

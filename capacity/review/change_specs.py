@@ -67,6 +67,7 @@ _PROMISE: Entry = ("exposure", "shape")
 _ALIAS: Entry = ("exposure", "customer_alias")
 _COMMERCIAL: Entry = ("exposure", "flags")
 _PRICE: Entry = ("price_line", "price")
+_SUPPLIER_TERMS: Entry = ("input_suppliers", "revenue_share")
 _FLOOR: Entry = ("policy", "floor_key")
 _USE = (
     "input_tokens_per_second output_tokens_per_second cache_hit_share peak_factor p95_multiple growth_share_per_month "
@@ -83,20 +84,39 @@ TABLES: dict[str, TableSpec] = {
         noun="Supplier",
         key=("key",),
         gate=_LOT,
-        columns=_all(_LOT, "key name lead_time_p50_weeks lead_time_p90_weeks"),
+        columns={
+            **_all(
+                _LOT,
+                "key name lead_time_p50_weeks lead_time_p90_weeks is_competitor is_investor exclusivity "
+                "change_of_control",
+            ),
+            **_all(_SUPPLIER_TERMS, "min_spend_usd_per_year revenue_share"),
+        },
     ),
     "sites": TableSpec(
-        group="supply", noun="Site", key=("key",), gate=_POOL, columns=_all(_POOL, "key name region power_kw")
+        group="supply",
+        noun="Site",
+        key=("key",),
+        gate=_POOL,
+        columns={
+            **_all(_POOL, "key name region country"),
+            **_same("input_sites", "power_kw rack_slots pue"),
+        },
     ),
     "accelerator_types": TableSpec(
         group="supply",
         noun="Accelerator type",
         key=("key",),
         gate=_POOL,
-        columns=_all(
-            _POOL,
-            "key name manufacturer dense_bf16_tflops dense_fp8_tflops memory_gb tdp_w h100e_factor h100e_as_of_date",
-        ),
+        columns={
+            **_all(
+                _POOL,
+                "key name manufacturer dense_bf16_tflops dense_fp8_tflops dense_fp4_tflops dense_int8_tops memory_gb "
+                "memory_bandwidth_gb_per_s tdp_w node_size release_date h100e_factor h100e_as_of_date "
+                "is_single_purpose",
+            ),
+            **_same("input_accelerator_types", "release_price_usd"),
+        },
     ),
     "pools": TableSpec(
         group="supply",
@@ -133,7 +153,25 @@ TABLES: dict[str, TableSpec] = {
                 "supplier state accelerators control_grade ordered_date p50_date p90_date accepted_date ends_date "
                 "cost_rate_key",
             ),
+            **_same(
+                "input_lots",
+                "source_type purchase_order serial_ref is_off_balance_sheet is_terminable early_exit_fee_usd racks note",
+            ),
         },
+    ),
+    "lot_moves": TableSpec(
+        group="supply",
+        noun="Move of lot",
+        key=_key("lot starts_date to_pool to_domain"),
+        gate=_LOT,
+        columns=_all(_LOT, "lot starts_date accelerators to_pool to_domain"),
+    ),
+    "outages": TableSpec(
+        group="supply",
+        noun="Outage",
+        key=("key",),
+        gate=_LOT,
+        columns=_all(_LOT, "key pool domain kind accelerators starts_date ends_date reason"),
     ),
     "cost_rates": TableSpec(
         group="rates",
@@ -142,10 +180,24 @@ TABLES: dict[str, TableSpec] = {
         gate=_LOT_COST,
         columns=_all(
             _LOT_COST,
-            "key kind starts_date ends_date capex_usd accelerator_capex_usd residual_usd life_years wacc_share power_kw "
+            "key kind currency starts_date ends_date capex_usd accelerator_capex_usd residual_usd life_years wacc_share power_kw "
             "load_share pue usd_per_kwh usd_per_kw_month support_usd_per_year staff_usd_per_hour lease_usd_per_hour "
             "on_demand_usd_per_hour",
         ),
+    ),
+    "cost_lines": TableSpec(
+        group="rates",
+        noun="Cost line",
+        key=_key("rate rate_starts_date line"),
+        gate=_LOT_COST,
+        columns=_all(_LOT_COST, "rate rate_starts_date line component capex_usd residual_usd life_years usd_per_hour"),
+    ),
+    "fx_rates": TableSpec(
+        group="rates",
+        noun="Exchange rate",
+        key=_key("currency as_of_date"),
+        gate=_LOT_COST,
+        columns=_all(_LOT_COST, "currency as_of_date usd_per_unit"),
     ),
     "model_versions": TableSpec(
         group="models",
@@ -290,6 +342,13 @@ TABLES: dict[str, TableSpec] = {
         key=_key("policy key"),
         gate=_FLOOR,
         columns=_all(_FLOOR, "policy key name pool_keys share accelerators lendable"),
+    ),
+    "floor_waivers": TableSpec(
+        group="policy",
+        noun="Floor waiver",
+        key=("key",),
+        gate=_FLOOR,
+        columns=_all(_FLOOR, "key policy floor starts_date ends_date accelerators reason decision_number is_decided"),
     ),
 }
 # A commitment in accelerators or throughput is capacity, not money: it goes with what the contract takes.

@@ -58,7 +58,7 @@ def solve_inputs(*, inputs: Inputs, progress: Progress) -> SolvedPlan:
     progress("Reading supply", 0.02)
     policy, horizon, tables = inputs.policy, inputs.horizon, inputs.tables
     calendar = supply_calendar(tables=tables, policy=policy, horizon=horizon, as_of=inputs.as_of)
-    costs = pool_week_costs(calendar=calendar, lots=tables["lots"], cards=rate_cards(tables=tables))
+    costs = pool_week_costs(calendar=calendar, lots=tables["lots"], cards=rate_cards(tables=tables, as_of=inputs.as_of))
     available = {(row.pool_key, row.week): row.available for row in calendar.pool_weeks}
     rates = {place: hour_rate(cost=cost, available=available[place]) for place, cost in costs.items()}
 
@@ -96,7 +96,7 @@ def solve_inputs(*, inputs: Inputs, progress: Progress) -> SolvedPlan:
             ),
         ),
         experiments=tuple(experiment_requests(tables=tables, policy=policy, horizon=horizon)),
-        floors=problem_floors(policy=policy, pools=pools, weeks=len(horizon)),
+        floors=problem_floors(policy=policy, pools=pools, horizon=horizon),
         previous=_previous(inputs, {pool.key for pool in pools}),
     )
     progress("Allocating", 0.15)

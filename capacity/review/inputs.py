@@ -24,7 +24,7 @@ from workloads import selectors as workloads
 
 HORIZON_WEEKS = 104
 # Raised whenever a formula changes what the same inputs give: it is part of the input hash.
-FORMULA_VERSION = "2026-11-22.2"
+FORMULA_VERSION = "2026-11-22.3"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +51,7 @@ class Inputs:
         return policy_in_force(
             policy_sets=self.tables["policy_sets"],
             policy_floors=self.tables["policy_floors"],
+            floor_waivers=self.tables.get("floor_waivers", ()),
             on_date=self.as_of,
         )
 

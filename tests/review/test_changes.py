@@ -366,6 +366,7 @@ def input_columns(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     return found
 
 
+@pytest.mark.django_db
 def test_every_input_table_and_column_is_compared_under_an_entry_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     found = input_columns(monkeypatch)
     assert set(found) == set(TABLES)

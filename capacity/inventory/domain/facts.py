@@ -173,7 +173,7 @@ class LotEvent:
     accelerators: int
     on_date: date
     kind: str  # "arrival" | "departure"
-    basis: str  # "accepted" | "installed" | "p50" | "p90" | "ends"
+    basis: str  # "accepted" | "installed" | "p50" | "p90" | "moved" | "ends"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

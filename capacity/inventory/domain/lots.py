@@ -6,10 +6,11 @@ One lot at a time and all of them together; how counted lots become allocatable 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from capacity.inventory.domain.facts import CountRule, LotFacts, LotState, Severity, SupplyIssue, SupplyPolicy
+from capacity.inventory.domain.moves import MoveFacts, stays_of_lot
 from capacity.lib.horizon import Week
 
 
@@ -23,6 +24,7 @@ class LotService:
     basis: str
     first_week: Week
     end_week: Week | None
+    end_basis: str = "ends"
 
     def counts_in(self, week: Week) -> bool:
         return self.first_week <= week and (self.end_week is None or week < self.end_week)
@@ -38,8 +40,15 @@ def serve_lots(
     domain_keys: Mapping[str, Sequence[str | None]],
     as_of: date,
     policy: SupplyPolicy,
+    moves: Iterable[MoveFacts] = (),
 ) -> tuple[list[LotService], list[SupplyIssue]]:
-    """Every lot that is ever in service, in key order, and an issue for every one that is not as written."""
+    """Every lot that is ever in service, in key order, and an issue for every one that is not as written.
+
+    A lot with moves is several services, of one key, that sum to it on every day (methods: Moves).
+    """
+    moves_of: dict[str, list[MoveFacts]] = {}
+    for move in moves:
+        moves_of.setdefault(move.lot_key, []).append(move)
     services: list[LotService] = []
     issues: list[SupplyIssue] = []
     seen: set[str] = set()
@@ -55,8 +64,55 @@ def serve_lots(
         service, found = serve_lot(lot=lot, domain_key=placed[0], as_of=as_of, policy=policy)
         issues += found
         if service is not None:
-            services.append(service)
+            parts, found = _split_by_moves(service, moves_of.get(lot.key, []), domain_keys)
+            services += parts
+            issues += found
     return services, issues
+
+
+def _split_by_moves(
+    service: LotService, moves: Sequence[MoveFacts], domain_keys: Mapping[str, Sequence[str | None]]
+) -> tuple[list[LotService], list[SupplyIssue]]:
+    """The lot's service in parts, one for each stay in a place; itself where nothing moves."""
+    lot, issues = service.lot, []
+    known = []
+    for move in moves:
+        if move.to_domain_key in domain_keys.get(move.to_pool_key, ()):
+            known.append(move)
+        else:
+            message = f"Lot {lot.key} moves to {move.to_pool_key}/{move.to_domain_key}, which does not exist: it stays."
+            issues.append(_error(lot, "unknown_domain", message))
+    if not known:
+        return [service], issues
+    stays, refused = stays_of_lot(
+        home=(lot.pool_key, service.domain_key),
+        accelerators=lot.accelerators,
+        arrives_date=service.from_date,
+        leaves_date=lot.ends_date,
+        moves=known,
+    )
+    issues += [_warning(lot, each.code, each.message) for each in refused]
+    return [
+        replace(
+            service,
+            lot=replace(
+                lot,
+                pool_key=stay.place[0],
+                domain_key=stay.place[1],
+                accelerators=stay.accelerators,
+                ends_date=stay.ends_date,
+                # Only the part that came first keeps a billing day of its own.
+                billed_from_date=None if stay.moved_in else lot.billed_from_date,
+            ),
+            domain_key=stay.place[1],
+            from_date=stay.starts_date,
+            basis="moved" if stay.moved_in else service.basis,
+            first_week=Week.starting_on_or_after(stay.starts_date),
+            end_week=None if stay.ends_date is None else Week.containing(stay.ends_date),
+            end_basis="moved" if stay.moved_out else "ends",
+        )
+        for stay in stays
+    ], issues
 
 
 def _place(lot: LotFacts, domain_keys: Mapping[str, Sequence[str | None]]) -> tuple[str | None] | SupplyIssue:

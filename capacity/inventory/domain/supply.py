@@ -26,6 +26,7 @@ from capacity.inventory.domain.facts import (
     SupplyWeek,
 )
 from capacity.inventory.domain.lots import LotService, serve_lots
+from capacity.inventory.domain.moves import MoveFacts
 from capacity.lib.horizon import Horizon, Week
 from capacity.lib.money import exact_context
 from capacity.lib.units import floor_fraction
@@ -39,6 +40,7 @@ def build_supply(
     domains: Iterable[DomainFacts] = (),
     lots: Iterable[LotFacts] = (),
     outages: Iterable[OutageFacts] = (),
+    moves: Iterable[MoveFacts] = (),
     policy: SupplyPolicy | None = None,
 ) -> SupplyCalendar:
     """Allocatable supply for every week, pool and domain, with events, billed days and issues.
@@ -48,7 +50,9 @@ def build_supply(
     """
     pool_by_key = _unique(pools)
     domain_keys = _domain_keys(pool_by_key, domains)
-    services, issues = serve_lots(lots=lots, domain_keys=domain_keys, as_of=as_of, policy=policy or SupplyPolicy())
+    services, issues = serve_lots(
+        lots=lots, domain_keys=domain_keys, as_of=as_of, policy=policy or SupplyPolicy(), moves=moves
+    )
     outages = sorted(outages, key=lambda outage: outage.key)
     issues += _outage_issues(outages, domain_keys)
     pool_weeks: list[SupplyWeek] = []
@@ -229,7 +233,7 @@ def _events(services: Sequence[LotService], horizon: Horizon) -> list[LotEvent]:
         if service.first_week in horizon:
             events.append(_event(service, service.first_week, lot.accelerators, service.from_date, service.basis))
         if service.end_week is not None and lot.ends_date is not None and service.end_week in horizon:
-            events.append(_event(service, service.end_week, -lot.accelerators, lot.ends_date, "ends"))
+            events.append(_event(service, service.end_week, -lot.accelerators, lot.ends_date, service.end_basis))
     return sorted(events, key=lambda event: (event.pool_key, event.week, event.lot_key, event.accelerators))
 
 
