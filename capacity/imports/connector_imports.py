@@ -7,6 +7,7 @@ kept. Rows of measurement stream into their table, so that a million of them nee
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,21 +15,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
-
 from capacity.access.visibility import Sight, Viewer, sight
 from capacity.imports import batches, rules
 from capacity.imports.aliases import TABLE_OF_KIND, aliases_of
-from capacity.imports.changes import Actor
+from capacity.imports.cells import CellError, Column, Value
+from capacity.imports.changes import Actor, RowChange
 from capacity.imports.connectors import contract
 from capacity.imports.connectors.contract import Connector, Line, Names, Settings, Source
 from capacity.imports.connectors.options import Given, names_of, read_options
 from capacity.imports.connectors.registry import CONNECTORS, recognise
 from capacity.imports.described import resource_of
-from capacity.imports.log_writing import AT_ONCE, LogWriter, row_of_cells
-from capacity.imports.references import ReferenceIndex
 from capacity.imports.tables import Table, tables
-from capacity.imports.tabular import ERROR, WARNING, Issue, Row, Sheet
+from capacity.imports.tabular import ERROR, WARNING, Issue, Row, Sheet, read_cell
 
 _FIRST_DAY = date(1990, 1, 1)
 _HEAD = 64 * 1024
@@ -36,13 +34,18 @@ _HEAD = 64 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectorOutcome:
-    """What an import through a connector did. counts: table → added, changed, unchanged. facts: told with the result."""
+    """What an import through a connector did. counts: table → added, changed, unchanged. facts: told with the result.
+
+    changes: the first changed rows of measurements, all of other tables, with the cells the importer may see.
+    """
 
     applied: bool
     counts: Mapping[str, Mapping[str, int]]
     issues: tuple[Issue, ...]
     facts: tuple[str, ...] = ()
     batch_id: int | None = None
+    proposal_id: int | None = None
+    changes: tuple[RowChange, ...] = ()
 
     @property
     def errors(self) -> tuple[Issue, ...]:
@@ -77,19 +80,21 @@ def import_from(
     given = read_options(chosen, options)
     settings = settings_of(chosen, given, actor.viewer)
     run = _Run(connector=chosen, settings=settings, actor=actor, dry_run=dry_run)
-    run.findings.issues.extend(given.issues)
+    found = run.outcome
+    found.issues.extend(given.issues)
     files = [_described(source) for source in sources]
-    if not run.findings.refused:
+    if not found.has_errors:
         run.write(sources, files)
-    if run.findings.refused and not dry_run:
-        run.outcome.issues = run.findings.close()
-        batches.keep_refusal(findings=run.outcome, actor=actor, files=files)
+    if found.has_errors and not dry_run:
+        batches.keep_refusal(findings=found, actor=actor, files=files)
     return ConnectorOutcome(
-        applied=not run.findings.refused and not dry_run,
-        counts=run.outcome.counts,
-        issues=tuple(sorted(run.findings.close(), key=lambda issue: (issue.severity, issue.file, issue.row or 0))),
-        facts=(*run.findings.notes, *(f"{number:,} {what}" for what, number in run.findings.counts.items() if number)),
-        batch_id=run.outcome.batch_id,
+        applied=not found.has_errors and not dry_run and found.proposal_id is None,
+        counts=found.counts,
+        issues=tuple(sorted(found.issues, key=lambda issue: (issue.severity, issue.file, issue.row or 0))),
+        facts=(*run.told.notes, *(f"{number:,} {what}" for what, number in run.told.counts.items() if number)),
+        batch_id=found.batch_id,
+        proposal_id=found.proposal_id,
+        changes=tuple(rules.seen_change(run.known[change.table], actor.viewer, change) for change in found.changes),
     )
 
 
@@ -128,92 +133,95 @@ class _Run:
     settings: Settings
     actor: Actor
     dry_run: bool
-    findings: contract.Findings = field(init=False)
+    told: contract.Findings = field(init=False)
     outcome: batches.Findings = field(default_factory=batches.Findings)
     known: Mapping[str, Table] = field(default_factory=tables)
-    _said: set[str] = field(default_factory=set)
+    _is_told: bool = False
+    _by_name: dict[str, dict[str, Column]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.findings = contract.Findings(leave_odd_out=self.settings.text("odd_rows") == "leave_out")
+        self.told = contract.Findings(leave_odd_out=self.settings.text("odd_rows") == "leave_out")
 
     def write(self, sources: Sequence[Source], files: Sequence[Mapping[str, Any]]) -> None:
-        for name in self.connector.tables:
-            refused = rules.table_refusal(self.known[name], self.actor.viewer)
-            if refused:
-                self.findings.say(sources[0].name if sources else "", "not_allowed", refused)
-                return
-        try:
-            with transaction.atomic():
-                batches.take_turn(self.connector.tables)
-                batch = batches.open_batch(self.actor, "import", files)
-                self._rows(sources, batch)
-                self.outcome.issues = self.findings.close()
-                if self.dry_run or self.findings.refused:
-                    raise batches.TakeBack
-                batches.close_batch(batch, self.outcome, self.actor)
-                self.outcome.batch_id = batch.pk
-        except batches.TakeBack:
-            pass
+        lines = self.connector.read(sources, self.settings, self.told)
+        name = self.connector.tables[0]
+        if len(self.connector.tables) == 1 and self.known[name].is_log:
+            sheets = {name: self._stream(name, lines, [source.name for source in sources])}
+        else:
+            sheets = self._kept(lines)
+            self.outcome.issues.extend(self._told_now())
+        if sheets and not self.outcome.has_errors:
+            batches.write_sheets(
+                sheets=sheets,
+                findings=self.outcome,
+                actor=self.actor,
+                kind="import",
+                files=files,
+                dry_run=self.dry_run,
+            )
+        # A file that is wrong as a whole is not read to its end.
+        self.outcome.issues.extend(self._told_now())
 
-    def _rows(self, sources: Sequence[Source], batch: Any) -> None:
-        references = ReferenceIndex(tables=self.known)
-        writers: dict[str, LogWriter] = {}
-        waiting: dict[str, list[Row]] = {}
-        for line in self.connector.read(sources, self.settings, self.findings):
+    def _told_now(self) -> list[Issue]:
+        """What was odd about the files, given once."""
+        issues = [] if self._is_told else self.told.close()
+        self._is_told = True
+        return issues
+
+    def _stream(self, name: str, lines: Iterator[Line], files: Sequence[str]) -> list[Sheet]:
+        """Measurements are read while they are written; what was odd about them is told when the last was read."""
+        first = next(lines, None)
+        if first is None:
+            self.outcome.issues.extend(self._told_now())
+            self.outcome.counts[name] = {"added": 0, "changed": 0, "unchanged": 0}
+            return []
+        late: list[Issue] = []
+        columns = tuple(first.cells)
+
+        def rows() -> Iterator[Row]:
+            for line in itertools.chain([first], lines):
+                row = self._row(line)
+                if row is not None:
+                    yield row
+            late.extend(self._told_now())
+
+        rest = [Sheet(file=file, columns=columns) for file in files if file != first.file]
+        # One sheet holds the rows of all files: what was odd is known only behind the last of them.
+        return [*rest, Sheet(file=first.file, columns=columns, rows=rows(), late=late)]
+
+    def _kept(self, lines: Iterator[Line]) -> dict[str, list[Sheet]]:
+        found: dict[str, list[Row]] = {}
+        columns: dict[str, dict[str, None]] = {}
+        for line in lines:
             row = self._row(line)
-            if row is None:
-                continue
-            found = waiting.setdefault(line.table, [])
-            found.append(row)
-            if self.known[line.table].is_log and len(found) >= AT_ONCE:
-                self._write_log(writers, references, line.table, found, batch.pk)
-                found.clear()
-        for name, rows in waiting.items():
-            if self.known[name].is_log:
-                self._write_log(writers, references, name, rows, batch.pk)
-        kept = {name: rows for name, rows in waiting.items() if rows and not self.known[name].is_log}
-        if kept and not self.findings.refused:
-            self._write_kept(kept, batch)
-        for name, writer in writers.items():
-            self.outcome.counts[name] = writer.counts()
+            if row is not None:
+                found.setdefault(line.table, []).append(row)
+                columns.setdefault(line.table, {}).update(dict.fromkeys(line.cells))
+        return {
+            name: [
+                Sheet(file=file, columns=tuple(columns[name]), rows=tuple(row for row in rows if row.file == file))
+                for file in dict.fromkeys(row.file for row in rows)
+            ]
+            for name, rows in found.items()
+        }
 
     def _row(self, line: Line) -> Row | None:
         """The line as typed values; None when a cell cannot be read, which is then told with the foreign row."""
         table = self.known[line.table]
-        row, issues = row_of_cells(table=table, cells=line.cells, file=line.file, number=line.number or 0)
-        for issue in issues:
-            self.findings.odd(issue.file, issue.code, issue.message, row=issue.row, column=issue.column)
-        return None if issues else row
+        values: dict[str, Value] = {}
+        is_whole = True
+        for name, cell in line.cells.items():
+            try:
+                values[name] = read_cell(self._columns(table)[name], cell.strip(), is_key=name in table.key)
+            except CellError as error:
+                self.told.odd(line.file, error.code, error.message, row=line.number, column=name)
+                is_whole = False
+        return Row(file=line.file, number=line.number or 0, values=values) if is_whole else None
 
-    def _write_log(
-        self, writers: dict[str, LogWriter], references: ReferenceIndex, name: str, rows: list[Row], batch_id: int
-    ) -> None:
-        writer = writers.get(name)
-        if writer is None:
-            writer = LogWriter(
-                table=self.known[name], references=references, batch_id=batch_id, viewer=self.actor.viewer
-            )
-            writers[name] = writer
-        writer.write(rows)
-        self._take(writer.issues)
-        writer.issues.clear()
-
-    def _write_kept(self, kept: Mapping[str, Sequence[Row]], batch: Any) -> None:
-        sheets = {
-            name: [Sheet(file=rows[0].file, columns=tuple(rows[0].values), rows=tuple(rows))]
-            for name, rows in kept.items()
-        }
-        batches.write_tables(sheets, self.outcome, self.actor, {}, batch)
-        self._take(self.outcome.issues)
-        if self.outcome.needs:
-            message = f"{' '.join(dict.fromkeys(self.outcome.needs))} Import it as a file of its own."
-            self.findings.say(kept[next(iter(kept))][0].file, "needs_checker", message)
-
-    def _take(self, issues: Sequence[Issue]) -> None:
-        for issue in issues:
-            self.findings.say(
-                issue.file, issue.code, issue.message, row=issue.row, column=issue.column, severity=issue.severity
-            )
+    def _columns(self, table: Table) -> Mapping[str, Column]:
+        if table.name not in self._by_name:
+            self._by_name[table.name] = {column.name: column for column in table.columns}
+        return self._by_name[table.name]
 
 
 def _described(source: Source) -> dict[str, Any]:

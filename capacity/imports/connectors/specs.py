@@ -1,7 +1,8 @@
 """Public specifications of accelerators to accelerator_types. Pure.
 
 The factor of H100 equivalents is dense BF16 throughput over the 989.4 TFLOP/s of an H100 SXM; a chip without that figure
-has no factor and is left out, counted and named. Types that are there already are left as they are.
+has no factor and is left out, counted and named. A type that is there already gets the figures and keeps its name and
+its factor.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def read(sources: Sequence[Source], settings: Settings, findings: Findings) -> I
             if same and key not in ours:
                 alike.add(f"{own['accelerator']} → {same}?")
             try:
-                cells_ = _cells(own, key, settings.text("as_of_date"))
+                cells_ = _cells(own, key, settings.text("as_of_date"), is_known=key in ours)
             except CellError as error:
                 findings.odd(file.file, error.code, error.message, row=row)
                 continue
@@ -84,13 +85,17 @@ def read(sources: Sequence[Source], settings: Settings, findings: Findings) -> I
     alike.tell(findings, first, column="accelerator", advice=advice, code="same_chip")
 
 
-def _cells(own: dict[str, str], key: str, day: str) -> dict[str, str]:
-    cells = {"key": key, "name": own["accelerator"][:120], "manufacturer": (own["manufacturer"] or "(not stated)")[:80]}
+def _cells(own: dict[str, str], key: str, day: str, *, is_known: bool) -> dict[str, str]:
+    cells = {"key": key}
     for ours, theirs, places in _FIGURES:
         stated = own.get(theirs, "")
         cells[ours] = plain(number(stated), places) if stated else ""
     released = own.get("release_date", "")
     cells["release_date"] = released if _DATE.fullmatch(released) else ""
+    if is_known:
+        return cells
+    cells["name"] = own["accelerator"][:120]
+    cells["manufacturer"] = (own["manufacturer"] or "(not stated)")[:80]
     cells["h100e_factor"] = plain(number(own["dense_bf16_tflops"]) / H100_DENSE_BF16_TFLOPS, 6)
     cells["h100e_as_of_date"] = day
     cells["provenance"] = f"Public specification; {own.get('datasheet_url') or 'no data sheet named'}"[:300]
