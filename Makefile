@@ -8,13 +8,15 @@ ARGS ?=
 
 # Given on the command line or in the environment, these reach the launcher.
 export HOST PORT OPEN DEMO_PASSWORD DATABASE_URL DATABASE_OWNER_URL CELERY_BROKER_URL SECRET_KEY ALLOWED_HOSTS
+export DEMO BACKUP SETUP_CODE
 export CAPACITY_DATA_DIR CAPACITY_PG_BIN CAPACITY_BROKER_BIN NO_BROWSER CHROMIUM_BIN
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run stop services reset test test-long bench lint pytest clean
+.PHONY: help setup setup-dev run stop backup restore remove-demo services reset test test-long bench lint pytest clean
 
 help:
 	@echo "make run        start Capacity Review here: database, broker, web, worker, beat (Ctrl-C stops it)"
+	@echo "make run DEMO=0 the same without the demo world: begin with your own data"
 	@echo "make stop       stop it from another terminal"
 	@echo "make setup      only install (.venv)"
 	@echo "make test       style, types and every test, with a database and a browser of their own"
@@ -23,9 +25,11 @@ help:
 	@echo "make lint       style and types only"
 	@echo "make pytest ARGS='tests/local -k lock'   some tests, with a fresh database and broker"
 	@echo "make services   database and broker alone, for working on the code"
-	@echo "make reset      delete the local demo's data (asks nothing; refuses while it runs)"
+	@echo "make reset      delete the local data (asks nothing; refuses while it runs)"
+	@echo "make backup     dump the database into var/backups; make restore FILE=… puts one back"
+	@echo "make remove-demo YES=1   take the demo world out for good; without YES=1 it only says what would go"
 	@echo "make clean      remove caches and test output"
-	@echo "Variables: HOST PORT OPEN DEMO_PASSWORD DATABASE_URL CELERY_BROKER_URL PYTHON; see docs/running.md"
+	@echo "Variables: HOST PORT OPEN DEMO DEMO_PASSWORD BACKUP DATABASE_URL CELERY_BROKER_URL PYTHON; see docs/running.md"
 
 setup:
 	@$(PYTHON) capacity/local/install.py
@@ -37,8 +41,14 @@ setup-dev:
 run: setup
 	@exec $(PY) -m capacity.local run
 
-stop services reset: setup
+stop services reset backup: setup
 	@exec $(PY) -m capacity.local $@
+
+restore: setup
+	@exec $(PY) -m capacity.local restore "$(FILE)"
+
+remove-demo: setup
+	@exec $(PY) -m capacity.local remove-demo $(if $(filter 1 yes true,$(YES)),--yes)
 
 test: setup-dev
 	@exec $(PY) tests/run_all.py $(ARGS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
+from fractions import Fraction
 from typing import Any
 
 from capacity.allocation.domain.problem import ServingDemand, ServingOption
@@ -12,34 +13,44 @@ from capacity.lib.horizon import Horizon
 from capacity.lib.money import exact_context
 from capacity.lib.units import exact
 from contracts.domain.billing import bill, token_usage
-from contracts.domain.loads import ProvisionedLoad
+from contracts.domain.loads import BundleLoad, ProvisionedLoad
+from contracts.domain.margin import commitment_multiple
 from contracts.domain.promises import dedicated_accelerators
+from contracts.domain.terms import Meter
 from contracts.inputs import ContractInForce
+from contracts.lines import RESERVED, UNITS_OF_SHAPE
 from workloads.demand import ClassLoad, Unsized, loss_per_work, spare_rule
 from workloads.domain.classes import LoadSource, ServingLoad, TrafficLoad
+from workloads.domain.serving import RateLimit, Traffic
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 HOURS_PER_DAY = 24
 
 
 def weekly_revenue(*, contract: ContractInForce, horizon: Horizon) -> tuple[Decimal | None, ...]:
-    """Revenue at P50 by week, USD: the week's share of the bill for the days in term. None: no price is known."""
+    """Revenue at P50 by week, USD: the week's share of the bill for the days in term. None: out of term or unknown."""
     revenue: list[Decimal | None] = []
     for index, week in enumerate(horizon):
-        terms, days = contract.terms[index], contract.days[index]
-        if terms is None:
+        terms = contract.terms[index]
+        if terms is None or contract.gaps[index]:
             revenue.append(None)
             continue
-        if not contract.is_priced:
-            revenue.append(None)
-            continue
-        hours = days * HOURS_PER_DAY
-        traffic = contract.traffic[index] if contract.traffic else None
-        usage = token_usage(traffic=traffic, hours=hours) if traffic else {}
-        revenue.append(
-            bill(terms=terms, usage=usage, on_date=max(week.monday, terms.starts_date), hours=hours).total_usd
-        )
+        hours = contract.days[index] * HOURS_PER_DAY
+        on_date = max(week.monday, contract.starts)
+        revenue.append(bill(terms=terms, usage=week_usage(contract, index), on_date=on_date, hours=hours).total_usd)
     return tuple(revenue)
+
+
+def week_usage(contract: ContractInForce, index: int) -> dict[Meter, Decimal]:
+    """The tokens expected in the days of a week that are in term, by meter; nothing where use is not known."""
+    traffic = contract.traffic[index] if contract.traffic else None
+    if traffic is None:
+        return {}
+    return token_usage(
+        traffic=traffic,
+        hours=contract.days[index] * HOURS_PER_DAY,
+        written_share=contract.usage["cache_write_share"] or 0,
+    )
 
 
 def contract_loads(
@@ -52,27 +63,29 @@ def contract_loads(
     """The loads contracts bring. What has no usage or no serving profile is unsized: listed, never zero."""
     loads, unsized = [], []
     for contract in contracts:
-        if contract.dedicated_unit is not None:
+        if contract.dedicated_unit is not None and contract.has_units:
             continue
         source, reason = _source(contract, profile_places, horizon)
-        if source is None or contract.workload is None:
+        if source is None:
             unsized.append(
                 Unsized(kind="contract", key=contract.row["key"], name=contract.row["name"], sentence=reason)
             )
             continue
+        band = contract.workload if contract.workload and not contract.is_owed else {}
         loads.append(
             ClassLoad(
-                model_key=contract.workload["model_version"],
-                latency_class=contract.workload["latency_class"],
+                model_key=contract.model_key,
+                latency_class=contract.latency_class,
                 regions=contract.regions,
+                own=f"{contract.row['key']}.v{contract.row['version']}" if contract.is_pinned else "",
                 load=ServingLoad(
                     key=contract.demand_key,
                     source=source,
                     is_committed=contract.is_owed,
-                    workload_key=contract.workload["key"],
+                    workload_key=contract.workload["key"] if contract.workload else "",
                     contract_key=contract.row["key"],
-                    p10_multiple=exact(1 if contract.is_owed else contract.workload["p10_multiple"] or 1),
-                    p90_multiple=exact(1 if contract.is_owed else contract.workload["p90_multiple"] or 1),
+                    p10_multiple=exact(band.get("p10_multiple") or 1),
+                    p90_multiple=exact(band.get("p90_multiple") or 1),
                     weekly_value_usd=revenue[contract.demand_key],
                 ),
             )
@@ -83,10 +96,15 @@ def contract_loads(
 def _source(
     contract: ContractInForce, profile_places: set[tuple[str, str]], horizon: Horizon
 ) -> tuple[LoadSource | None, str]:
-    key = contract.row["key"]
-    if contract.workload is None:
+    key, shape = contract.row["key"], contract.row["shape"]
+    if shape in RESERVED and not contract.has_units:
+        kinds = " or ".join(kind.replace("_", " ") for kind in UNITS_OF_SHAPE[shape])
+        return None, f"Contract {key} commits no {kinds} in its term: its need is unknown."
+    if not contract.model_key:
         return None, f"Contract {key} names no workload, so no model or latency class: its need is unknown."
-    place = (contract.workload["model_version"], contract.workload["latency_class"])
+    if not contract.latency_class:
+        return None, f"Contract {key} pins a model version but names no latency class: its need is unknown."
+    place = (contract.model_key, contract.latency_class)
     if place not in profile_places:
         return None, (
             f"Contract {key} is served by {place[0]} at {place[1]} latency, which has no serving profile: "
@@ -94,12 +112,40 @@ def _source(
         )
     if contract.provisioned_unit is not None:
         return ProvisionedLoad(unit=contract.provisioned_unit, units=contract.units(horizon)), ""
+    if contract.bundle_units:
+        return _bundle_source(contract, horizon)
     if contract.traffic is None:
         return None, f"Contract {key} has no usage profile (tokens per second in and out): its need is unknown."
-    return TrafficLoad(traffic=contract.traffic, limit=_limit(contract)), ""
+    return TrafficLoad(traffic=_held(contract, contract.traffic), limit=_limit(contract)), ""
 
 
-def _limit(contract: ContractInForce) -> Any:
+def _bundle_source(contract: ContractInForce, horizon: Horizon) -> tuple[LoadSource | None, str]:
+    """Bundles at their sizes; a side that is sold without a size leaves the whole need unknown."""
+    bundles = []
+    for kind, unit in contract.bundle_units.items():
+        units = contract.units(horizon, kind)
+        if any(units) and not (unit.input_tokens_per_minute or unit.output_tokens_per_minute):
+            side = kind.replace("_", " ")
+            return None, f"Contract {contract.row['key']} sells {side} without a size in tokens: its need is unknown."
+        bundles.append((unit, units))
+    return BundleLoad(bundles=tuple(bundles)), ""
+
+
+def _held(contract: ContractInForce, traffic: tuple[Traffic | None, ...]) -> tuple[Traffic | None, ...]:
+    """The traffic to hold accelerators for: of take-or-pay the whole commitment, not the share that is always paid."""
+    held: list[Traffic | None] = []
+    for index, week in enumerate(traffic):
+        terms = contract.terms[index]
+        if week is None or terms is None or terms.take_or_pay is None:
+            held.append(week)
+            continue
+        hours = contract.days[index] * HOURS_PER_DAY
+        multiple = commitment_multiple(terms=terms, usage=week_usage(contract, index), hours=hours)
+        held.append(week.times(max(Fraction(1), multiple)))
+    return tuple(held)
+
+
+def _limit(contract: ContractInForce) -> RateLimit | None:
     terms = next(terms for terms in contract.terms if terms is not None)
     return None if terms.rate_limit.is_uncapped else terms.rate_limit
 
@@ -118,7 +164,7 @@ def dedicated_demands(
     demands = []
     with localcontext(exact_context()):
         for contract in contracts:
-            if contract.dedicated_unit is None:
+            if contract.dedicated_unit is None or not contract.has_units:
                 continue
             options = tuple(
                 ServingOption(pool=pool["key"], work_per_accelerator=1, replica_accelerators=pool["node_size"])

@@ -120,7 +120,9 @@ class _Measured:
 
     @property
     def is_sized(self) -> bool:
-        return self.serving is not None or self.contract.dedicated_unit is not None
+        if self.serving is not None:
+            return True
+        return self.contract.dedicated_unit is not None and self.contract.has_units
 
     def rate(self, index: int) -> Decimal | None:
         """USD per accelerator-hour of what serves the contract that week."""
@@ -163,15 +165,21 @@ class _Measured:
         """The result of one week. Most weeks are like the one before: the same facts are assessed once."""
         terms = self.contract.terms[index]
         assert terms is not None
-        on_date = max(self.rules.plan.horizon.first.plus(index).monday, terms.starts_date)
+        on_date = max(self.rules.plan.horizon.first.plus(index).monday, self.contract.starts)
         traffic = self.contract.traffic[index] if self.contract.traffic else None
         hours, rate = self.contract.days[index] * HOURS_PER_DAY, self.rate(index)
         # The day itself counts only through the step of the unit lines that is in force on it.
-        facts = (terms, traffic, hours, rate, *(line.units_on(on_date) for line in terms.unit_lines))
+        cap, usage = self.contract.fair_use_multiple(index), self.contract.usage
+        facts = (terms, traffic, cap, hours, rate, *(line.units_on(on_date) for line in terms.unit_lines))
         if facts not in self._assessed:
             self._assessed[facts] = assess_contract(
                 terms=terms,
-                usage=UsageProfile(traffic=traffic, p95_multiple=self.contract.row["p95_multiple"]),
+                usage=UsageProfile(
+                    traffic=traffic,
+                    p95_multiple=usage["p95_multiple"],
+                    cap_multiple=None if cap is None else to_decimal(cap),
+                    written_share=usage["cache_write_share"] or Decimal(0),
+                ),
                 profile=self.profile,
                 rate_usd_per_hour=rate,
                 on_date=on_date,
@@ -286,8 +294,8 @@ def _key(first: Week, index: int) -> str:
 
 
 def _model_tier(measured: _Measured) -> str:
-    workload = measured.contract.workload
-    return measured.rules.models[workload["model_version"]]["model_tier"] if workload else ""
+    model = measured.contract.model_key
+    return measured.rules.models[model]["model_tier"] if model else ""
 
 
 def _flags(versions: list[_Measured], *, is_sized: bool, is_priced: bool) -> list[str]:
@@ -303,30 +311,41 @@ def _flags(versions: list[_Measured], *, is_sized: bool, is_priced: bool) -> lis
     unit = first.contract.provisioned_unit
     if unit is not None and first.profile is not None and burndown_flags(unit=unit, profile=first.profile):
         flags.append("burndown_mismatch")
-    workload = first.contract.workload
-    if workload is not None:
-        retires = first.rules.models[workload["model_version"]]["retire_date"]
-        if retires is not None and retires < max(version.contract.row["ends_date"] for version in versions):
-            flags.append("pinned_past_retirement")
+    if any(_is_past_retirement(version) for version in versions):
+        flags.append("pinned_past_retirement")
     if first.serving is not None and not first.serving.options:
         flags.append("no_pool_in_region")
     return flags
 
 
+def _is_past_retirement(measured: _Measured) -> bool:
+    """Whether its model version retires before this part of the contract ends."""
+    model = measured.contract.model_key
+    retires = measured.rules.models[model]["retire_date"] if model else None
+    return retires is not None and retires < measured.contract.ends
+
+
 def _is_uncapped(measured: _Measured, result: ContractResult) -> bool:
-    """Neither a rate limit nor a P95 bounds its use. What is dedicated is bounded by its own accelerators."""
-    return "uncapped_exposure" in result.badges and measured.contract.dedicated_unit is None
+    """Neither a rate limit nor a P95 bounds its use. What is reserved is bounded by its units."""
+    return "uncapped_exposure" in result.badges and not measured.contract.promises
 
 
 def _stated_terms(measured: _Measured) -> dict[str, Any]:
     """The prices and limits the figures stand on, for the page that explains them."""
-    terms = measured.contract.terms[measured.indexes[0]]
+    contract = measured.contract
+    terms = contract.terms[measured.indexes[0]]
     assert terms is not None
+    hourly, converted = measured.rate(measured.indexes[0]), contract.rate
     return {
         "prices": {line.key: str(line.tiers[0].unit_price_usd) for line in terms.price_lines}
         | {fee.key: str(fee.unit_price_usd) for fee in terms.fixed_fees}
         | {line.key: str(line.price_usd) for line in terms.unit_lines},
         "spend_commitment_usd": None if terms.spend_commitment is None else str(terms.spend_commitment.amount_usd),
-        "usage_basis": measured.contract.row["usage_basis"],
-        "rate_usd_per_hour": None if (rate := measured.rate(measured.indexes[0])) is None else f"{rate:.6f}",
+        "minimum_usd": str(terms.minimum_usd) if terms.minimum_usd else None,
+        "multiplier": str(terms.usage_multiplier) if terms.usage_multiplier != 1 else None,
+        "currency": contract.row["currency"],
+        "fx_date": converted.as_of_date.isoformat() if converted and converted.as_of_date else None,
+        "sla": [[str(tier.below_share), str(tier.credit_share)] for tier in terms.sla_tiers],
+        "usage_basis": contract.usage["usage_basis"],
+        "rate_usd_per_hour": None if hourly is None else f"{hourly:.6f}",
     }

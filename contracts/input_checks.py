@@ -11,8 +11,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.db.models import Q
-from django.utils import timezone
 
+from capacity.imports import clock
 from capacity.imports.tabular import ERROR, WARNING, Issue, Row
 from capacity.inventory.models import Pool
 from capacity.lib.units import SECONDS_PER_MINUTE, SECONDS_PER_MONTH, exact
@@ -29,7 +29,7 @@ Place = tuple[Any, Any]
 
 def today() -> date:
     """The day the checks hold figures against."""
-    return timezone.now().date()
+    return clock.now().date()
 
 
 def contract_checks(rows: Sequence[Row]) -> Iterator[Issue]:
@@ -80,7 +80,7 @@ def _contracts(numbered: dict[Place, Row]) -> dict[Place, Contract]:
 
 def _with_contract(rows: Sequence[Row]) -> Iterator[tuple[Contract, Row]]:
     keys = {row.values.get("contract") for row in rows}
-    known = {(each.key, each.version): each for each in Contract.objects.filter(key__in=keys)}
+    known: dict[Place, Contract] = {(each.key, each.version): each for each in Contract.objects.filter(key__in=keys)}
     for row in rows:
         contract = known.get((row.values.get("contract"), row.values.get("version")))
         if contract is not None:

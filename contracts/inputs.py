@@ -1,247 +1,284 @@
 """Contract rows → contracts in force over a horizon: terms by week, usage by week, what cannot be sized or priced.
 
-Pure: rows are dictionaries (imports.rows). Which loads and demands they become is demand.py; the money is exposure.py.
+Pure: rows are dictionaries (imports.rows). The terms of a day are lines.py; which loads and demands contracts become
+is demand.py; the money is exposure.py; what the plan says about them is remarks.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from capacity.decisions.policy import Policy
-from capacity.lib.horizon import Horizon, Week
-from capacity.lib.units import exact
-from contracts.domain.terms import (
-    ContractTerms,
-    DedicatedUnit,
-    FixedFee,
-    Meter,
-    PriceLine,
-    ProvisionedUnit,
-    Shape,
-    SlaTier,
-    SpendCommitment,
-    UnitLine,
-    UnitStep,
-)
+from capacity.lib.horizon import Horizon
+from capacity.lib.units import SECONDS_PER_MONTH, exact
+from contracts.currencies import Rate, rates_on
+from contracts.domain.terms import BundleUnit, ContractTerms, DedicatedUnit, Promise, ProvisionedUnit
+from contracts.lines import Gap, Lines, in_dollars, promises_of, terms_on
 from workloads.demand import weekly_traffic
-from workloads.domain.serving import RateLimit, Traffic
+from workloads.domain.serving import Traffic
 
 Row = Mapping[str, Any]
 Rows = Mapping[str, Sequence[Row]]
 
 IN_FORCE = {"signed", "active", "notice"}
-SHAPE = {
-    "pay_as_you_go": Shape.PAY_AS_YOU_GO,
-    "committed_spend": Shape.COMMITTED_SPEND,
-    "flat_fee": Shape.FLAT_FEE,
-    "provisioned_throughput": Shape.PROVISIONED,
-    "dedicated_accelerators": Shape.DEDICATED,
-    "batch": Shape.BATCH,
-}
 # Shapes whose capacity we owe; the others are owed only where an SLA says so.
-OWED_SHAPES = {"provisioned_throughput", "dedicated_accelerators", "committed_spend", "batch"}
-_TOKEN_METERS = {
-    "uncached_input": (Meter.INPUT_UNCACHED,),
-    "cached_input": (Meter.INPUT_CACHED,),
-    "output": (Meter.OUTPUT,),
+OWED_SHAPES = {
+    "provisioned_throughput",
+    "dedicated_accelerators",
+    "token_bundles",
+    "committed_spend",
+    "take_or_pay",
+    "priority",
+    "batch",
 }
-# The SLA of this first data model is a yes or no; its tiers are those of the public cloud agreement in methods.
-_SLA_TIERS = (
-    SlaTier(below_share=Decimal("0.999"), credit_share=Decimal("0.10")),
-    SlaTier(below_share=Decimal("0.99"), credit_share=Decimal("0.25")),
-    SlaTier(below_share=Decimal("0.95"), credit_share=Decimal("1")),
+# What a usage profile gives a contract that leaves it empty.
+_FILLED = (
+    "input_tokens_per_second",
+    "output_tokens_per_second",
+    "cache_hit_share",
+    "cache_write_share",
+    "peak_factor",
+    "p95_multiple",
 )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContractInForce:
-    """One contract version that is in force in at least one week of the horizon.
+    """One contract version in force in at least one week of the horizon; of a pinned one the weeks with or after its pin.
 
-    terms: by week, None out of term. traffic: by week, None where not given. priced: False when no price is known.
+    usage: expected use, filled from the usage profile. terms: by week, None out of term. gaps: by week, what its money
+    leaves unknown. traffic: by week, None where not given. rate: what turned its prices into dollars, None if unknown.
+    steps_outside: (kind, date) of commitment steps outside the term. part: "" or "pin" for the part, from `starts` to
+    `ends`, that is on replicas of its own.
     """
 
     row: Row
     customer: Row
     workload: Row | None
+    usage: Row
     terms: tuple[ContractTerms | None, ...]
+    gaps: tuple[tuple[Gap, ...], ...]
     traffic: tuple[Traffic | None, ...] | None
     days: tuple[int, ...]
-    is_priced: bool
-    dedicated_unit: DedicatedUnit | None
-    provisioned_unit: ProvisionedUnit | None
+    starts: date
+    ends: date
+    rate: Rate | None
+    promises: Mapping[str, Promise]
+    has_sla_lines: bool = False
+    steps_outside: tuple[tuple[str, date], ...] = ()
+    part: str = ""
 
     @property
     def demand_key(self) -> str:
-        return f"c.{self.row['key']}.v{self.row['version']}"[:80]
+        key = f"c.{self.row['key']}.v{self.row['version']}"[:80]
+        return f"{key[:76]}.{self.part}" if self.part else key
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether the bill of every week in force is known."""
+        return not any(self.gaps)
 
     @property
     def is_owed(self) -> bool:
-        return self.row["shape"] in OWED_SHAPES or self.row["has_sla"]
+        return self.row["shape"] in OWED_SHAPES or self.row["has_sla"] or self.has_sla_lines
+
+    @property
+    def is_pinned(self) -> bool:
+        return self.part == "pin"
+
+    @property
+    def model_key(self) -> str:
+        """The model version that serves it: the pinned one, else its workload's; "" where neither is given."""
+        pinned = self.row["pinned_model_version"] or ""
+        if self.is_pinned or self.workload is None:
+            return str(pinned)
+        return str(self.workload["model_version"])
+
+    @property
+    def latency_class(self) -> str:
+        """Its own latency class, else its workload's; "" where neither is given."""
+        return str(self.row["latency_class"] or (self.workload["latency_class"] if self.workload else ""))
+
+    @property
+    def dedicated_unit(self) -> DedicatedUnit | None:
+        return next((unit for unit in self.promises.values() if isinstance(unit, DedicatedUnit)), None)
+
+    @property
+    def provisioned_unit(self) -> ProvisionedUnit | None:
+        return next((unit for unit in self.promises.values() if isinstance(unit, ProvisionedUnit)), None)
+
+    @property
+    def bundle_units(self) -> dict[str, BundleUnit]:
+        return {kind: unit for kind, unit in self.promises.items() if isinstance(unit, BundleUnit)}
 
     @property
     def regions(self) -> tuple[str, ...]:
         own = self.row["regions"] or (self.workload["regions"] if self.workload else [])
         return tuple(sorted(own))
 
-    def units(self, horizon: Horizon) -> tuple[Decimal, ...]:
-        """Promised units by week (throughput units or accelerators), 0 out of term."""
+    @property
+    def has_units(self) -> bool:
+        """Whether any units are committed in the weeks in force (of a shape that reserves units)."""
+        return any(terms.unit_lines for terms in self.terms if terms is not None)
+
+    def units(self, horizon: Horizon, kind: str = "") -> tuple[Decimal, ...]:
+        """Promised units by week of a kind of commitment (the only one by default), 0 out of term."""
         return tuple(
-            Decimal(0) if terms is None or not terms.unit_lines else terms.unit_lines[0].units_in(week)
+            sum((line.units_in(week) for line in terms.unit_lines if kind in ("", line.key)), Decimal(0))
+            if terms is not None
+            else Decimal(0)
             for week, terms in zip(horizon, self.terms, strict=True)
         )
 
+    def fair_use_multiple(self, index: int) -> Fraction | None:
+        """The fair-use cap of a week as a multiple of expected use: seats × tokens ÷ tokens of a month. None: none."""
+        cap, traffic = self.row["fair_use_tokens_per_month"], self.traffic[index] if self.traffic else None
+        if cap is None or traffic is None:
+            return None
+        expected = (traffic.input_tokens_per_second + traffic.output_tokens_per_second) * SECONDS_PER_MONTH
+        terms = self.terms[index]
+        seats = [fee.quantity for fee in terms.fixed_fees if fee.key == "seat_month"] if terms else []
+        sold = exact(seats[0]) if seats else Fraction(self.row["seats"] or 1)
+        return sold * cap / expected if expected else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Reading:
+    """What all contracts of one reading share."""
+
+    tables: Rows
+    policy: Policy
+    horizon: Horizon
+    as_of: date
+    customers: Mapping[str, Row]
+    workloads: Mapping[str, Row]
+    profiles: Mapping[str, Row]
+    lines: Mapping[str, Mapping[tuple[str, int], list[Row]]]
+    rates: Mapping[str, Rate]
+    node_size: Mapping[str, int]
+
 
 def contracts_in_force(*, tables: Rows, policy: Policy, horizon: Horizon, as_of: date) -> list[ContractInForce]:
-    """Every signed, active or noticed contract version whose term meets the horizon, in key order."""
-    customers = {row["key"]: row for row in tables["customers"]}
-    workloads = {row["key"]: row for row in tables["workloads"]}
-    prices = _by_contract(tables["price_lines"])
-    steps = _by_contract(tables["commit_steps"])
-    node_size = _node_sizes(tables)
-    found = []
+    """Every signed, active or noticed contract version whose term meets the horizon, in key order.
+
+    A version with a pin that ends inside its term comes in two parts: on its own replicas, and after. (methods: Version pins)
+    """
+    reading = _Reading(
+        tables=tables,
+        policy=policy,
+        horizon=horizon,
+        as_of=as_of,
+        customers={row["key"]: row for row in tables["customers"]},
+        workloads={row["key"]: row for row in tables["workloads"]},
+        profiles={row["key"]: row for row in tables.get("usage_profiles", ())},
+        lines={name: _by_contract(tables.get(name, ())) for name in ("price_lines", "commit_steps", "sla_lines")},
+        rates=rates_on(rows=tables.get("fx_rates", ()), day=as_of),
+        node_size=_node_sizes(tables),
+    )
+    found: list[ContractInForce] = []
     for row in tables["contracts"]:
-        days = tuple(week.days_within(start=row["starts_date"], end=row["ends_date"]) for week in horizon)
-        if row["state"] not in IN_FORCE or not any(days):
+        if row["state"] not in IN_FORCE:
             continue
-        place = (row["key"], row["version"])
-        found.append(
-            _in_force(
-                row=row,
-                customer=customers[row["customer"]],
-                workload=workloads.get(row["workload"]),
-                prices=prices.get(place, []),
-                steps=steps.get(place, []),
-                days=days,
-                spare_block=node_size.get(row["accelerator_type"], 8),
-                policy=policy,
-                horizon=horizon,
-                as_of=as_of,
-            )
-        )
+        for part, starts, ends in _parts(row):
+            days = tuple(week.days_within(start=starts, end=ends) for week in horizon)
+            if any(days):
+                found.append(_in_force(row=row, part=part, starts=starts, ends=ends, days=days, reading=reading))
     return found
 
 
+def _parts(row: Row) -> Iterator[tuple[str, date, date]]:
+    """(part, start, end): the pinned part and what follows it, or all of the term."""
+    starts, ends = row["starts_date"], row["ends_date"]
+    if not row["pinned_model_version"]:
+        yield "", starts, ends
+        return
+    until = min(row["pin_ends_date"] or ends, ends)
+    yield "pin", starts, until
+    if until < ends:
+        yield "", until, ends
+
+
 def _in_force(
-    *,
-    row: Row,
-    customer: Row,
-    workload: Row | None,
-    prices: list[Row],
-    steps: list[Row],
-    days: tuple[int, ...],
-    spare_block: int,
-    policy: Policy,
-    horizon: Horizon,
-    as_of: date,
+    *, row: Row, part: str, starts: date, ends: date, days: tuple[int, ...], reading: _Reading
 ) -> ContractInForce:
-    dedicated = (
-        DedicatedUnit(accelerators=1, spare_block=spare_block) if row["shape"] == "dedicated_accelerators" else None
+    place = (row["key"], row["version"])
+    workload = reading.workloads.get(row["workload"])
+    latency_class = str(row["latency_class"] or (workload["latency_class"] if workload else ""))
+    usage = usage_of(row=row, profiles=reading.profiles)
+    rate = reading.rates.get(row["currency"])
+    lines = Lines(
+        prices=in_dollars(reading.lines["price_lines"].get(place, []), rate.usd_per_unit if rate else Decimal(0)),
+        steps=reading.lines["commit_steps"].get(place, []),
+        sla=reading.lines["sla_lines"].get(place, []),
     )
-    provisioned = None
-    if row["shape"] == "provisioned_throughput":
-        provisioned = ProvisionedUnit(
-            tokens_per_minute=Decimal(row["unit_tokens_per_minute"]),
-            output_weight=row["unit_output_weight"],
-            assumed_hit_share=row["cache_hit_share"] or Decimal(0),
-        )
-    usable = prices if row["currency"] == "USD" else []
-    terms = tuple(
-        _terms(row=row, prices=usable, steps=steps, week=week, promise=dedicated or provisioned) if inside else None
-        for week, inside in zip(horizon, days, strict=True)
-    )
+    promises = promises_of(row=row, usage=usage, spare_block=reading.node_size.get(row["accelerator_type"], 8))
+    terms: list[ContractTerms | None] = []
+    gaps: list[tuple[Gap, ...]] = []
+    for week, inside in zip(reading.horizon, days, strict=True):
+        if not inside:
+            terms.append(None)
+            gaps.append(())
+            continue
+        day = max(week.monday, starts)
+        found = terms_on(row=row, lines=lines, usage=usage, latency_class=latency_class, promises=promises, day=day)
+        terms.append(found.terms)
+        gaps.append(found.gaps if rate else (_no_rate(row),))
     traffic = None
-    if workload is not None:
+    if latency_class:
         traffic = weekly_traffic(
-            row=row,
-            latency_class=workload["latency_class"],
-            policy=policy,
-            horizon=horizon,
-            starts=row["starts_date"],
-            ends=row["ends_date"],
-            measured=row["usage_date"] or max(row["starts_date"], as_of),
+            row=usage,
+            latency_class=latency_class,
+            policy=reading.policy,
+            horizon=reading.horizon,
+            starts=starts,
+            ends=ends,
+            measured=usage["usage_date"] or max(row["starts_date"], reading.as_of),
         )
     return ContractInForce(
         row=row,
-        customer=customer,
+        customer=reading.customers[row["customer"]],
         workload=workload,
-        terms=terms,
+        usage=usage,
+        terms=tuple(terms),
+        gaps=tuple(gaps),
         traffic=traffic,
         days=days,
-        is_priced=bool(usable),
-        dedicated_unit=dedicated,
-        provisioned_unit=provisioned,
-    )
-
-
-def _terms(
-    *, row: Row, prices: list[Row], steps: list[Row], week: Week, promise: DedicatedUnit | ProvisionedUnit | None
-) -> ContractTerms:
-    """The terms in force in a week: prices of its last day in term, the ramp of its commitment steps."""
-    day = max(week.monday, row["starts_date"])
-    in_force = {
-        line["kind"]: line["price"]
-        for line in prices
-        if line["starts_date"] <= day and (line["ends_date"] is None or day < line["ends_date"])
-    }
-    spend = [step for step in steps if step["kind"] == "spend_usd_year" and step["starts_date"] <= day]
-    return ContractTerms(
-        key=f"{row['key']}.v{row['version']}",
-        shape=SHAPE[row["shape"]],
-        starts_date=row["starts_date"],
-        ends_date=row["ends_date"],
-        price_lines=tuple(
-            PriceLine.flat(key=kind, meters=meters, unit_price_usd=in_force[kind])
-            for kind, meters in _TOKEN_METERS.items()
-            if kind in in_force
+        starts=starts,
+        ends=ends,
+        rate=rate,
+        promises=promises,
+        has_sla_lines=bool(lines.sla),
+        steps_outside=tuple(
+            (step["kind"], step["starts_date"])
+            for step in lines.steps
+            if not row["starts_date"] <= step["starts_date"] < row["ends_date"]
         ),
-        fixed_fees=tuple(
-            FixedFee(key=kind, unit_price_usd=price) for kind, price in in_force.items() if kind == "fee_month"
-        ),
-        unit_lines=_unit_lines(in_force, steps, promise),
-        spend_commitment=SpendCommitment(
-            amount_usd=max(spend, key=lambda step: step["starts_date"])["quantity"],
-            discount_share=row["discount_share"] or Decimal(0),
-            overage_keeps_discount=True,
-        )
-        if spend
-        else None,
-        rate_limit=rate_limit(row),
-        sla_tiers=_SLA_TIERS if row["has_sla"] else (),
+        part=part,
     )
 
 
-def _unit_lines(
-    in_force: Mapping[str, Decimal], steps: list[Row], promise: DedicatedUnit | ProvisionedUnit | None
-) -> tuple[UnitLine, ...]:
-    if promise is None:
-        return ()
-    kind, price_kind = (
-        ("accelerators", "accelerator_hour")
-        if isinstance(promise, DedicatedUnit)
-        else ("throughput_units", "unit_hour")
-    )
-    ramp = sorted((step for step in steps if step["kind"] == kind), key=lambda step: step["starts_date"])
-    if not ramp:
-        return ()
-    return (
-        UnitLine(
-            key=kind,
-            steps=tuple(UnitStep(from_date=step["starts_date"], units=step["quantity"]) for step in ramp),
-            price_usd=in_force.get(price_kind, Decimal(0)),
-            promise=promise,
-        ),
-    )
+def _no_rate(row: Row) -> Gap:
+    return Gap(code="no_fx_rate", says=f"is in {row['currency']}, for which no exchange rate is on file")
 
 
-def rate_limit(row: Row) -> RateLimit:
-    """The contract's rate limit in tokens per second; a side without one is not limited."""
-    per_minute = (row["rate_limit_input_tokens_per_minute"], row["rate_limit_output_tokens_per_minute"])
-    sides = [None if limit is None else exact(limit) / 60 for limit in per_minute]
-    return RateLimit(input_tokens_per_second=sides[0], output_tokens_per_second=sides[1])
+def usage_of(*, row: Row, profiles: Mapping[str, Row]) -> dict[str, Any]:
+    """The contract's expected use: its own figures, and its usage profile's where it has none. (methods: Expected use)
+
+    Growth, basis and date belong to the tokens: they are the profile's where the tokens are.
+    """
+    usage = {name: row[name] for name in (*_FILLED, "growth_share_per_month", "usage_basis", "usage_date")}
+    profile = profiles.get(row["usage_profile"] or "")
+    if profile is None:
+        return usage
+    if usage["input_tokens_per_second"] is None and usage["output_tokens_per_second"] is None:
+        usage["growth_share_per_month"] = profile["growth_share_per_month"]
+        usage["usage_basis"], usage["usage_date"] = profile["basis"], profile["measured_date"]
+    return usage | {name: profile[name] for name in _FILLED if usage[name] is None}
 
 
 def _by_contract(rows: Sequence[Row]) -> dict[tuple[str, int], list[Row]]:

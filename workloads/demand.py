@@ -39,15 +39,22 @@ class Unsized:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClassLoad:
-    """A load and the class it belongs to."""
+    """A load and the class it belongs to. own: the contract version whose own replicas it runs on, "" where it shares.
+
+    A class of its own is called `dedicated.` and the contract's key, like dedicated accelerators: not everybody may
+    read whose it is.
+    """
 
     model_key: str
     latency_class: str
     regions: tuple[str, ...]
     load: ServingLoad
+    own: str = ""
 
     @property
     def class_key(self) -> str:
+        if self.own:
+            return f"dedicated.{self.own}"[:80]
         return ".".join([self.model_key, self.latency_class, "+".join(self.regions) or "any"]).replace("+", "_")[:80]
 
 

@@ -8,8 +8,11 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.urls import reverse
 from pghistory.middleware import HistoryMiddleware as PghistoryMiddleware
+
+from capacity.access.first_person import nobody_can_sign_in
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -79,6 +82,27 @@ class SessionLimitsMiddleware:
             logout(request)
         elif now - seen > TOUCH_SECONDS:
             request.session["seen"] = now
+
+
+class FirstStepsMiddleware:
+    """Leads to the page that must come first: the first account of an empty installation, or an own password."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        route = self._first_route(request)
+        if route and request.path.startswith("/api/"):
+            return JsonResponse({"detail": "Replace your one-time password first."}, status=403)
+        if route and request.path not in {reverse(route), reverse("logout"), reverse("healthz")}:
+            return HttpResponseRedirect(reverse(route))
+        return self.get_response(request)
+
+    def _first_route(self, request: HttpRequest) -> str:
+        if not request.user.is_authenticated:
+            # Programs follow no leads: without an account the API answers as to any stranger.
+            return "welcome" if not request.path.startswith("/api/") and nobody_can_sign_in() else ""
+        return "own-password" if getattr(request.user, "one_time_password_at", None) else ""
 
 
 class HistoryMiddleware(PghistoryMiddleware):

@@ -11,10 +11,14 @@ from capacity.access.roles import ROLE_NAMES, Role
 
 
 class User(AbstractUser):
-    """A person who signs in. `team_key` is the research team whose requests are theirs."""
+    """A person who signs in. `team_key` is the research team whose requests are theirs.
+
+    `one_time_password_at`: when somebody else set the password; its owner must replace it before anything else.
+    """
 
     display_name = models.CharField(max_length=120, blank=True)
     team_key = models.CharField(max_length=80, blank=True)
+    one_time_password_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.display_name or self.username

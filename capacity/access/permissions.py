@@ -52,6 +52,8 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "usage_data.change": frozenset({CHAIR, FINANCE, PRODUCT}),
     "policy_data.view": _MEETING,
     "policy_data.change": frozenset({CHAIR}),
+    # The guide from nothing to the first review; each step says who may do it.
+    "start.view": _MEETING,
     # Files and the log of what they changed; each row then asks its table's own action.
     "imports.use": _MEETING - {EXEC},
     "imports.view": _MEETING - {EXEC},

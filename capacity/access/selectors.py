@@ -21,6 +21,7 @@ class Person:
     display_name: str
     team_key: str
     is_active: bool
+    one_time_password_at: datetime | None
     last_login: datetime | None
     roles: tuple[Role, ...]
 
@@ -45,6 +46,7 @@ def people() -> list[Person]:
                 display_name=user.display_name,
                 team_key=user.team_key,
                 is_active=user.is_active,
+                one_time_password_at=user.one_time_password_at,
                 last_login=user.last_login,
                 roles=tuple(role for role in Role if role in held),
             )

@@ -177,7 +177,9 @@ TABLE: dict[str, dict[str, Rule]] = {
             "spare_replicas_large large_from_replicas worst_use_multiple_metered worst_use_multiple_flat "
             "confirmed_counts_at ordered_counts_at row_version",
         ),
-        **fields_of(NOT_SALES, "tiers note provenance idle_limit_share no_choice_limit_share unexplained_frontier_limit_share"),
+        **fields_of(
+            NOT_SALES, "tiers note provenance idle_limit_share no_choice_limit_share unexplained_frontier_limit_share"
+        ),
         **fields_of(NOT_SALES, "floor_key floor_name floor_pool_keys floor_share floor_accelerators floor_lendable"),
         **fields_of(
             COST,

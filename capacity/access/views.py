@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from capacity.access import selectors
-from capacity.access.forms import AuditFilterForm, RoleChangeForm
+from capacity.access.forms import AuditFilterForm, RoleChangeForm, SignInForm
 from capacity.access.models import User
 from capacity.access.permissions import landing_route
 from capacity.access.roles import ROLE_NAMES, Role
@@ -26,6 +26,8 @@ class SignIn(LoginView):
 
     The bare address asks for nothing in particular.
     """
+
+    authentication_form = SignInForm
 
     def get_redirect_url(self, request: HttpRequest | None = None) -> str:
         asked = str(super().get_redirect_url())

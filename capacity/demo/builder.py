@@ -14,7 +14,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from capacity.demo.profiles import throughput_profiles
+from capacity.demo.actuals import job_usage, usage_hours
+from capacity.demo.prices import accelerator_list_prices, token_list_prices
+from capacity.demo.profiles import operating_points, throughput_profiles
 
 HERE = Path(__file__).resolve().parent
 WORLD = HERE / "world"
@@ -43,7 +45,18 @@ def demo_tables(*, monday: date) -> dict[str, bytes]:
     tables["throughput_profiles.csv"] = _csv(
         throughput_profiles(points=read_source("serving_points.csv"), mlperf=read_source("mlperf_inference_v5_1.csv"))
     )
+    tables["operating_points.csv"] = _csv(operating_points(read_source("serving_points.csv")))
+    tables["token_list_prices.csv"] = _csv(token_list_prices(read_source("token_list_prices.csv")))
+    tables["accelerator_list_prices.csv"] = _csv(accelerator_list_prices(read_source("cloud_accelerator_prices.csv")))
+    tables["usage_hours.csv"] = _csv(usage_hours(hourly=read_source("llm_demand_hourly.csv"), monday=monday))
+    tables["job_usage.csv"] = _csv(job_usage(jobs=read_source("research_jobs_kalos.csv"), monday=monday))
     return tables
+
+
+def name_the_waiver(tables: Mapping[str, bytes], *, decision: int) -> dict[str, bytes]:
+    """The tables with the number of the decision that grants the waiver, known once it is recorded."""
+    waivers = tables["floor_waivers.csv"].replace(b"DECISION_OF_THE_WAIVER", str(decision).encode())
+    return {**tables, "floor_waivers.csv": waivers}
 
 
 def resolve_dates(text: str, *, monday: date) -> str:

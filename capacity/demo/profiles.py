@@ -202,3 +202,26 @@ def _mlperf(results: list[Record], model: str, scenario: str, accelerator: str) 
 
 def _result(record: Record) -> str:
     return f"result {record['result_id']} ({record['submitter']}, {record['model']}, {record['scenario']})"
+
+
+def operating_points(points: Iterable[Record]) -> list[dict[str, str]]:
+    """The rows of operating_points.csv: the measured points behind the profiles, one replica each."""
+    rows = []
+    for record in points:
+        point = _point(record)
+        rows.append(
+            {
+                "key": f"{record['model_version']}-{record['accelerator_type']}-{record['latency_class']}-{point.input_tokens}",
+                "model_version": record["model_version"],
+                "accelerator_type": record["accelerator_type"],
+                "latency_class": record["latency_class"],
+                "precision": record["precision"] or "not stated",
+                "replica_accelerators": record["accelerator_count"],
+                "input_tokens": str(point.input_tokens),
+                "output_tokens": str(point.output_tokens),
+                "output_tokens_per_second": f"{float(point.output_tokens_per_second):.4f}",
+                "measured_date": record["measured_date"],
+                "provenance": f"measured: {POINTS_SOURCE}, point {record['measurement_id']}",
+            }
+        )
+    return rows

@@ -1,4 +1,4 @@
-"""Load the demo world through the same import as anybody's files, and take it out again.
+"""Load the demo world through the same import as anybody's files. Taking it out again is removal.py's.
 
 The first load fixes the start week: a later load in another week changes nothing, so that a running demo does not
 move its dates. Rows that were there before and are not the demo's are never touched.
@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
 from django.db import transaction
-from django.db.models import ProtectedError, Q
+from django.db.models import Q
 
 from capacity.access.audit import record_event
 from capacity.access.models import AuditEvent, User
 from capacity.allocation.services import request_run
 from capacity.demo.accounts import ACCOUNTS, GRANTED_BY, make_accounts
-from capacity.demo.builder import demo_tables
+from capacity.demo.builder import demo_tables, name_the_waiver
+from capacity.demo.decisions import record_demo_decisions
 from capacity.imports import clock
 from capacity.imports.references import ReferenceIndex
 from capacity.imports.services import ImportOutcome, import_files, source_file
@@ -64,6 +65,7 @@ def load_demo(*, as_of: date, password: str, now: datetime) -> DemoLoad:
             _refuse_foreign_rows(contents)
             _refuse_foreign_accounts()
         new_accounts = make_accounts(password=password)
+        contents = name_the_waiver(contents, decision=record_demo_decisions(monday=monday))
         files = [source_file(name=name, content=content) for name, content in contents.items()]
         # A world of a week to come takes that week for today.
         with clock.at(max(now, datetime.combine(monday, time.min, tzinfo=UTC))):
@@ -71,37 +73,16 @@ def load_demo(*, as_of: date, password: str, now: datetime) -> DemoLoad:
         if outcome.errors:
             raise DemoRefused("The demo world was refused: " + "; ".join(str(issue) for issue in outcome.errors[:5]))
         if before is None:
+            # A file that comes twice changes nothing: the demo shows one.
+            import_files(files=[file for file in files if file.name == "suppliers.csv"], source=f"{SOURCE}, sent again")
             record_event(action=LOADED, subject=monday.isoformat(), detail=outcome.counts)
         if any(counts["added"] or counts["changed"] for counts in outcome.counts.values()):
             request_run(reason="demo loaded", requested_by=SOURCE, settle=False, now=now)
     return DemoLoad(monday=monday, new_accounts=new_accounts, outcome=outcome)
 
 
-def remove_demo(*, now: datetime) -> dict[str, int]:
-    """Take the demo's rows out and close its accounts; table → rows removed. Raises DemoRefused.
-
-    Plans, reviews and the audit log stay: they are records. A demo row that another row needs stops the removal.
-    """
-    monday = loaded_monday()
-    if monday is None:
-        raise DemoRefused("The demo is not loaded.")
-    counts: dict[str, int] = {}
-    with transaction.atomic():
-        for name, found in reversed(_rows_present(demo_tables(monday=monday)).items()):
-            try:
-                tables()[name].model._default_manager.filter(pk__in=found.values()).delete()
-            except ProtectedError as error:
-                users = ", ".join(sorted({str(item) for item in error.protected_objects})[:5])
-                raise DemoRefused(f"Rows of {name} are used by: {users}. Remove those first.") from None
-            counts[name] = len(found)
-        User.objects.filter(_are_demo_accounts()).update(is_active=False)
-        record_event(action=REMOVED, subject=monday.isoformat(), detail=counts)
-        request_run(reason="demo removed", requested_by=SOURCE, now=now)
-    return counts
-
-
 def _refuse_foreign_rows(contents: Mapping[str, bytes]) -> None:
-    for name, found in _rows_present(contents).items():
+    for name, found in rows_present(contents).items():
         if found:
             key = ", ".join(str(part) for part in next(iter(found)))
             raise DemoRefused(
@@ -112,19 +93,19 @@ def _refuse_foreign_rows(contents: Mapping[str, bytes]) -> None:
 
 def _refuse_foreign_accounts() -> None:
     names = [account.username for account in ACCOUNTS]
-    taken = User.objects.filter(username__in=names).exclude(_are_demo_accounts()).values_list("username", flat=True)
+    taken = User.objects.filter(username__in=names).exclude(are_demo_accounts()).values_list("username", flat=True)
     if taken:
         raise DemoRefused(f"The account {taken[0]} exists and is not the demo's. Rename it first.")
 
 
-def _are_demo_accounts() -> Q:
+def are_demo_accounts() -> Q:
     return Q(
         username__in=[account.username for account in ACCOUNTS],
         pk__in=User.objects.filter(role_grants__granted_by=GRANTED_BY).values("pk"),
     )
 
 
-def _rows_present(contents: Mapping[str, bytes]) -> dict[str, dict[tuple[object, ...], int]]:
+def rows_present(contents: Mapping[str, bytes]) -> dict[str, dict[tuple[object, ...], int]]:
     """Table → those rows of the demo that the database holds (natural key → primary key), in import order."""
     known = tables()
     references = ReferenceIndex(tables=known)

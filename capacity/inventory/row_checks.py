@@ -10,8 +10,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from django.db.models import Sum
-from django.utils import timezone
 
+from capacity.imports import clock
 from capacity.imports.tabular import ERROR, WARNING, Issue, Row
 from capacity.inventory.domain.moves import MoveFacts, RefusedMove, stays_of_lot
 from capacity.inventory.inputs import RateCard, rate_cards
@@ -37,7 +37,7 @@ def _by_key(rows: Iterable[Row], column: str = "key") -> dict[str, Row]:
 
 
 def _today() -> date:
-    return timezone.now().date()
+    return clock.now().date()
 
 
 # --- pools and outages -----------------------------------------------------------------------------------------------

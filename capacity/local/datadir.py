@@ -87,7 +87,11 @@ class DataDir:
 
     def is_done(self, step: str, mark: str) -> bool:
         """True when `step` was finished with the same `mark` (a fingerprint of what it depends on)."""
-        return self._read_json("steps.json").get(step) == mark
+        return self.mark(step) == mark
+
+    def mark(self, step: str) -> str:
+        """What `step` was last finished with; empty when it never was."""
+        return str(self._read_json("steps.json").get(step, ""))
 
     def set_done(self, step: str, mark: str) -> None:
         self._write_private("steps.json", json.dumps({**self._read_json("steps.json"), step: mark}, indent=2))

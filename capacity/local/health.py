@@ -1,4 +1,4 @@
-"""Asks `/healthz` how this start is doing. The page is Capacity Review's own; only its JSON is known here."""
+"""Asks the pages how this start is doing (`/healthz`, of which only the JSON is known) and whether somebody has an account."""
 
 from __future__ import annotations
 
@@ -25,6 +25,16 @@ def ask_health(base_url: str, *, seconds: float = 3.0) -> dict[str, Any] | None:
     except ValueError:
         return None
     return content if isinstance(content, dict) else None
+
+
+def asks_for_first_account(base_url: str, *, seconds: float = 5.0) -> bool:
+    """Whether nobody has an account yet: only then is there a page that makes the first one."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{base_url}welcome/", timeout=seconds) as answer:
+            return bool(answer.status == 200 and answer.headers.get_content_type() == "text/html")
+    except (OSError, ValueError):
+        return False
 
 
 def missing_parts(health: dict[str, Any] | None, *, token: str) -> list[str]:

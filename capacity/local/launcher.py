@@ -18,8 +18,9 @@ from datetime import UTC, datetime
 from types import FrameType
 from urllib.parse import urlsplit
 
+from capacity.local import backup
 from capacity.local.datadir import AlreadyRunning, DataDir
-from capacity.local.health import ask_health, missing_parts
+from capacity.local.health import ask_health, asks_for_first_account, missing_parts
 from capacity.local.identities import LocalModeError, remove_outside_folder
 from capacity.local.options import Options
 from capacity.local.parts import Parts, code_fingerprint
@@ -28,6 +29,7 @@ from capacity.local.postgres import describe
 from capacity.local.processes import Child, Guard, rotate_log
 from capacity.local.services import Services
 from capacity.local.supervisor import KeepsDying, Supervisor
+from capacity.local.upkeep import backup_folder
 
 LOG_NAMES = ("database", "broker", "setup", "web", "worker", "beat")
 READY_SECONDS = 120.0
@@ -39,6 +41,8 @@ STOP_SECONDS = {"beat": 0.7, "web": 1.0, "worker": 1.3, "broker": 0.5, "database
 DEMO_ACCOUNTS = ("chair", "finance", "sales", "sales_west", "research", "product", "exec", "auditor", "admin")
 # load_demo's answer when it finds other people's accounts in a database of the user's own.
 NOT_EMPTY = 3
+# Without letters and digits that look alike on a terminal.
+_CODE_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 
 
 class StopRequested(Exception):
@@ -59,6 +63,7 @@ class Launcher:
         self._guard: Guard | None = None
         self._token = secrets.token_urlsafe(12)
         self._has_demo = False
+        self._database_is_new = False
 
     def run(self) -> int:
         try:
@@ -108,7 +113,7 @@ class Launcher:
         self._services = Services(
             data.path, guard=guard, database=options.database_url is None, broker=options.broker_url is None
         )
-        created = self._start_database(self._services)
+        created = self._database_is_new = self._start_database(self._services)
         self._start_broker(self._services)
         if created:
             data.forget_steps()
@@ -125,7 +130,18 @@ class Launcher:
             "ALLOWED_HOSTS": ",".join(options.names()),
             "CAPACITY_DATA_DIR": str(data.path),
             "CAPACITY_START_TOKEN": self._token,
+            "SETUP_CODE": self._setup_code(),
         }
+
+    def _setup_code(self) -> str:
+        """What the page of the first account asks for: given, else made once and kept in the data folder."""
+        given = os.environ.get("SETUP_CODE", "")
+        if given:
+            return given
+        if not (self._data.path / "setup_code").exists():
+            letters = "".join(secrets.choice(_CODE_LETTERS) for _ in range(16))
+            self._data.keep_secret("setup_code", "-".join(letters[at : at + 4] for at in range(0, 16, 4)))
+        return self._data.secret("setup_code", length=12)
 
     def _start_database(self, services: Services) -> bool:
         postgres = services.postgres
@@ -160,27 +176,75 @@ class Launcher:
         embedded = self._options.database_url is None
         # A database of the user's own may have been changed by someone else since: look every time.
         if not (embedded and self._data.is_done("prepared", mark)):
+            self._back_up_first(parts)
             self._step("Tables up to date", parts.step("migrate", "--noinput", "--verbosity", "0", owner=True))
             self._step("Rights of the application's role", parts.step("grant_app_role", owner=True))
             self._step("Static files", parts.step("collectstatic", "--noinput", "--verbosity", "0"))
             self._data.set_done("prepared", mark)
         return self._load_demo(parts, "embedded" if embedded else _without_password(self._options.database_url))
 
+    def _back_up_first(self, parts: Parts) -> None:
+        """A dump of a database that holds something, before its tables are changed. A failed one stops the start."""
+        if self._database_is_new or not self._options.backup:
+            return
+        database = self._dumpable()
+        if not database.has_tables():
+            return
+        pending = parts.step("migrate", "--check", "--verbosity", "0", owner=True)
+        if self._step("Looking whether tables have to change", pending, accept=(0, 1)) == 0:
+            return
+        target = backup.new_file(backup_folder(self._data), backup.BEFORE_UPGRADE, now=datetime.now(UTC))
+        self._say("Backing up before the tables change …")
+        try:
+            database.dump(target)
+        except LocalModeError as error:
+            raise LocalModeError(
+                f"The tables have to change and the backup before it failed, so nothing was changed. {error} "
+                "Mend that, or start with BACKUP=0 if you have a backup of your own."
+            ) from error
+        backup.drop_older(target.parent, backup.BEFORE_UPGRADE)
+        self._say(f"Backed up to {target}; the last {backup.KEPT_BEFORE_UPGRADES} of these are kept.")
+
+    def _dumpable(self) -> backup.Dumpable:
+        assert self._services is not None
+        if self._services.postgres is not None:
+            return backup.embedded(self._services.postgres)
+        return backup.of_url(self._options.database_owner_url or self._options.database_url or "")
+
     def _load_demo(self, parts: Parts, database: str) -> bool:
         """The demo world once per database; later only its password when another one is asked for."""
+        if not self._wants_demo(database):
+            return False
         password = self._options.demo_password or self._data.secret("demo_password", length=9)
         given = {"DEMO_PASSWORD": password}
-        self._has_demo = not self._data.is_done("demo", f"none in {database}")
-        first = self._has_demo and not self._data.is_done("demo", database)
+        first = not self._data.is_done("demo", database)
+        self._has_demo = True
         if first:
             step = parts.step("load_demo", "--only-empty", extra=given)
             self._has_demo = self._step("Demo world", step, show_output=True, accept=(0, NOT_EMPTY)) == 0
             self._data.set_done("demo", database if self._has_demo else f"none in {database}")
-        elif self._has_demo and password != self._data.secret("demo_password", length=9):
+        elif password != self._data.secret("demo_password", length=9):
             self._step("New password of the demo accounts", parts.step("load_demo", "--accounts-only", extra=given))
         if self._has_demo:
             self._data.keep_secret("demo_password", password)
         return first and self._has_demo
+
+    def _wants_demo(self, database: str) -> bool:
+        """Whether the demo is to be there: in a new database, unless DEMO=0; later as it was then, unless DEMO says."""
+        wanted, mark = self._options.demo, self._data.mark("demo")
+        # Whoever removes the demo removes its password too (manage.py remove_demo, typed by hand as well).
+        is_there = mark == database and (self._data.path / "demo_password").exists()
+        if wanted is False and is_there:
+            self._has_demo = True
+            self._say("The demo world is in this database and stays, DEMO=0 or not. 'make remove-demo' takes it out.")
+            return False
+        if mark == database and not is_there:
+            mark = f"none in {database}"
+            self._data.set_done("demo", mark)
+        if wanted is False or (wanted is None and mark == f"none in {database}"):
+            self._data.set_done("demo", f"none in {database}")
+            return False
+        return True
 
     def _step(self, title: str, child: Child, *, show_output: bool = False, accept: tuple[int, ...] = (0,)) -> int:
         """Run one `manage.py` command to its end, telling how it goes, and return its exit code.
@@ -263,6 +327,12 @@ class Launcher:
         if self._has_demo:
             print(f"Demo accounts: {', '.join(DEMO_ACCOUNTS)}", flush=True)
             print(f"Password of each: {self._data.secret('demo_password', length=9)}", flush=True)
+        elif asks_for_first_account(base_url):
+            base_url = f"{base_url}welcome/?code={self._setup_code()}"
+            print(
+                f"Nobody has an account yet. Make the first one, with this setup code: {self._setup_code()}", flush=True
+            )
+            print(base_url, flush=True)
         print(flush=True)
         if self._options.open_browser:
             subprocess.Popen(
@@ -325,6 +395,7 @@ class Launcher:
                 "database_owner_url": environment["DATABASE_OWNER_URL"],
                 "broker_url": environment["CELERY_BROKER_URL"],
                 "secret_key": environment["SECRET_KEY"],
+                "setup_code": environment["SETUP_CODE"],
                 "pid": os.getpid(),
                 "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "host": self._options.address,

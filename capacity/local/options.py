@@ -16,11 +16,14 @@ DEFAULT_PORT = 8000
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """HOST, PORT, OPEN, DEMO_PASSWORD, DATABASE_URL, CELERY_BROKER_URL and CAPACITY_DATA_DIR, checked."""
+    """HOST, PORT, OPEN, DEMO, BACKUP, DEMO_PASSWORD, DATABASE_URL, CELERY_BROKER_URL and CAPACITY_DATA_DIR, checked."""
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     open_browser: bool = False
+    # None: not said. The demo world is then loaded into a new database and nowhere else.
+    demo: bool | None = None
+    backup: bool = True
     demo_password: str | None = None
     database_url: str | None = None
     database_owner_url: str | None = None
@@ -54,7 +57,9 @@ def read_options(environment: Mapping[str, str] = os.environ) -> Options:
     return Options(
         host=given.get("HOST", "127.0.0.1"),
         port=_port(given.get("PORT", str(DEFAULT_PORT))),
-        open_browser=given.get("OPEN", "0").lower() in {"1", "true", "yes", "on"},
+        open_browser=_flag(given.get("OPEN", "0")),
+        demo=_flag(given["DEMO"]) if "DEMO" in given else None,
+        backup=_flag(given.get("BACKUP", "1")),
         demo_password=given.get("DEMO_PASSWORD"),
         database_url=database,
         database_owner_url=owner,
@@ -63,6 +68,10 @@ def read_options(environment: Mapping[str, str] = os.environ) -> Options:
         allowed_hosts=tuple(part.strip() for part in given.get("ALLOWED_HOSTS", "").split(",") if part.strip()),
         data_dir=Path(given.get("CAPACITY_DATA_DIR", PROJECT_DIR / "var")).absolute(),
     )
+
+
+def _flag(text: str) -> bool:
+    return text.strip().lower() in {"1", "true", "yes", "on"}
 
 
 def _port(text: str) -> int:

@@ -70,8 +70,8 @@ _PRICE: Entry = ("price_line", "price")
 _SUPPLIER_TERMS: Entry = ("input_suppliers", "revenue_share")
 _FLOOR: Entry = ("policy", "floor_key")
 _USE = (
-    "input_tokens_per_second output_tokens_per_second cache_hit_share peak_factor p95_multiple growth_share_per_month "
-    "usage_basis usage_date"
+    "input_tokens_per_second output_tokens_per_second cache_hit_share cache_write_share peak_factor p95_multiple "
+    "growth_share_per_month usage_basis usage_date"
 )
 _CARD_USE = (
     "input_tokens_per_second output_tokens_per_second cache_hit_share peak_factor growth_share_per_month p10_multiple "
@@ -273,7 +273,18 @@ TABLES: dict[str, TableSpec] = {
         noun="Customer",
         key=("key",),
         gate=("exposure", "customer_name"),
-        columns=_all(("exposure", "customer_name"), "key name alias"),
+        columns=_all(("exposure", "customer_name"), "key name alias segment"),
+    ),
+    "usage_profiles": TableSpec(
+        group="forecasts",
+        noun="Usage profile",
+        key=("key",),
+        gate=_COMMERCIAL,
+        columns=_all(
+            _COMMERCIAL,
+            "key name input_tokens_per_second output_tokens_per_second cache_hit_share cache_write_share peak_factor "
+            "p95_multiple growth_share_per_month context_tokens basis measured_date",
+        ),
     ),
     "contracts": TableSpec(
         group="contracts",
@@ -293,20 +304,30 @@ TABLES: dict[str, TableSpec] = {
             **_all(
                 _PROMISE,
                 f"state time_zone shape regions has_sla accelerator_type {_USE} rate_limit_input_tokens_per_minute "
-                "rate_limit_output_tokens_per_minute unit_tokens_per_minute unit_output_weight",
+                "rate_limit_output_tokens_per_minute rate_limit_requests_per_minute unit_tokens_per_minute "
+                "unit_output_weight unit_cached_weight unit_output_tokens_per_minute spill seats "
+                "fair_use_tokens_per_month latency_class pinned_model_version pin_ends_date exclusivity",
             ),
-            **_all(_COMMERCIAL, "currency renewal_probability"),
+            **_all(
+                _COMMERCIAL,
+                "currency renewal_probability renewal_auto notice_days termination_right usage_profile makeup_months",
+            ),
             "discount_share": ("price_line", "discount_share"),
+            **_all(
+                _PRICE,
+                "overage_keeps_discount rollover_share take_share price_multiplier availability_paid_share "
+                "termination_fee_usd",
+            ),
         },
     ),
     "price_lines": TableSpec(
         group="prices",
         noun="Price of",
-        key=("contract", "contract_version", "kind", "starts_date"),
+        key=_key("contract contract_version kind starts_date tier_from"),
         gate=_PRICE,
         owner="contract",
         columns={
-            **_all(_PRICE, "contract contract_version"),
+            **_all(_PRICE, "contract contract_version tier_from tier_mode included_quantity note"),
             **_same("price_line", "kind price starts_date ends_date"),
         },
     ),
@@ -320,6 +341,14 @@ TABLES: dict[str, TableSpec] = {
             **_all(("commit_step", "quantity"), "contract contract_version quantity"),
             **_same("commit_step", "kind starts_date"),
         },
+    ),
+    "sla_lines": TableSpec(
+        group="contracts",
+        noun="SLA tier of",
+        key=_key("contract contract_version metric below_share region"),
+        gate=_PROMISE,
+        owner="contract",
+        columns=_all(_PROMISE, "contract contract_version metric below_share credit_share region"),
     ),
     "policy_sets": TableSpec(
         group="policy",
@@ -351,6 +380,6 @@ TABLES: dict[str, TableSpec] = {
         columns=_all(_FLOOR, "key policy floor starts_date ends_date accelerators reason decision_number is_decided"),
     ),
 }
-# A commitment in accelerators or throughput is capacity, not money: it goes with what the contract takes.
-CAPACITY_COMMITMENTS = frozenset({"accelerators", "throughput_units"})
+# A commitment in accelerators, throughput or bundles is capacity, not money: it goes with what the contract takes.
+CAPACITY_COMMITMENTS = frozenset({"accelerators", "throughput_units", "input_bundles", "output_bundles"})
 CAPACITY_COMMITMENT: Entry = _PROMISE

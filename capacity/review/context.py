@@ -13,6 +13,7 @@ from capacity.access.permissions import may
 from capacity.access.viewer import viewer_of
 from capacity.access.visibility import RESTRICTED, Viewer, see
 from capacity.allocation.selectors import PlanState, current_plan
+from capacity.review.models import Review
 
 # (label, route, permission, other routes under it). Only pages that exist.
 NAVIGATION = (
@@ -51,6 +52,9 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         ],
         "theme": "auto",
     }
+    # Offered until the first review is frozen; the address stays.
+    if may(roles, "start.view") and not Review.objects.exists():
+        frame["user_menu"].insert(0, {"label": "Getting started", "url": reverse("start")})
     if may(roles, "run.view"):
         frame["plan"] = plan_context(state=plan_state(request), viewer=viewer_of(request), now=timezone.now())
     return frame

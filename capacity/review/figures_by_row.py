@@ -35,7 +35,7 @@ def _contract_figures(rows: PlanRows, row: Row) -> list[Row]:
     key, owner = row["contract_key"], row["owner_username"]
     contract_input = ("contracts", key)
     versions = [each for each in rows.plan.contracts if each.row["key"] == key]
-    facts = versions[0].row
+    facts = {**versions[0].row, **versions[0].usage}
     weeks = term("Weeks of the term in the horizon", row["weeks"], "weeks", "contract", ("exposure", "weeks"))
     prices = [
         term(kind.replace("_", " "), price, "USD", "price line", ("exposure", "terms"), input_row=contract_input)

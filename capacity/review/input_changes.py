@@ -89,16 +89,19 @@ def _table_lines(
 
 def _by_key(rows: Sequence[Row], spec: TableSpec) -> dict[tuple[str, ...], Row]:
     # As text, numbers padded: keys sort, and version 10 comes after version 9. A document stored under an older formula
-    # may lack a column of today's key.
-    return {tuple(str(row.get(column, "")).rjust(12) for column in spec.key): row for row in rows}
+    # may lack a column of today's key: that is the same as its zero (the first tier of a price).
+    return {tuple(_key_text(row.get(column)).rjust(12) for column in spec.key): row for row in rows}
+
+
+def _key_text(value: Any) -> str:
+    return "" if value in (None, 0, "0") else str(value)
 
 
 def _changed_lines(
     table: str, spec: TableSpec, was: Row, now: Row, names: Mapping[str, dict[str, str]]
 ) -> Iterator[Line]:
-    changed = [column for column in now if column not in BOOKKEEPING and was.get(column) != now[column]] + [
-        column for column in was if column not in now and column not in BOOKKEEPING
-    ]
+    # A column that one side does not have is a change of the tables, not of the row: an older document lacks it.
+    changed = [column for column in now if column in was and column not in BOOKKEEPING and was[column] != now[column]]
     forecast = [column for column in changed if column in spec.forecast_columns]
     rest = [column for column in changed if column not in spec.forecast_columns]
     for group, columns in (("forecasts", forecast), (spec.group, rest)):
@@ -195,7 +198,10 @@ def _subject(table: str, row: Row) -> str:
     if table == "contracts":
         return f"version {row['version']}" if row["version"] != 1 else ""
     if table in {"price_lines", "commit_steps"}:
-        return f"{str(row.get('kind', '')).replace('_', ' ')} from {row.get('starts_date', 'its start')}"
+        tier = f", above {row['tier_from']} a month" if row.get("tier_from") not in (None, "0", 0) else ""
+        return f"{str(row.get('kind', '')).replace('_', ' ')} from {row.get('starts_date', 'its start')}{tier}"
+    if table == "sla_lines":
+        return f"{row['metric']} below {row['below_share']}"
     if table == "network_domains":
         return f"{row['key']} of {row['pool']}"
     if table == "throughput_profiles":

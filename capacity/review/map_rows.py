@@ -12,6 +12,7 @@ from capacity.lib.units import HOURS_PER_WEEK, exact
 from capacity.review.cards import missing_justification, missing_on_card
 from capacity.review.plan_rows import PlanRows
 from capacity.review.reasons import change_row, engine_issue, reason_sentence
+from contracts.remarks import Remarks
 
 Row = dict[str, Any]
 MEAN_WEEKS = 13
@@ -22,10 +23,10 @@ def workload_rows(rows: PlanRows) -> list[Row]:
     use = _use_by_workload(rows)
     sized = {rows.workload_of(key) for key in rows.demands}
     unsized = {each.key for each in rows.plan.unsized if each.kind == "workload"}
-    contracts: dict[str, int] = defaultdict(int)
+    contracts: dict[str, set[tuple[str, int]]] = defaultdict(set)
     for contract in rows.plan.contracts:
         if contract.workload is not None:
-            contracts[contract.workload["key"]] += 1
+            contracts[contract.workload["key"]].add((contract.row["key"], contract.row["version"]))
     found = []
     for card in rows.tables["workloads"]:
         model = rows.models[card["model_version"]]
@@ -53,7 +54,7 @@ def workload_rows(rows: PlanRows) -> list[Row]:
                 "accelerators_mean": _part(mine, "mean", is_sized),
                 "h100e_now": _part(mine, "h100e", is_sized),
                 "usd_per_week": None if mine is not None and mine.get("unknown") else _part(mine, "usd", is_sized),
-                "contracts": contracts[card["key"]],
+                "contracts": len(contracts[card["key"]]),
             }
         )
     return found
@@ -132,16 +133,15 @@ def issue_rows(rows: PlanRows) -> list[Row]:
         }
         for (pool, lot), weeks in sorted(unknown.items())
     ]
-    found += [
-        {
-            "code": "unknown_price",
-            "subject": contract.row["key"],
-            "sentence": f"Contract {contract.row['key']} has no price in USD: its revenue is unknown, not zero. "
-            "Add a price line in USD.",
-        }
-        for contract in rows.plan.contracts
-        if not contract.is_priced
-    ]
+    found += Remarks(
+        contracts=rows.plan.contracts,
+        classes=rows.plan.classes,
+        rates=rows.fallback_rates,
+        models=rows.models,
+        policy=rows.plan.policy,
+        horizon=rows.horizon,
+        as_of=rows.plan.inputs.as_of,
+    ).rows()
     for row in rows.tables["pools"]:
         if not any(domain["pool"] == row["key"] for domain in rows.tables["network_domains"]):
             found.append(

@@ -6,6 +6,7 @@ A row comes out as {column: value | Banded | RESTRICTED | None}. Nothing is comp
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -483,7 +484,8 @@ def visible_row(*, viewer: Viewer, spec: RunTableSpec, row: Mapping[str, Any], l
     return shown
 
 
-# The serving class of a contract's own accelerators is this and the contract's key.
+# The serving class of a contract's own accelerators is this and the contract's key; that of a pinned version on its own
+# replicas has the version too.
 _DEDICATED = "dedicated."
 
 
@@ -492,7 +494,8 @@ def class_in_words(viewer: Viewer, serving_class: str, *, labels: Iterable[Contr
     if not serving_class.startswith(_DEDICATED):
         return serving_class
     key = serving_class.removeprefix(_DEDICATED)
-    found = next((each for each in labels if each.key == key), None)
+    by_key = {each.key: each for each in labels}
+    found = by_key.get(key) or by_key.get(re.sub(r"\.v\d+$", "", key))
     if found is None:
         return _DEDICATED.rstrip(".")
     label = label_of_contract(viewer, name=found.name, alias=found.alias, owner=found.owner)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from capacity.review import health, views_docs, views_figures, views_lists, views_runs, views_supply
+from capacity.review import health, views_docs, views_figures, views_lists, views_runs, views_start, views_supply
 
 urlpatterns = [
     path("workloads/", views_lists.workloads, name="workloads"),
@@ -19,6 +19,8 @@ urlpatterns = [
     path("runs/<int:run_id>/document/", views_runs.run_document, name="run-document"),
     path("runs/<int:run_id>/retry/", views_runs.retry, name="run-retry"),
     path("runs/<int:run_id>/figures/<path:key>/", views_figures.figure, name="figure"),
+    path("start/", views_start.guide, name="start"),
+    path("start/policy/", views_start.standard_policy, name="start-policy"),
     path("plan/status/", views_runs.plan_status, name="plan-status"),
     path("policy/", views_docs.policy, name="policy"),
     path("methods/", views_docs.methods, name="methods"),

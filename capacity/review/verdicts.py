@@ -17,7 +17,7 @@ from capacity.review.tables import Row
 from capacity.review.words import word
 
 Verdict = tuple[str, str]
-NO_PLAN: Verdict = ("There is no plan yet.", "Ask for a recompute, or import supply and demand first.")
+NO_PLAN: Verdict = ("There is no plan yet.", "The guide leads from your tables to the first one.")
 NAMED = 2
 
 

@@ -52,7 +52,7 @@ def _state(row: dict[str, Any], in_force: dict[str, Any] | None, today: date) ->
 
 def _policy_verdict(in_force: dict[str, Any] | None, versions: list[dict[str, Any]], year: int) -> tuple[str, str]:
     if in_force is None:
-        return "No policy is in force.", "Import one that starts on or before today: without it no plan can be made."
+        return "No policy is in force.", "Without one that starts on or before today no plan can be made."
     since = figures.day(in_force["effective_date"], year=year)
     more = f"{figures.counted(len(versions), 'version')} in all. It changes only by a decision."
     return f"Version {in_force['version']} is in force since {since}.", more

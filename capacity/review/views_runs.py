@@ -104,6 +104,7 @@ def runs(request: HttpRequest) -> HttpResponse:
             },
         ),
         "may_ask": may_ask,
+        "plan_is_there": plan.run_id is not None,
     }
     return render(request, "runs/runs.html", context)
 

@@ -19,6 +19,12 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "provisioned_throughput": "Provisioned throughput",
         "dedicated_accelerators": "Dedicated accelerators",
         "batch": "Batch",
+        "seats": "Seats",
+        "token_bundles": "Token bundles",
+        "priority": "Priority",
+        "take_or_pay": "Take or pay",
+        "minimum_overage": "Minimum and overage",
+        "outcome": "Priced by outcome",
     },
     "flags": {
         "unsized": "unsized: no throughput profile",

@@ -6,7 +6,7 @@ Every function is exact and unrounded; an invoice line is rounded once, where it
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, localcontext
 
@@ -49,13 +49,18 @@ class Bill:
     makeup_quantity: Decimal = ZERO
 
 
-def token_usage(*, traffic: Traffic, hours: Exact) -> dict[Meter, Decimal]:
-    """Tokens of a traffic over some hours, by meter. (methods: Billing rules)"""
+def token_usage(*, traffic: Traffic, hours: Exact, written_share: Exact = 0) -> dict[Meter, Decimal]:
+    """Tokens of a traffic over some hours, by meter. (methods: Billing rules)
+
+    written_share: of the input, what is written to the cache; it is part of what was not read from it.
+    """
     seconds = exact(hours) * 3600
     sent = traffic.input_tokens_per_second * seconds
+    written = exact(written_share)
     return {
-        Meter.INPUT_UNCACHED: to_decimal(sent * (1 - traffic.cache_hit_share)),
+        Meter.INPUT_UNCACHED: to_decimal(sent * (1 - traffic.cache_hit_share - written)),
         Meter.INPUT_CACHED: to_decimal(sent * traffic.cache_hit_share),
+        **({Meter.CACHE_WRITE: to_decimal(sent * written)} if written else {}),
         Meter.OUTPUT: to_decimal(traffic.output_tokens_per_second * seconds),
     }
 
@@ -112,10 +117,14 @@ def _metered_lines(terms: ContractTerms, usage: Usage, months: Decimal) -> tuple
 
 
 def priced_amount(*, line: PriceLine, quantity: Decimal, months: Decimal = ONE) -> Decimal:
-    """The line's price of a quantity in priced units, beyond what is included."""
+    """The line's price of a quantity in priced units over so many months, beyond what is included.
+
+    What is included and the bounds of the tiers are monthly, so both scale with the period.
+    """
     with localcontext(exact_context()):
         beyond = max(ZERO, quantity - line.included_quantity * months)
-        return tiered_amount(quantity=beyond, tiers=line.tiers, mode=line.tier_mode)
+        tiers = [replace(tier, up_to=None if tier.up_to is None else tier.up_to * months) for tier in line.tiers]
+        return tiered_amount(quantity=beyond, tiers=tiers, mode=line.tier_mode)
 
 
 def tiered_amount(*, quantity: Decimal, tiers: Sequence[PriceTier], mode: TierMode) -> Decimal:

@@ -35,13 +35,15 @@ class ExposurePolicy:
 class UsageProfile:
     """What the customer is expected to use: P50 traffic, the P95 multiple of it, the contract's cap as a multiple.
 
-    other_usage: meters that are no tokens (outcomes), per period at P50.
+    other_usage: meters that are no tokens (outcomes), per period at P50. written_share: of the input, what is written
+    to the cache.
     """
 
     traffic: Traffic | None = None
     p95_multiple: Decimal | None = None
     cap_multiple: Decimal | None = None
     other_usage: Mapping[Meter, Decimal] = field(default_factory=dict)
+    written_share: Decimal = ZERO
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,7 +141,11 @@ class _Sizing:
         with localcontext(exact_context()):
             used = {meter: to_decimal(multiple) * amount for meter, amount in self.usage.other_usage.items()}
         if self.usage.traffic is not None:
-            used |= token_usage(traffic=self.usage.traffic.times(multiple), hours=self.policy.hours)
+            used |= token_usage(
+                traffic=self.usage.traffic.times(multiple),
+                hours=self.policy.hours,
+                written_share=self.usage.written_share,
+            )
         return bill(terms=self.terms, usage=used, on_date=self.on_date, hours=self.policy.hours)
 
     def cost(self, accelerators: Exact) -> Decimal | None:
@@ -286,15 +292,22 @@ def _committed_accelerators(sizing: _Sizing, planned: UsageCase) -> int | None:
 
 def _take_or_pay_multiple(sizing: _Sizing) -> Fraction:
     """Full commitment ÷ P50 quantity of its line (1 where nothing is used yet): the whole commitment is held, not θ."""
-    commitment = sizing.terms.take_or_pay
-    if commitment is None:
-        return Fraction(1)
-    line = next(line for line in sizing.terms.price_lines if line.key == commitment.line_key)
     used: dict[Meter, Decimal] = dict(sizing.usage.other_usage)
     if sizing.usage.traffic is not None:
-        used |= token_usage(traffic=sizing.usage.traffic, hours=sizing.policy.hours)
-    quantity = sum((exact(used.get(meter, ZERO)) for meter in line.meters), Fraction(0)) / exact(line.per)
-    months = Fraction(sizing.policy.hours, HOURS_PER_MONTH)
+        used |= token_usage(
+            traffic=sizing.usage.traffic, hours=sizing.policy.hours, written_share=sizing.usage.written_share
+        )
+    return commitment_multiple(terms=sizing.terms, usage=used, hours=sizing.policy.hours)
+
+
+def commitment_multiple(*, terms: ContractTerms, usage: Mapping[Meter, Decimal], hours: int) -> Fraction:
+    """Take-or-pay: the whole commitment as a multiple of the usage of its line in some hours; 1 where it has none."""
+    commitment = terms.take_or_pay
+    if commitment is None:
+        return Fraction(1)
+    line = next(line for line in terms.price_lines if line.key == commitment.line_key)
+    quantity = sum((exact(usage.get(meter, ZERO)) for meter in line.meters), Fraction(0)) / exact(line.per)
+    months = Fraction(hours, HOURS_PER_MONTH)
     return exact(commitment.quantity) * months / quantity if quantity else Fraction(1)
 
 

@@ -20,7 +20,10 @@ CURRENT, FROZEN, FAILED = 4711, 4710, 4712
 LIVE_WEEK, FROZEN_WEEK = "2026-W48", "2026-W47"
 
 SAMPLES: dict[str, dict[str, Any]] = {
+    "people/<str:username>/": {"username": "somebody"},
     "people/<str:username>/roles/": {"username": "somebody"},
+    "people/<str:username>/password/": {"username": "somebody"},
+    "people/<str:username>/state/": {"username": "somebody"},
     "reviews/<str:week>/": {"week": FROZEN_WEEK},
     "reviews/<str:week>/tables/<str:name>/": {"week": LIVE_WEEK, "name": "allocation"},
     "reviews/<str:week>/freeze/": {"week": LIVE_WEEK},
@@ -37,6 +40,8 @@ MISSING: dict[str, dict[str, Any]] = {}
 # Routes that anybody may open, each with the reason; every other view must say who may use it.
 OPEN_ROUTES: Mapping[str, str] = {
     "sign-in/": "nobody is signed in yet",
+    "welcome/": "makes the first account; not there once somebody has one",
+    "password/": "everybody signed in changes their own password",
     "sign-out/": "ends the session of whoever asks",
     "": "sends everybody on to their own first page",
     "healthz": "says whether the parts are up, no data",

@@ -55,7 +55,8 @@ def test_every_answer_carries_the_headers(client_of_auditor: Client, path: str, 
     assert len(answer["X-Request-Id"]) == 32
 
 
-def test_the_sign_in_page_carries_them_too() -> None:
+def test_the_sign_in_page_carries_them_too(make_person: Callable[..., object]) -> None:
+    make_person("ann")
     answer = Client().get("/sign-in/")
     assert answer.status_code == 200
     assert "no-store" in answer["Cache-Control"]

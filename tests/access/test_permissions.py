@@ -43,6 +43,7 @@ EXPECTED = {
     "usage_data.change": "CFP",
     "policy_data.view": "CFSRPE",
     "policy_data.change": "C",
+    "start.view": "CFSRPE",
     "imports.use": "CFSRP",
     "imports.view": "CFSRP",
     "audit.view": "A",

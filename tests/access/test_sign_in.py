@@ -71,9 +71,12 @@ def test_signing_out_is_not_done_by_a_link(auditor: User, client: Client) -> Non
     assert client.get("/audit/").status_code == 200
 
 
-def test_a_disabled_person_is_out_at_the_next_request(auditor: User, client: Client) -> None:
+def test_a_disabled_person_is_out_at_the_next_request(
+    auditor: User, client: Client, make_person: Callable[..., User]
+) -> None:
+    make_person("somebody who stays")
     sign_in(client)
-    User.objects.update(is_active=False)
+    User.objects.filter(username="aud").update(is_active=False)
     assert client.get("/audit/").status_code == 302
     assert sign_in(Client()) == 200
 

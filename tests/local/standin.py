@@ -18,6 +18,8 @@ with open(os.path.join(os.environ["CAPACITY_DATA_DIR"], "arguments.txt"), "a") a
     seen.write(" ".join(sys.argv[1:]) + " " + os.environ.get("DEMO_PASSWORD", "") + "\\n")
 if sys.argv[1] == "load_demo" and os.path.exists("not-empty"):
     sys.exit(3)
+if "--check" in sys.argv and os.path.exists("pending"):
+    sys.exit(1)
 if os.path.exists(f"fail-{sys.argv[1]}"):
     sys.exit("the reason stands here")
 if os.path.exists(f"slow-{sys.argv[1]}"):
@@ -31,6 +33,9 @@ import json, os, time
 def application(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
         time.sleep(30)
+    if environ["PATH_INFO"] == "/welcome/":
+        start_response("200 OK" if os.path.exists("nobody") else "404 Not Found", [("Content-Type", "text/html")])
+        return [b"welcome"]
     answer = {"start": os.environ["CAPACITY_START_TOKEN"], "plan_age_seconds": 1, "pid": os.getppid()}
     answer |= {part: "ok" for part in ("database", "broker", "worker", "beat")}
     answer["owner_known"] = "DATABASE_OWNER_URL" in os.environ

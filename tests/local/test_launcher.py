@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from capacity.local.options import PROJECT_DIR
@@ -85,6 +86,9 @@ _SERVICE_NAMES = {
     "HOST",
     "PORT",
     "OPEN",
+    "DEMO",
+    "BACKUP",
+    "SETUP_CODE",
     "DEMO_PASSWORD",
     "ALLOWED_HOSTS",
     "DJANGO_SETTINGS_MODULE",  # the stand-in has none
@@ -337,6 +341,119 @@ def test_a_database_with_other_peoples_accounts_gets_no_demo_world(root: Path) -
         started.end()
         assert "Demo accounts" not in started.output
     assert "load_demo --only-empty" in (started.data / "arguments.txt").read_text()
+
+
+def test_a_start_without_the_demo_says_where_the_first_account_is_made(root: Path) -> None:
+    (root / "project" / "nobody").touch()
+    started = Start(root, DEMO="0")
+    url = started.wait_ready()
+    code = (started.data / "setup_code").read_text().strip()
+    assert re.fullmatch(r"(\w{4}-){3}\w{4}", code)
+    wait_until(lambda: f"{url}welcome/?code={code}" in started.output, seconds=5)
+    assert f"with this setup code: {code}" in started.output
+    assert f"{url}welcome/?code={code}" in started.output
+    assert "Demo accounts" not in started.output
+    assert json.loads((started.data / "local.json").read_text())["setup_code"] == code
+    assert (started.data / "setup_code").stat().st_mode & 0o077 == 0
+    started.end()
+    assert "load_demo" not in (started.data / "steps-run.txt").read_text()
+    # Once somebody has an account there is nothing to say; and the demo does not come by itself later.
+    (root / "project" / "nobody").unlink()
+    again = Start(root)
+    again.wait_ready()
+    again.end()
+    assert "setup code" not in again.output
+    assert "load_demo" not in (again.data / "steps-run.txt").read_text()
+
+
+def test_a_folder_with_the_demo_keeps_it_and_says_how_to_remove_it(root: Path, start: Start) -> None:
+    start.wait_ready()
+    start.end()
+    again = Start(root, DEMO="0")
+    again.wait_ready()
+    again.end()
+    assert "'make remove-demo' takes it out" in again.output
+    assert "Demo accounts" in again.output
+    (again.data / "demo_password").unlink()  # what remove_demo does
+    third = Start(root)
+    third.wait_ready()
+    third.end()
+    assert "Demo accounts" not in third.output
+    assert (third.data / "steps-run.txt").read_text().count("load_demo") == 1
+
+
+def test_tables_that_change_are_backed_up_first_and_a_failed_backup_stops_the_start(root: Path, start: Start) -> None:
+    start.wait_ready()
+    note = json.loads((start.data / "local.json").read_text())
+    with psycopg.connect(note["database_owner_url"]) as connection:
+        connection.execute("CREATE TABLE django_migrations (x int)")
+        connection.execute("INSERT INTO django_migrations VALUES (7)")
+    start.end()
+    backups = start.data / "backups"
+
+    (root / "project" / "capacity" / "changed.py").write_text("x = 1")
+    again = Start(root)
+    again.wait_ready()
+    assert not backups.exists(), "nothing has to change, so nothing is backed up"
+    again.end()
+
+    (root / "project" / "pending").touch()
+    (root / "project" / "capacity" / "changed.py").write_text("x = 2")
+    third = Start(root)
+    third.wait_ready()
+    (file,) = backups.iterdir()
+    assert f"Backed up to {file}" in third.output
+    assert third.output.index("Backed up to") < third.output.index("Tables up to date")
+    third.end()
+
+    shutil.rmtree(backups)
+    backups.write_text("no folder can be made here")
+    (root / "project" / "capacity" / "changed.py").write_text("x = 3")
+    steps = (start.data / "steps-run.txt").read_text()
+    stopped = Start(root)
+    assert stopped.process.wait(timeout=30) == 1
+    assert "the backup before it failed, so nothing was changed" in stopped.output
+    assert (start.data / "steps-run.txt").read_text() == f"{steps}migrate owner\n", "only the look whether"
+    without = Start(root, BACKUP="0")
+    without.wait_ready()
+    without.end()
+
+
+def run_local(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**_clean_environment(), "CAPACITY_DATA_DIR": str(data)}
+    command = [sys.executable, "-m", "capacity.local", *arguments]
+    return subprocess.run(command, cwd=PROJECT_DIR, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_backup_is_made_while_it_runs_or_not_and_restored_when_it_does_not(root: Path, start: Start) -> None:
+    start.wait_ready()
+    note = json.loads((start.data / "local.json").read_text())
+    with psycopg.connect(note["database_owner_url"]) as connection:
+        connection.execute("CREATE TABLE django_migrations (x int)")
+        connection.execute("INSERT INTO django_migrations VALUES (7)")
+    while_running = run_local(start.data, "backup")
+    assert while_running.returncode == 0, while_running.stderr
+    (file,) = (start.data / "backups").glob("capacity-*.dump")
+    with psycopg.connect(note["database_owner_url"]) as connection:
+        connection.execute("UPDATE django_migrations SET x = 8")
+    refused = run_local(start.data, "restore", str(file))
+    assert refused.returncode == 1
+    assert "'make stop' first" in refused.stderr
+    start.end()
+    assert run_local(start.data, "backup").returncode == 0
+    missing = run_local(start.data, "restore", str(root / "none.dump"))
+    assert (missing.returncode, "There is no file" in missing.stderr) == (1, True)
+
+    restored = run_local(start.data, "restore", str(file))
+
+    assert restored.returncode == 0, restored.stderr
+    assert "What was there is kept in" in restored.stdout
+    again = Start(root)
+    again.wait_ready()
+    note = json.loads((again.data / "local.json").read_text())
+    with psycopg.connect(note["database_owner_url"]) as connection:
+        assert connection.execute("SELECT x FROM django_migrations").fetchall() == [(7,)]
+    again.end()
 
 
 def test_make_stop_ends_a_start_from_another_terminal(root: Path, start: Start) -> None:

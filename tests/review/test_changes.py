@@ -175,6 +175,14 @@ def test_a_part_of_a_change_that_is_restricted_says_so() -> None:
     assert "0.1 → 0.2" in sentences(FINANCE, changes)[0]
 
 
+def test_a_new_column_of_a_table_is_no_change_of_its_rows() -> None:
+    """A frozen review may be older than a column, and older than a part of today's key."""
+    after = inputs()
+    after["tables"]["contracts"][0] |= {"price_multiplier": "1", "spill": ""}
+    after["tables"]["price_lines"][0] |= {"tier_from": "0", "tier_mode": "graduated"}
+    assert sentences(FINANCE, compared(after)) == []
+
+
 def test_a_price_change_reaches_finance_and_the_contract_s_own_sales_only() -> None:
     after = inputs()
     after["tables"]["price_lines"][0]["price"] = "9.87654"

@@ -27,6 +27,11 @@ def test_whoever_may_know_the_contract_reads_its_key() -> None:
     assert class_in_words(viewer(Role.CHAIR), "dedicated.CT-08", labels=LABELS) == "dedicated.CT-08"
 
 
+def test_the_own_replicas_of_a_pinned_version_are_named_like_its_contract() -> None:
+    assert class_in_words(viewer(Role.CHAIR), "dedicated.CT-08.v1", labels=LABELS) == "dedicated.CT-08.v1"
+    assert class_in_words(viewer(Role.RESEARCH), "dedicated.CT-08.v1", labels=LABELS) == "dedicated.C-8"
+
+
 def test_a_class_of_many_contracts_is_read_by_everybody() -> None:
     assert class_in_words(viewer(Role.RESEARCH), "chat.interactive", labels=LABELS) == "chat.interactive"
 

@@ -95,7 +95,9 @@ class AcceleratorListPrice(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["provider", "external_id", "as_of_date"], name="one_accelerator_price_per_day"),
+            models.UniqueConstraint(
+                fields=["provider", "external_id", "as_of_date"], name="one_accelerator_price_per_day"
+            ),
             *above_zero("list_price", "usd_per_accelerator_hour"),
             *listed("list_price", pricing_model=PRICING_MODELS),
         ]

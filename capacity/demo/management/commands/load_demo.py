@@ -33,8 +33,13 @@ class Command(BaseCommand):
         if options["accounts_only"]:
             make_accounts(password=password)
             return
-        if options["only_empty"] and loaded_monday() is None and User.objects.exists():
+        if options["only_empty"] and loaded_monday() is None and User.objects.filter(is_active=True).exists():
             raise CommandError("This database has accounts already: no demo world is loaded into it.", returncode=3)
+        if options["only_empty"] and loaded_monday() is not None:
+            # A restored database: rows that somebody changed in it stay as they are.
+            make_accounts(password=password)
+            self.stdout.write("The demo world is there already.")
+            return
         self.stdout.write("Composing the demo world …")
         self.stdout.flush()
         try:

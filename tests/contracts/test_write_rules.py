@@ -1,0 +1,136 @@
+"""Sales keep drafts of their own; what binds us needs a second person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from capacity.access.models import User
+from capacity.access.roles import Role
+from capacity.access.visibility import Viewer
+from capacity.imports.tables import tables
+from contracts.models import Contract, Customer
+from contracts.write_rules import (
+    commitment_checker,
+    contract_checker,
+    contract_writer,
+    line_writer,
+    owner_writes,
+    price_checker,
+)
+from tests.imports.world import GOOD, import_texts
+
+ANN = Viewer(username="ann", roles=frozenset({Role.SALES}))
+FINANCE = Viewer(username="fin", roles=frozenset({Role.FINANCE}))
+BOTH = Viewer(username="ann", roles=frozenset({Role.SALES, Role.FINANCE}))
+
+
+def row(state: str = "draft", owner: str = "ann", **cells: Any) -> dict[str, Any]:
+    return {"state": state, "owner": owner, "name": "Chat", "provenance": ""} | cells
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "may"),
+    [
+        (None, row(), True),
+        (None, row("what_if"), True),
+        (None, row("signed"), False),
+        (None, row(owner="bob"), False),
+        (None, row(owner=""), False),
+        (row(), row("what_if"), True),
+        (row(), row("signed"), False),
+        (row("active"), row("active", name="Other"), False),
+        (row("ended"), row("draft"), False),
+        (row(owner="bob"), row(), False),
+        (row(), row(owner="bob"), False),
+        (row(), None, True),
+        (row("active"), None, False),
+    ],
+)
+def test_sales_write_drafts_and_what_ifs_of_their_own(before: Any, after: Any, may: bool) -> None:
+    assert (contract_writer(ANN, before, after) == "") is may
+    assert contract_writer(FINANCE, before, after) == contract_writer(BOTH, before, after) == ""
+
+
+def test_sales_keep_their_own_accounts_only() -> None:
+    assert owner_writes(ANN, {"owner": "ann"}, {"owner": "ann"}) == ""
+    assert "must be you" in owner_writes(ANN, {"owner": "bob"}, {"owner": "ann"})
+    assert owner_writes(FINANCE, {"owner": "bob"}, {"owner": None}) == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        (None, row(), ""),
+        (None, row("signed"), "into force"),
+        (row(), row("what_if"), ""),
+        (row(), row("signed"), "into force"),
+        (row("ended"), row("active"), "into force"),
+        (row("active"), row("active"), ""),
+        (row("active"), row("active", name="Other"), "in force needs"),
+        (row("active"), row("active", provenance="mail"), ""),
+        (row("active"), row("ended"), "in force needs"),
+        (row("signed"), row("active"), "in force needs"),
+        (row("notice"), None, "Removing"),
+        (row("ended"), None, ""),
+    ],
+)
+def test_what_binds_us_needs_a_second_person(before: Any, after: Any, says: str) -> None:
+    found = contract_checker(before, after)
+    assert (says in found) if says else found == ""
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("state", "owner", "may", "checked"), [("draft", "ann", True, False), ("draft", "bob", False, False),
+                                                                ("active", "ann", False, True)])  # fmt: skip
+def test_lines_follow_their_contract(state: str, owner: str, may: bool, checked: bool) -> None:
+    import_texts(GOOD)
+    people = {
+        name: User.objects.create_user(username=name, password="a password of the tests") for name in ("ann", "bob")
+    }
+    Contract.objects.update(state=state, owner=people[owner])
+    line = {"contract": "c-1", "version": 1, "kind": "output"}
+    assert (line_writer(ANN, None, line) == "") is may
+    assert (line_writer(ANN, line, None) == "") is may
+    assert line_writer(FINANCE, None, line) == ""
+    assert bool(price_checker(None, line)) is bool(commitment_checker(line, None)) is checked
+
+
+@pytest.mark.django_db
+def test_a_line_of_no_contract_is_not_theirs() -> None:
+    assert line_writer(ANN, None, {"contract": "none", "version": 1}) != ""
+
+
+def test_the_tables_ask_these_rules() -> None:
+    found = {
+        name: (table.may_write, table.needs_checker) for name, table in tables().items() if table.area == "Contracts"
+    }
+    assert found == {
+        "customers": (owner_writes, None),
+        "usage_profiles": (owner_writes, None),
+        "contracts": (contract_writer, contract_checker),
+        "price_lines": (line_writer, price_checker),
+        "commit_steps": (line_writer, commitment_checker),
+        "sla_lines": (line_writer, commitment_checker),
+        "token_list_prices": (None, None),
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["customers", "usage_profiles", "contracts", "price_lines", "commit_steps", "sla_lines", "token_list_prices"],
+)
+def test_every_column_has_its_help_and_its_place_in_the_form(name: str) -> None:
+    table = tables()[name]
+    columns = {column.name for column in table.columns}
+    assert set(table.help) == columns
+    placed = [column for group in table.groups.values() for column in group]
+    assert sorted(placed) == sorted(columns)
+    assert {*table.listed, *table.filters, *table.search, table.label} <= columns
+
+
+@pytest.mark.django_db
+def test_a_customer_without_an_owner_stays_as_it_was() -> None:
+    import_texts(GOOD)
+    assert Customer.objects.get().owner is None
