@@ -205,7 +205,9 @@ def write_tables(
         writer.write(rows=rows, sheets=sheets[name])
         findings.issues.extend(writer.issues)
         findings.needs.extend(writer.needs)
-        written.append((table, writer.whole))
+        # A table of measurement has had its checks, chunk by chunk.
+        if writer.whole:
+            written.append((table, writer.whole))
         findings.counts[name] = {**findings.counts.get(name, {}), **writer.counts()}
         findings.changes.extend(writer.changes)
     for table, whole in written:
