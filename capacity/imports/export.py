@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 
 from capacity.access.visibility import Viewer
 from capacity.imports.record_words import may_view
-from capacity.imports.records import matching, records_in, scope_of
+from capacity.imports.records import matching, records_in, scope_of, visible
 from capacity.imports.rows import cell_text, safe_cell
 from capacity.imports.tables import Table, tables
 from capacity.imports.xlsx_write import SheetRows, write_workbook
@@ -68,14 +68,19 @@ def write_table_xlsx(
 
 def write_bundle_xlsx(file: IO[bytes], viewer: Viewer | None) -> dict[str, int]:
     """Every table of the bundle, a sheet each; table → rows."""
-    return write_workbook(file, (_sheet(table, viewer) for table in bundle_tables(viewer)))
+    sheets = [_sheet(table, viewer) for table in _filled(viewer)]
+    if not sheets:
+        # A workbook needs a sheet; one of this name is never read as data.
+        write_workbook(file, [SheetRows(name="Read me", heads=["There is nothing to export yet."], rows=())])
+        return {}
+    return write_workbook(file, sheets)
 
 
 def write_bundle_zip(file: IO[bytes], viewer: Viewer | None) -> dict[str, int]:
     """Every table of the bundle, a CSV file each; table → rows."""
     counts: dict[str, int] = {}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=5) as archive:
-        for table in bundle_tables(viewer):
+        for table in _filled(viewer):
             columns = full_columns(table, viewer)
             found = matching(table=table, viewer=viewer)
             counts[table.name] = found.count()
@@ -83,6 +88,11 @@ def write_bundle_zip(file: IO[bytes], viewer: Viewer | None) -> dict[str, int]:
                 for lines in csv_lines(table=table, viewer=viewer, columns=columns, found=found):
                     part.write(lines.encode())
     return counts
+
+
+def _filled(viewer: Viewer | None) -> list[Table]:
+    """The tables of the bundle that hold a row: an importer asks what a file without rows is for."""
+    return [table for table in bundle_tables(viewer) if visible(table, viewer).exists()]
 
 
 def _sheet(table: Table, viewer: Viewer | None) -> SheetRows:

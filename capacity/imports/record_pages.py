@@ -31,6 +31,7 @@ from capacity.imports.record_words import (
     users_url,
 )
 from capacity.imports.records import Record, column_paths, hidden_columns, key_from_url, records_in, visible
+from capacity.imports.rows import cell_text
 from capacity.imports.tables import Reference, Table, tables
 from capacity.lib import figures
 from capacity.lib.figures import RESTRICTED, Absent
@@ -142,8 +143,14 @@ def _users(other: Table, reference: Reference, values: Mapping[str, Any], viewer
     if not named:
         return None
     records = records_in(other.model._default_manager.filter(pk__in=[pk for pk, _ in named]), other, viewer)
-    lines = ((name_of(other, record.values), ", ".join(record.key), row_url(other, record.key)) for record in records)
+    lines = ((name_of(other, record.values), _rest(record, values), row_url(other, record.key)) for record in records)
     return Users(title=title, url=url, count=named[0][1], rows=tuple(sorted(lines)))
+
+
+def _rest(record: Record, values: Mapping[str, Any]) -> str:
+    """The key of a row that names another, without what it names."""
+    known = {cell_text(value) for value in values.values() if not isinstance(value, Absent)}
+    return ", ".join(part for part in record.key if part not in known)
 
 
 def _naming(other: Table, reference: Reference, values: Mapping[str, Any]) -> Q:

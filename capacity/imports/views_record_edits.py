@@ -177,7 +177,7 @@ def _create(request: HttpRequest, table: Table, viewer: Viewer, form: RecordForm
         return None
     _say(request, table, outcome, done=f"Added to {described.title_of(table).lower()}.")
     written_key = outcome.changes[0].key if outcome.changes else key
-    return redirect(list_url(table) if outcome.proposal_id else row_url(table, written_key))
+    return redirect(_after(outcome, row_url(table, written_key)))
 
 
 def _is_there(table: Table, viewer: Viewer, key: tuple[str, ...], cells: Cells) -> bool:
@@ -203,7 +203,7 @@ def _save(
     if outcome.errors:
         return None
     _say(request, table, outcome, done="Saved.")
-    return redirect(row_url(table, record.key))
+    return redirect(_after(outcome, row_url(table, record.key)))
 
 
 def _one_step(
@@ -218,7 +218,7 @@ def _one_step(
         messages.error(request, f"{_said_stale(table, stale)} Nothing of yours was saved; look at it again.")
         return redirect(row_url(table, record.key))
     _say(request, table, outcome, done="Saved.")
-    return redirect(row_url(table, record.key))
+    return redirect(_after(outcome, row_url(table, record.key)))
 
 
 def _remove(request: HttpRequest, table: Table, viewer: Viewer, record: Record) -> HttpResponse:
@@ -230,11 +230,16 @@ def _remove(request: HttpRequest, table: Table, viewer: Viewer, record: Record) 
         messages.error(request, f"{_said_stale(table, stale)} Nothing was removed; look at it again.")
         return redirect(row_url(table, record.key))
     _say(request, table, outcome, done=f"Removed the {described.singular_of(table)} {', '.join(record.key)}.")
-    return redirect(list_url(table) if outcome.applied else row_url(table, record.key))
+    return redirect(list_url(table) if outcome.applied else _after(outcome, row_url(table, record.key)))
 
 
 def _actor(request: HttpRequest, viewer: Viewer, note: str) -> Actor:
     return Actor(user=request.user, viewer=viewer, source="form", note=note, request=request)  # type: ignore[arg-type]
+
+
+def _after(outcome: RowsOutcome, otherwise: str) -> str:
+    """The page after a write: that of the proposal it became, if it did."""
+    return reverse("data-proposal", args=[outcome.proposal_id]) if outcome.proposal_id else otherwise
 
 
 def _say(request: HttpRequest, table: Table, outcome: RowsOutcome, *, done: str) -> None:
@@ -243,8 +248,7 @@ def _say(request: HttpRequest, table: Table, outcome: RowsOutcome, *, done: str)
         label = f"{described.column_label(issue.column)}: " if issue.column else ""
         (messages.error if issue in outcome.errors else messages.warning)(request, label + issue.message)
     if outcome.proposal_id:
-        where = reverse("data-proposal", args=[outcome.proposal_id])
-        messages.info(request, f"Sent for approval by a second person; nothing is changed until then: {where}")
+        messages.info(request, "Sent for approval by a second person; nothing is changed until then.")
     elif outcome.applied and outcome.batch_id is None:
         messages.info(request, "Nothing was changed: every value is as it was.")
     elif outcome.applied:
@@ -316,7 +320,7 @@ def _plain(text: str) -> str:
 
 def _first_cells(table: Table, viewer: Viewer, source: str, owner: str) -> Cells:
     """The cells a new row starts with: those of the row to copy but for its key; its owner is whoever adds it."""
-    cells: Cells = {}
+    cells = _defaults(table)
     if source:
         record = found_record(table=table, viewer=viewer, key=key_from_url(source))
         values = {name: value for name, value in record.values.items() if not isinstance(value, Absent)}
@@ -325,6 +329,14 @@ def _first_cells(table: Table, viewer: Viewer, source: str, owner: str) -> Cells
     if owner and owner_path(table) and table.owner in {column.name for column in table.columns}:
         cells.setdefault(table.owner, owner)
     return cells
+
+
+def _defaults(table: Table) -> Cells:
+    """What the database would fill in for cells left empty: better seen than assumed."""
+    fields: dict[str, Any] = {item.name: item for item in table.model._meta.concrete_fields}
+    found = {name: fields[name] for name in table.plain_columns if name not in table.key}
+    texts = {name: cell_text(item.get_default()) for name, item in found.items() if item.has_default()}
+    return {name: text for name, text in texts.items() if text}
 
 
 def _own_name(table: Table, viewer: Viewer) -> str:

@@ -227,7 +227,7 @@ def _bulk(table: Table, viewer: Viewer, asked: Asked) -> dict[str, Any] | None:
         return None
     return {
         "url": reverse("data-bulk", args=[described.slug_of(table)]) + asked.link(),
-        "columns": [described.column_label(name).lower() for name in table.bulk],
+        "columns": [described.column_label(name) for name in table.bulk],
     }
 
 

@@ -187,6 +187,22 @@ def test_an_unknown_cost_makes_money_unknown_not_zero(inputs: Inputs) -> None:
     assert any(row["code"] == "unknown_cost" for row in plan.tables["issues"])
 
 
+def test_a_plan_names_the_exchange_rates_and_the_waivers_it_used(inputs: Inputs) -> None:
+    leased = next(row["key"] for row in inputs.tables["cost_rates"] if row["kind"] == "leased")
+    rates = [{**row, "currency": "EUR"} if row["key"] == leased else row for row in inputs.tables["cost_rates"]]
+    floor, monday = inputs.policy.floors[0], inputs.first_week.monday
+    waiver = {"key": "w", "policy": inputs.policy.version, "floor": floor.key, "starts_date": monday,
+              "ends_date": inputs.first_week.end, "accelerators": 8, "decision_number": 3, "is_decided": True}  # fmt: skip
+    fx = [{"currency": "EUR", "as_of_date": inputs.as_of, "usd_per_unit": Decimal("1.08")}]
+    tables = {**inputs.tables, "cost_rates": rates, "fx_rates": fx, "floor_waivers": [waiver]}
+    plan = ReviewPlanSource().compute(inputs=replace(inputs, tables=tables), progress=quiet)
+
+    said = {row["code"]: row["sentence"] for row in plan.tables["issues"]}
+    assert f"in EUR: turned into US dollars at 1.08, the rate of {inputs.as_of}" in said["rate_in_currency"]
+    assert "lowered by 8 accelerators" in said["floor_waived"] and "D-3" in said["floor_waived"]
+    assert "no_fx_rate" not in said
+
+
 def test_after_a_frozen_week_planning_starts_in_the_next(inputs: Inputs) -> None:
     later = replace(inputs, first_week=inputs.first_week.plus(1))
     plan = ReviewPlanSource().compute(inputs=later, progress=quiet)
