@@ -30,6 +30,8 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "decisions.view": _MEETING,
     "policy.view": _MEETING,
     "methods.view": frozenset(Role),
+    # A token opens what its owner's roles open, so that everybody with a role may have one.
+    "tokens.own": frozenset(Role),
     # The tables behind the plan, by file, form and API: who reads and who keeps which (methods: Visibility).
     # The pages of all these tables; each table then asks its own action.
     "data.view": _MEETING,

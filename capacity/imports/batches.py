@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from capacity.access.audit import record_event
 from capacity.imports import rules
 from capacity.imports.changes import Actor, Cells, Key, RowChange
+from capacity.imports.logs import LogWriter
 from capacity.imports.models import ImportBatch, ImportChange, ImportIssue, InputsVersion
 from capacity.imports.references import ReferenceIndex
 from capacity.imports.rows import cell_text, key_text
@@ -24,8 +25,6 @@ from capacity.imports.tabular import ERROR, WARNING, Issue, Row, Sheet
 from capacity.imports.writing import TableWriter
 
 MOST_ISSUES = 500
-# Of a table of measurements only so many rows are shown before they are applied; all are counted.
-MOST_LOG_CHANGES = 200
 _CHANGES_AT_ONCE = 2000
 NO_PROPOSER = "This change needs the approval of a second person, and this installation has no place to ask for it."
 
@@ -200,18 +199,19 @@ def write_tables(
                 Issue(file=sheet.file, code="not_allowed", message=refused) for sheet in sheets[name]
             )
             continue
-        rows = unrepeated(table, sheets[name], findings)
-        writer = TableWriter(
-            table=table, references=references, viewer=actor.viewer, expected=expected, batch_id=batch.pk
-        )
+        kind = LogWriter if table.is_log else TableWriter
+        writer = kind(table=table, references=references, viewer=actor.viewer, expected=expected, batch_id=batch.pk)
+        rows = [] if table.is_log else unrepeated(table, sheets[name], findings)
         writer.write(rows=rows, sheets=sheets[name])
         findings.issues.extend(writer.issues)
         findings.needs.extend(writer.needs)
-        written.append((table, writer.whole))
+        # A table of measurement has had its checks, chunk by chunk.
+        if writer.whole:
+            written.append((table, writer.whole))
         findings.counts[name] = {**findings.counts.get(name, {}), **writer.counts()}
         findings.changes.extend(writer.changes)
     for table, whole in written:
-        for check in table.checks:
+        for check in table.checks if whole else ():
             findings.issues.extend(check(whole))
 
 

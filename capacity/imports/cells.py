@@ -176,3 +176,25 @@ def _number(cell: str) -> Decimal:
     if cell.lower().lstrip("+-") in {"nan", "inf", "infinity"}:
         raise CellError("not_a_number", f'"{cell}" is not a number. Leave the cell empty when it is not known.')
     raise CellError("not_a_number", f'"{cell}" is not a number. Write digits only, without a unit or a currency sign.')
+
+
+# What a spreadsheet would run as a formula: these at the start of a cell, also after blanks.
+_FORMULA = re.compile(r"^\s*[=+\-@|%\t\r]")
+_PLAIN_NUMBER = re.compile(r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$", re.ASCII)
+
+
+def safe_cell(text: str) -> str:
+    """The cell as a file for spreadsheets holds it: what could run as a formula gets an apostrophe before it.
+
+    Numbers stay as they are. A text that begins with an apostrophe gets another, so that `unsafe_cell` undoes it exactly.
+    """
+    is_formula = _FORMULA.match(text) is not None and _PLAIN_NUMBER.match(text) is None
+    return f"'{text}" if is_formula or text.startswith("'") else text
+
+
+def unsafe_cell(text: str) -> str:
+    """The cell as `safe_cell` found it. Other cells, also such with an apostrophe of their own, stay as they are."""
+    rest = text[1:]
+    if text.startswith("'") and safe_cell(rest) == text:
+        return rest
+    return text

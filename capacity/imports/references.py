@@ -14,7 +14,7 @@ from capacity.imports.aliases import KIND_OF_TABLE, TABLE_OF_KIND, Aliases, alia
 from capacity.imports.cells import Value
 from capacity.imports.described import resource_of
 from capacity.imports.tables import Reference, Table
-from capacity.imports.tabular import Row
+from capacity.imports.tabular import Offer, Row
 
 Key = tuple[Value, ...]
 
@@ -116,6 +116,16 @@ class ReferenceIndex:
         quoted = " or ".join(f'"{option}"' for option in alike)
         offered = f" Did you mean {quoted}?" if alike else ""
         return f'"{shown}" is not among the {what}.{offered}'
+
+    def offer(self, table: Table, reference: Reference, key: Key, *, viewer: Viewer | None = None) -> Offer | None:
+        """The unknown name and what it may mean, where an alias could say so."""
+        column = reference.columns[-1]
+        kind = KIND_OF_TABLE.get(self.named_table(table, column), "")
+        if not kind or (len(key) > 1 and reference.target_columns[-1] == "key"):
+            return None
+        known = self._target(reference) if self._may_read(reference, viewer) else {}
+        written = str(key[-1])
+        return Offer(kind=kind, written=written, keys=tuple(nearest_keys(written, [str(other[-1]) for other in known])))
 
     def _may_read(self, reference: Reference, viewer: Viewer | None) -> bool:
         target = self.tables.get(reference.target)

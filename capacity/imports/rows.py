@@ -6,7 +6,6 @@ What a run reads, what it stores as its inputs and what an export writes are all
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -14,6 +13,20 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from django.db import models
+
+from capacity.imports.cells import safe_cell, unsafe_cell
+
+__all__ = [
+    "Row",
+    "as_json",
+    "cell_text",
+    "decimal_text",
+    "key_of_text",
+    "key_text",
+    "safe_cell",
+    "table_rows",
+    "unsafe_cell",
+]
 
 Row = dict[str, Any]
 
@@ -83,25 +96,3 @@ def key_text(key: Sequence[str]) -> str:
 def key_of_text(text: str) -> tuple[str, ...]:
     """The parts of a key written by `key_text`."""
     return tuple(unquote(part) for part in text.split("~"))
-
-
-# What a spreadsheet would run as a formula: these at the start of a cell, also after blanks.
-_FORMULA = re.compile(r"^\s*[=+\-@|%\t\r]")
-_PLAIN_NUMBER = re.compile(r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$", re.ASCII)
-
-
-def safe_cell(text: str) -> str:
-    """The cell as a file for spreadsheets holds it: what could run as a formula gets an apostrophe before it.
-
-    Numbers stay as they are. A text that begins with an apostrophe gets another, so that `unsafe_cell` undoes it exactly.
-    """
-    is_formula = _FORMULA.match(text) is not None and _PLAIN_NUMBER.match(text) is None
-    return f"'{text}" if is_formula or text.startswith("'") else text
-
-
-def unsafe_cell(text: str) -> str:
-    """The cell as `safe_cell` found it. Other cells, also such with an apostrophe of their own, stay as they are."""
-    rest = text[1:]
-    if text.startswith("'") and safe_cell(rest) == text:
-        return rest
-    return text

@@ -18,9 +18,10 @@ from capacity.access.visibility import Viewer
 from capacity.imports import rules
 from capacity.imports.cells import Value
 from capacity.imports.changes import RowChange, RowReader, as_cells, follow, key_of, reader_of
+from capacity.imports.records import owner_path
 from capacity.imports.references import Missing, ReferenceIndex
 from capacity.imports.tables import Reference, Table
-from capacity.imports.tabular import Issue, Row, Sheet
+from capacity.imports.tabular import Issue, Offer, Row, Sheet
 
 
 class VersionMoved(Exception):
@@ -33,7 +34,7 @@ class VersionMoved(Exception):
 
 
 @dataclass(kw_only=True)
-class _Pending:
+class Pending:
     row: Row
     instance: models.Model
     before: dict[str, Value] | None
@@ -41,6 +42,8 @@ class _Pending:
     owner: str
     changed: tuple[str, ...] = ()
     is_refused: bool = False
+    # The row_version before the write.
+    version: int = 0
 
 
 @dataclass(kw_only=True)
@@ -63,6 +66,7 @@ class TableWriter:
     whole: list[Row] = field(default_factory=list)
     needs: list[str] = field(default_factory=list)
     reader: RowReader = field(init=False)
+    _owners: dict[int | None, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.reader = reader_of(self.table, known=self.references.tables)
@@ -93,7 +97,7 @@ class TableWriter:
         key = key_of(row.values, self.table)
         self.changes.append(RowChange(table=self.table.name, kind="refused", key=key, row=row.number, file=row.file))
 
-    def _change(self, pending: _Pending) -> RowChange:
+    def _change(self, pending: Pending) -> RowChange:
         before = None if pending.before is None else as_cells(pending.before)
         if pending.before is None and not pending.is_refused:
             # The database filled defaults of its own while the row was added.
@@ -150,13 +154,13 @@ class TableWriter:
         row: Row,
         existing: Mapping[tuple[Value, ...], models.Model],
         columns: Mapping[str, frozenset[str]],
-    ) -> _Pending | None:
+    ) -> Pending | None:
         """The row as an instance ready to be saved, or None when something about it is wrong (already said)."""
         found = None if row.broken.intersection(self.table.key) else existing.get(self._key(row))
         if not self._is_expected(row, found):
             return None
         before = None if found is None else self.reader.values(found)
-        owner = "" if found is None else rules.owner_of(self.table, found)
+        owner = "" if found is None else self._owner(found)
         if found is not None and self._may_not_touch(row, owner):
             return None
         pointers = self._resolve(row, before or {})
@@ -173,10 +177,28 @@ class TableWriter:
             instance.batch_id = self.batch_id  # type: ignore[attr-defined]
             changed.append("batch_id")
         if found is None:
-            owner = rules.owner_of(self.table, instance)
+            owner = self._owner(instance)
         after = self._after(row, instance, before, changed)
-        pending = _Pending(row=row, instance=instance, before=before, after=after, owner=owner, changed=tuple(changed))
+        pending = Pending(
+            row=row,
+            instance=instance,
+            before=before,
+            after=after,
+            owner=owner,
+            changed=tuple(changed),
+            version=getattr(instance, "row_version", 0),
+        )
         return pending if self._is_allowed(pending) else None
+
+    def _owner(self, instance: models.Model) -> str:
+        """Whose row it is; asked once for all rows that point to the same one."""
+        links = owner_path(self.table).split("__")
+        if len(links) == 1:
+            return rules.owner_of(self.table, instance)
+        pointer = getattr(instance, f"{links[0]}_id")
+        if pointer not in self._owners:
+            self._owners[pointer] = rules.owner_of(self.table, instance)
+        return self._owners[pointer]
 
     def _after(
         self, row: Row, instance: models.Model, before: Mapping[str, Value] | None, changed: Sequence[str]
@@ -215,7 +237,7 @@ class TableWriter:
             self._say(row.file, row.number, name, "not_allowed", rules.HIDDEN_COLUMN.format(column=name))
         return bool(hidden)
 
-    def _is_allowed(self, pending: _Pending) -> bool:
+    def _is_allowed(self, pending: Pending) -> bool:
         row, before, after = pending.row, pending.before, pending.after
         fixed = [name for name in self.table.immutable if name in pending.changed] if before is not None else []
         for name in fixed:
@@ -284,28 +306,40 @@ class TableWriter:
     def _complain(self, reference: Reference, row: Row, key: tuple[Value, ...], why: Missing) -> None:
         if why is Missing.UNKNOWN:
             message = self.references.complaint(reference, key, viewer=self.viewer)
-            self._say(row.file, row.number, reference.columns[-1], "unknown_reference", message)
+            offer = self.references.offer(self.table, reference, key, viewer=self.viewer)
+            column = reference.columns[-1]
+            self._say(row.file, row.number, column, "unknown_reference", message, offer=offer)
 
     # --- writing -------------------------------------------------------------------------------------------------
 
-    def _save(self, new: Sequence[_Pending], changed: Sequence[_Pending]) -> None:
+    def _save(self, new: Sequence[Pending], changed: Sequence[Pending]) -> None:
         """Changes first: a period must end before the next one starts."""
-        names = sorted({_field_name(self.table.model, name) for pending in changed for name in pending.changed})
-        if hasattr(self.table.model, "row_version"):
-            names.append("row_version")
-            for pending in changed:
-                pending.instance.row_version += 1  # type: ignore[attr-defined]
         try:
             with transaction.atomic():
-                if changed:
-                    self.table.model._default_manager.bulk_update(
-                        [pending.instance for pending in changed], names, batch_size=1000
-                    )
-                self.table.model._default_manager.bulk_create(pending.instance for pending in new)
+                self._save_all(new, changed)
         except DatabaseError:
             self._save_one_by_one(new, changed)
 
-    def _save_one_by_one(self, new: Sequence[_Pending], changed: Sequence[_Pending]) -> None:
+    def _save_all(self, new: Sequence[Pending], changed: Sequence[Pending]) -> None:
+        names = sorted({_field_name(self.table.model, name) for pending in changed for name in pending.changed})
+        if changed and self._is_versioned:
+            names.append("row_version")
+            for pending in changed:
+                pending.instance.row_version = pending.version + 1  # type: ignore[attr-defined]
+        if changed:
+            self.table.model._default_manager.bulk_update(
+                [pending.instance for pending in changed], names, batch_size=1000
+            )
+        for pending in new:
+            pending.instance.pk = None
+            pending.instance._state.adding = True
+        self.table.model._default_manager.bulk_create([pending.instance for pending in new], batch_size=2000)
+
+    @property
+    def _is_versioned(self) -> bool:
+        return any(item.name == "row_version" for item in self.table.model._meta.concrete_fields)
+
+    def _save_one_by_one(self, new: Sequence[Pending], changed: Sequence[Pending]) -> None:
         for pending in new:
             pending.instance.pk = None
             pending.instance._state.adding = True
@@ -324,7 +358,7 @@ class TableWriter:
             self._explain(pending, refusals[id(pending)])
             self.references.refuse(self.table, pending.row.values)
 
-    def _save_one(self, pending: _Pending, refusals: dict[int, DatabaseError]) -> bool:
+    def _save_one(self, pending: Pending, refusals: dict[int, DatabaseError]) -> bool:
         is_new = pending.instance._state.adding
         try:
             with transaction.atomic():
@@ -337,7 +371,7 @@ class TableWriter:
             return False
         return True
 
-    def _explain(self, pending: _Pending, error: DatabaseError) -> None:
+    def _explain(self, pending: Pending, error: DatabaseError) -> None:
         """Every rule the row breaks, in words: the one the database named and all other row checks."""
         broken = {_constraint_name(error)}
         for constraint in self.table.model._meta.constraints:
@@ -354,8 +388,8 @@ class TableWriter:
             message = sentence.message if sentence else refused
             self._say(row.file, row.number, column, name or "refused_by_database", message)
 
-    def _say(self, file: str, row: int, column: str, code: str, message: str) -> None:
-        self.issues.append(Issue(file=file, row=row, column=column, code=code, message=message))
+    def _say(self, file: str, row: int, column: str, code: str, message: str, *, offer: Offer | None = None) -> None:
+        self.issues.append(Issue(file=file, row=row, column=column, code=code, message=message, offer=offer))
 
 
 def _set(instance: models.Model, name: str, value: Value) -> bool:

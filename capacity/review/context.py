@@ -29,9 +29,12 @@ NAVIGATION = (
 USER_MENU = (
     ("Data", "data", "data.view"),
     ("Approvals", "data-proposals", "data.view"),
+    ("Imports", "imports", "imports.view"),
     ("Runs", "runs", "run.view"),
     ("Policy", "policy", "policy.view"),
     ("Methods", "methods", "methods.view"),
+    ("API", "api-docs", "methods.view"),
+    ("Tokens", "tokens", "tokens.own"),
     ("Audit log", "audit", "audit.view"),
     ("People", "people", "users.manage"),
     ("Style guide", "styleguide", "methods.view"),
@@ -127,7 +130,10 @@ def _state_words(state: PlanState, viewer: Viewer, now: datetime) -> tuple[str, 
     if active is not None:
         return "running", f"A new plan starts in a moment: inputs changed or somebody asked for it.{shown}"
     if state.run is None:
-        return "none", "No plan has been computed yet. It starts by itself; the list of runs says what happened so far."
+        return (
+            "none",
+            "It needs a policy and a lot of accelerators, and then starts by itself; the list of runs says more.",
+        )
     if failure is not None:
         # The words of an error may quote a row of the inputs: a customer, a price.
         said = see(viewer, "run", "error", failure.sentence)

@@ -110,7 +110,7 @@ BAD = [
     whole("empty file", "teams.csv", b"", "empty_file", "header row"),
     whole("UTF-16 without its mark", "teams.csv", GOOD["teams.csv"].encode("utf-16-le"), "bad_encoding", "UTF-8"),
     whole("Latin-1", "teams.csv", "key,name,weight\nteam-1,Zürich,2\n".encode("latin-1"), "bad_encoding", "near line 2"),
-    whole("a spreadsheet, not CSV", "teams.csv", b"PK\x03\x04\x14\x00\x06\x00", "bad_encoding", "UTF-8"),
+    whole("a spreadsheet, not CSV", "teams.csv", b"PK\x03\x04\x14\x00\x06\x00", "broken_workbook", "cut off"),
     whole("21 MB", "teams.csv", b"x" * (21 * 1024 * 1024), "too_big", "Split it"),
     Bad("unknown table", {**GOOD, "lot.csv": GOOD["lots.csv"]}, "lot.csv", None, "", "unknown_table", 'Did you mean "lots"?'),
 ]  # fmt: skip

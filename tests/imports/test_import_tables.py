@@ -190,7 +190,7 @@ def test_the_command_exits_with_2_and_names_the_place_when_it_refuses(tmp_path: 
 
 
 def test_the_command_says_when_a_path_is_wrong(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="no .csv file"):
+    with pytest.raises(CommandError, match="no .csv or .xlsx file"):
         call_command("import_tables", str(tmp_path))
     with pytest.raises(CommandError, match="There is no file"):
         call_command("import_tables", str(tmp_path / "lots.csv"))

@@ -1,4 +1,4 @@
-"""Bring CSV files into the tables. Exit 0: applied (or a clean dry run). Exit 2: refused, nothing written."""
+"""Bring CSV files and workbooks into the tables, or undo an import. Exit 0: done. Exit 2: refused, nothing written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
-from capacity.imports.services import ImportOutcome, import_files, read_source_files
+from capacity.imports.edits import Actor, UndoRefused, undo_batch
+from capacity.imports.mapping import remembered_form
+from capacity.imports.models import ImportBatch
+from capacity.imports.reading import Choice, Choose, SourceFile, by_name, read_source_files
+from capacity.imports.services import ImportOutcome, import_files
 from capacity.imports.tables import tables
 
 REFUSED = 2
@@ -17,17 +21,27 @@ MOST_SHOWN = 100
 
 
 class Command(BaseCommand):
-    help = "Import CSV files named after their tables: all rows of all files, or none and a list of every issue."
+    help = "Import .csv and .xlsx files named after their tables: all rows of all files, or none and a list of every issue."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("paths", nargs="*", type=Path, metavar="FILE_OR_DIR")
         parser.add_argument("--columns", action="store_true", help="list the tables with their columns, and stop")
         parser.add_argument("--source", default="files", help="where the files come from; kept with the import")
+        parser.add_argument(
+            "--mapping",
+            action="store_true",
+            help="read the files as was chosen on the imports page for this --source: headings, units, dates",
+        )
+        parser.add_argument("--undo", type=int, metavar="BATCH", help="put the rows of an import back, and stop")
+        parser.add_argument("--note", default="", help="why; kept with the import")
         parser.add_argument("--dry-run", action="store_true", help="check everything, write nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["columns"]:
             self._list_columns()
+            return
+        if options["undo"] is not None:
+            self._undo(options["undo"], source=options["source"][:80], note=options["note"])
             return
         if not options["paths"]:
             raise CommandError("Name at least one file or folder (or --columns for the list of tables).")
@@ -36,12 +50,40 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(str(error)) from None
         try:
-            outcome = import_files(files=files, source=options["source"][:80], dry_run=options["dry_run"])
+            source = options["source"][:80]
+            choose = self._remembered(source) if options["mapping"] else by_name
+            actor = Actor(user=None, source=source, note=options["note"])
+            outcome = import_files(files=files, actor=actor, dry_run=options["dry_run"], choose=choose)
         except OperationalError as error:
             raise CommandError(f"The database could not take the import now; try again. ({error})") from None
         self._report(outcome, is_dry_run=options["dry_run"])
         if outcome.errors:
             sys.exit(REFUSED)
+
+    def _remembered(self, source: str) -> Choose:
+        """Reads each file as the last one of the source for its table was read. CommandError when nothing was kept."""
+        known = tables()
+        forms = {name: remembered_form(source=source, table=table) for name, table in known.items()}
+        if not any(forms.values()):
+            raise CommandError(f'No mapping is kept for the source "{source}". Choose one on the imports page first.')
+
+        def choose(file: SourceFile, sheet: str, is_only: bool) -> Choice:
+            choice = by_name(file, sheet, is_only)
+            return Choice(table=choice.table, form=forms.get(choice.table))
+
+        return choose
+
+    def _undo(self, batch_id: int, *, source: str, note: str) -> None:
+        try:
+            outcome = undo_batch(batch_id=batch_id, actor=Actor(user=None, source=source, note=note))
+        except ImportBatch.DoesNotExist:
+            raise CommandError(f"There is no import {batch_id}.") from None
+        except UndoRefused as refused:
+            for reason in refused.reasons:
+                self.stderr.write(reason)
+            self.stderr.write("Refused: nothing was written.")
+            sys.exit(REFUSED)
+        self.stdout.write(f"Import {batch_id} is undone by import {outcome.batch_id}: {len(outcome.changes)} rows.")
 
     def _list_columns(self) -> None:
         """Every table: its key columns with *, columns that new rows need with !."""
