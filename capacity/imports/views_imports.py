@@ -13,6 +13,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
@@ -167,7 +168,7 @@ def _issues_csv(name: str, issues: Iterable[Any]) -> HttpResponse:
 
 
 @csrf_exempt
-def new(request: HttpRequest) -> HttpResponse:
+def new(request: HttpRequest) -> HttpResponseBase:
     """Bring files. The handler that counts them is set before anything reads the form, so the token is asked after."""
     receive_in_memory(request)
     return _new(request)
@@ -177,8 +178,8 @@ def new(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @csrf_protect
 def _new(request: HttpRequest) -> HttpResponse:
-    form = NewImportForm(request.POST or None, request.FILES or None)
-    if request.method == "POST" and form.is_valid():
+    form = NewImportForm(request.POST, request.FILES) if request.method == "POST" else NewImportForm()
+    if form.is_bound and form.is_valid():
         given = [as_source_file(each) for each in form.cleaned_data["attached"]]
         try:
             upload = keep_upload(
