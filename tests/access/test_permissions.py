@@ -44,6 +44,7 @@ EXPECTED = {
     "policy_data.view": "CFSRPE",
     "policy_data.change": "C",
     "start.view": "CFSRPE",
+    "data.view": "CFSRPE",
     "imports.use": "CFSRP",
     "imports.view": "CFSRP",
     "audit.view": "A",
