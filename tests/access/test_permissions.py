@@ -45,6 +45,7 @@ EXPECTED = {
     "policy_data.change": "C",
     "start.view": "CFSRPE",
     "data.view": "CFSRPE",
+    "tokens.own": "CFSRPEAD",
     "imports.use": "CFSRP",
     "imports.view": "CFSRP",
     "audit.view": "A",

@@ -137,14 +137,14 @@ def test_rows_that_need_demo_rows_are_all_listed_and_nothing_is_removed() -> Non
     assert "Nothing was removed" in str(refused.value)
     assert "OWN-1" in str(refused.value) and "OWN-2" in str(refused.value)
     assert rows_of_tables() == before
-    assert User.objects.filter(is_active=True).count() == 9
+    assert User.objects.filter(is_active=True).count() == 11
 
 
 def test_the_demo_can_be_loaded_again_in_another_week_after_it() -> None:
     lots = load()["lots"]["added"]
     remove_demo(now=NOW)
     assert load(date(2028, 2, 29))["lots"]["added"] == lots
-    assert User.objects.filter(is_active=True).count() == 9
+    assert User.objects.filter(is_active=True).count() == 11
 
 
 def test_a_plan_made_before_reads_as_older_than_its_inputs() -> None:
