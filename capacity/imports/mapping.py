@@ -28,7 +28,7 @@ from capacity.imports.conversions import (
     units_of,
     with_zone,
 )
-from capacity.imports.described import Kind, column_label, kind_of
+from capacity.imports.described import Kind, column_label, kind_of, singular_of
 from capacity.imports.models import DATE_ORDERS, NUMBER_FORMS, SEPARATORS, ColumnMapping
 from capacity.imports.tables import Table
 from capacity.imports.tabular import WARNING, Grid, Issue, Lazily
@@ -83,6 +83,8 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
     "unit price": ("price",),
     "rate": ("price", "rate"),
 }
+# After the table's own word, as in "Lot ID".
+_KEY_WORDS = {"id", "key", "code", "number", "ref"}
 _WORDS = re.compile(r"[\W_]+")
 
 
@@ -182,10 +184,12 @@ def _without_unit(heading: str, table: Table, taken: set[str]) -> str:
 
 
 def _synonym(heading: str, table: Table, taken: set[str]) -> str:
+    words = _plain(bare_heading(heading)) or _plain(heading)
+    what, _, last = words.rpartition(" ")
+    if last in _KEY_WORDS and what in {_plain(singular_of(table)), _plain(table.name)} and table.key[0] not in taken:
+        return table.key[0]
     names = {column.name for column in table.columns} - taken
-    return next(
-        (name for name in _SYNONYMS.get(_plain(bare_heading(heading)) or _plain(heading), ()) if name in names), ""
-    )
+    return next((name for name in _SYNONYMS.get(words, ()) if name in names), "")
 
 
 def _alike(heading: str, table: Table, taken: set[str]) -> str:

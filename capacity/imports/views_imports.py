@@ -77,7 +77,6 @@ def imports(request: HttpRequest) -> HttpResponse:
         "people": sorted(people),
         "waiting": _waiting(request),
         "may_import": may_do(request, "imports.use"),
-        "templates": sorted(_own_tables(viewer), key=title_of),
     }
     return render(request, "imports/list.html", context)
 
