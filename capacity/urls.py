@@ -12,6 +12,8 @@ urlpatterns: list = [
     path("reviews/<str:week>/tables/<str:name>/", views_review.review_table, name="review-table"),
     path("", include("capacity.review.urls_meeting")),
     path("", include("capacity.review.urls")),
+    path("", include("capacity.imports.urls")),
+    path("", include("capacity.imports.urls_data")),
     path("api/v1/", include("capacity.review.urls_api")),
     path("", include("capacity.access.urls")),
 ]

@@ -18,6 +18,7 @@ from capacity.lib.horizon import Horizon, Week
 from capacity.lib.money import to_decimal
 from capacity.lib.units import SECONDS_PER_WEEK, TOKENS_PER_MILLION, exact
 from workloads.domain.classes import ServingClass, ServingLoad, TrafficLoad, build_class
+from workloads.domain.forecasts import Band, ForecastStep, forecast_by_week, planned_source
 from workloads.domain.serving import Profile, SpareRule, Traffic
 
 Row = Mapping[str, Any]
@@ -109,20 +110,15 @@ def weekly_traffic(
 def own_product_loads(
     *, tables: Rows, policy: Policy, horizon: Horizon, as_of: date
 ) -> tuple[list[ClassLoad], list[Unsized]]:
-    """Loads of workloads that carry a forecast of their own (own products and internal use): the forecast tier."""
+    """Loads of workloads with tokens of their own, beside what contracts bring: the forecast tier.
+
+    Tokens are the planned forecast's by week with its band; without one, the card's own. (methods: Forecasts)
+    """
     profiles = profiles_of(tables=tables, policy=policy)
     loads, unsized = [], []
     for row in tables["workloads"]:
-        traffic = weekly_traffic(
-            row=row,
-            latency_class=row["latency_class"],
-            policy=policy,
-            horizon=horizon,
-            starts=date.min,
-            ends=None,
-            measured=row["forecast_date"] or as_of,
-        )
-        if traffic is None:
+        weeks = _expected(row=row, tables=tables, policy=policy, horizon=horizon, as_of=as_of)
+        if weeks is None:
             continue
         if (row["model_version"], row["latency_class"]) not in profiles:
             unsized.append(
@@ -142,16 +138,91 @@ def own_product_loads(
                 regions=tuple(sorted(row["regions"])),
                 load=ServingLoad(
                     key=f"w.{row['key']}"[:80],
-                    source=TrafficLoad(traffic=traffic),
+                    source=TrafficLoad(traffic=weeks.p50),
+                    low=TrafficLoad(traffic=weeks.p10),
+                    high=TrafficLoad(traffic=weeks.p90),
                     is_committed=False,
                     workload_key=row["key"],
-                    p10_multiple=exact(row["p10_multiple"] or 1),
-                    p90_multiple=exact(row["p90_multiple"] or 1),
-                    weekly_value_usd=_own_value(row, traffic),
+                    weekly_value_usd=_own_value(row, weeks.p50),
                 ),
             )
         )
     return loads, unsized
+
+
+WeeklyTraffic = tuple[Traffic | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Expected:
+    """A workload's own tokens by week, at the middle and the ends of its band."""
+
+    p10: WeeklyTraffic
+    p50: WeeklyTraffic
+    p90: WeeklyTraffic
+
+
+def _expected(*, row: Row, tables: Rows, policy: Policy, horizon: Horizon, as_of: date) -> _Expected | None:
+    """The forecast where it holds, the card's own tokens elsewhere; None when neither is given."""
+    card = weekly_traffic(
+        row=row,
+        latency_class=row["latency_class"],
+        policy=policy,
+        horizon=horizon,
+        starts=date.min,
+        ends=None,
+        measured=row["forecast_date"] or as_of,
+    )
+    rows = [each for each in tables.get("forecasts", ()) if each["workload"] == row["key"]]
+    source = planned_source(sources={each["source"] for each in rows}, named=row["forecast_source"])
+    steps = [_step(each, row) for each in rows if each["source"] == source]
+    if card is None and not steps:
+        return None
+    weeks = forecast_by_week(steps=steps, horizon=horizon)
+    peak = row["peak_factor"] or policy.peak_factor[row["latency_class"]]
+
+    def at(end: str, multiple: Fraction) -> WeeklyTraffic:
+        found: list[Traffic | None] = []
+        for index, week in enumerate(weeks):
+            if week is None:
+                own = card[index] if card else None
+                found.append(own.times(multiple) if own else None)
+                continue
+            tokens_in, tokens_out = week
+            found.append(
+                Traffic.of(
+                    input_tps=getattr(tokens_in, end),
+                    output_tps=getattr(tokens_out, end),
+                    cache_hit_share=row["cache_hit_share"] or 0,
+                    peak_factor=peak,
+                )
+            )
+        return tuple(found)
+
+    return _Expected(
+        p10=at("p10", _multiple(row, "p10_multiple")),
+        p50=at("p50", Fraction(1)),
+        p90=at("p90", _multiple(row, "p90_multiple")),
+    )
+
+
+def _multiple(card: Row, column: str) -> Fraction:
+    """The card's end of the band as a multiple of P50; not known means P50 itself."""
+    return Fraction(1) if card[column] is None else exact(card[column])
+
+
+def _step(row: Row, card: Row) -> ForecastStep:
+    bands = {
+        side: Band.of(
+            p10=row[f"{side}_p10"],
+            p50=row[f"{side}_p50"],
+            p90=row[f"{side}_p90"],
+            p10_multiple=_multiple(card, "p10_multiple"),
+            p90_multiple=_multiple(card, "p90_multiple"),
+        )
+        for side in ("input", "output")
+    }
+    return ForecastStep(starts_date=row["starts_date"], input=bands["input"], output=bands["output"])
 
 
 def _own_value(row: Row, traffic: Sequence[Traffic | None]) -> tuple[Decimal | None, ...]:
@@ -247,6 +318,7 @@ def loss_per_work(values: Sequence[Decimal | None], work: Sequence[Decimal]) -> 
 def experiment_requests(*, tables: Rows, policy: Policy, horizon: Horizon) -> list[Experiment]:
     """Experiment rows as the engine takes them. Pools: those of an acceptable type, narrowed to the named ones."""
     priority_tiers = set(policy.tiers)
+    slowest = _slowest_links(tables)
     found = []
     for row in tables["experiments"]:
         pools = tuple(
@@ -255,6 +327,7 @@ def experiment_requests(*, tables: Rows, policy: Policy, horizon: Horizon) -> li
                 for pool in tables["pools"]
                 if pool["accelerator_type"] in row["accelerator_types"]
                 and (not row["pool_keys"] or pool["key"] in row["pool_keys"])
+                and _is_fast_enough(slowest.get(pool["key"]), row.get("least_gbit_per_second"))
             )
         )
         tier = row["experiment_priority"]
@@ -282,3 +355,18 @@ def experiment_requests(*, tables: Rows, policy: Policy, horizon: Horizon) -> li
             )
         )
     return found
+
+
+def _slowest_links(tables: Rows) -> dict[str, Decimal | None]:
+    """Pool → the link speed of its slowest network domain, Gbit/s; None where one of them is not known."""
+    speeds: dict[str, list[Decimal | None]] = {}
+    for domain in tables["network_domains"]:
+        speeds.setdefault(domain["pool"], []).append(domain["gbit_per_second"])
+    return {
+        pool: None if None in found else min(speed for speed in found if speed is not None)
+        for pool, found in speeds.items()
+    }
+
+
+def _is_fast_enough(speed: Decimal | None, least: Decimal | None) -> bool:
+    return least is None or (speed is not None and speed >= least)

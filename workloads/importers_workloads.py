@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from capacity.imports import clock
 from capacity.imports.checks import beyond_peers
 from capacity.imports.tables import Reference, Sentence, Table, columns_of, key_column, register
+from capacity.imports.tabular import WARNING, Issue, Row
 from workloads.checks import justification_within_a_quarter
+from workloads.domain.forecasts import planned_source
 from workloads.importers_models import KEY_FORM, KEY_HELP, LATENCY_HELP, PROVENANCE_HELP
 from workloads.models import Forecast, Workload
 
@@ -46,6 +50,29 @@ USE = (
     "usd_value_per_million_tokens",
 )
 FIGURES = ("input_p10", "input_p50", "input_p90", "output_p10", "output_p50", "output_p90")
+
+
+def a_planned_source(rows: Sequence[Row]) -> Iterator[Issue]:
+    """With several sources and none of them named on the card, none is planned with."""
+    keys = {str(row.values.get("workload")): row for row in rows}
+    known = Workload.objects.filter(key__in=keys, forecasts__isnull=False).values_list(
+        "key", "forecast_source", "forecasts__source"
+    )
+    sources: dict[tuple[str, str], set[str]] = {}
+    for key, named, source in known.distinct():
+        sources.setdefault((key, named), set()).add(source)
+    for (key, named), found in sorted(sources.items()):
+        if planned_source(sources=found, named=named) is None:
+            yield Issue(
+                file=keys[key].file,
+                row=keys[key].number,
+                column="source",
+                code="no_planned_source",
+                severity=WARNING,
+                message=f"The card of {key} names {named or 'no source'}, and {', '.join(sorted(found))} forecast it: "
+                "the plan takes the tokens on the card. Write the source to plan with into forecast_source.",
+            )
+
 
 register(
     Table(
@@ -182,6 +209,7 @@ register(
             ),
         },
         checks=(
+            a_planned_source,
             beyond_peers(model=Forecast, columns=("input_p50", "output_p50"), alike={"workload": "workload__key"}),
         ),
         title="Forecasts",

@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm, UsernameField
-from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.utils import timezone
@@ -39,9 +38,9 @@ class AuditFilterForm(forms.Form):
 class SignInForm(AuthenticationForm):
     """Name and password; a one-time password that nobody used within a week no longer opens anything."""
 
-    def confirm_login_allowed(self, user: AbstractBaseUser) -> None:
+    def confirm_login_allowed(self, user: User) -> None:
         super().confirm_login_allowed(user)
-        if isinstance(user, User) and is_expired(user, now=timezone.now()):
+        if is_expired(user, now=timezone.now()):
             raise ValidationError(
                 "This one-time password has run out. Ask an administrator for a new one.", code="expired"
             )
@@ -150,7 +149,7 @@ class FirstPersonForm(_NewPassword):
         label="Setup code",
         max_length=80,
         help_text="It stands on the terminal where Capacity Review was started; on a server "
-        "`manage.py setup_code` prints it.",
+        "the command manage.py setup_code prints it.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     roles = forms.MultipleChoiceField(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.urls import reverse
 from pghistory.middleware import HistoryMiddleware as PghistoryMiddleware
 
+from capacity.access.api_errors import CONTENT_TYPE, FieldError, plain_problem, problem
 from capacity.access.first_person import nobody_can_sign_in
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -47,6 +49,22 @@ class RequestIdMiddleware:
         request.request_id = uuid.uuid4().hex  # type: ignore[attr-defined]
         response = self.get_response(request)
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+
+class ApiErrorsMiddleware:
+    """Under /api/ a refusal is never a page: what Django itself answers (no such address, a fault) becomes JSON too."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_page = "json" not in response.get("Content-Type", "")
+        if response.status_code >= 400 and is_page and request.path.startswith("/api/") and not response.streaming:
+            response.content = json.dumps(plain_problem(response.status_code)).encode()
+            response["Content-Type"] = CONTENT_TYPE
+            response["Content-Length"] = str(len(response.content))
         return response
 
 
@@ -93,7 +111,8 @@ class FirstStepsMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         route = self._first_route(request)
         if route and request.path.startswith("/api/"):
-            return JsonResponse({"detail": "Replace your one-time password first."}, status=403)
+            error = FieldError(code="one_time_password", message="Replace your one-time password first.")
+            return JsonResponse(problem(403, [error]), status=403, content_type=CONTENT_TYPE)
         if route and request.path not in {reverse(route), reverse("logout"), reverse("healthz")}:
             return HttpResponseRedirect(reverse(route))
         return self.get_response(request)

@@ -30,7 +30,11 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "decisions.view": _MEETING,
     "policy.view": _MEETING,
     "methods.view": frozenset(Role),
+    # A token opens what its owner's roles open, so that everybody with a role may have one.
+    "tokens.own": frozenset(Role),
     # The tables behind the plan, by file, form and API: who reads and who keeps which (methods: Visibility).
+    # The pages of all these tables; each table then asks its own action.
+    "data.view": _MEETING,
     "supply_data.view": _MEETING - {SALES},
     "supply_data.change": frozenset({CHAIR}),
     "cost_data.view": frozenset({CHAIR, FINANCE, EXEC}),

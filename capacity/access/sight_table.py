@@ -180,7 +180,10 @@ TABLE: dict[str, dict[str, Rule]] = {
         **fields_of(
             NOT_SALES, "tiers note provenance idle_limit_share no_choice_limit_share unexplained_frontier_limit_share"
         ),
-        **fields_of(NOT_SALES, "floor_key floor_name floor_pool_keys floor_share floor_accelerators floor_lendable"),
+        **fields_of(
+            NOT_SALES,
+            "floor_key floor_name floor_pool_keys floor_share floor_accelerators floor_lendable floor_waivers",
+        ),
         **fields_of(
             COST,
             "target_gross_margin_share inference_ratio_amber_share inference_ratio_red_share loss_exposure_limit_usd",

@@ -10,18 +10,19 @@ from functools import wraps
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
-from rest_framework.permissions import BasePermission
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from capacity.access.audit import record_event
-from capacity.access.models import RoleGrant
+from capacity.access.models import ApiToken, RoleGrant, TokenScope
 from capacity.access.permissions import may, roles_for
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def viewer_of(request: HttpRequest | Request) -> Viewer:
@@ -49,7 +50,7 @@ def require_roles(*roles: Role) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if viewer_of(request).roles.isdisjoint(allowed):
                 deny(request, needs=" or ".join(sorted(allowed)))
             return view(request, *args, **kwargs)
@@ -75,7 +76,7 @@ def requires_by_method(**actions: str) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             method = "GET" if request.method == "HEAD" else str(request.method)
             if viewer_of(request).roles.isdisjoint(allowed.get(method, roles_for(first))):
                 deny(request, needs=actions.get(method, first))
@@ -89,19 +90,47 @@ def requires_by_method(**actions: str) -> Callable[[View], View]:
 
 def Permits(action: str) -> type[BasePermission]:
     """A DRF permission class for the action: `permission_classes = [Permits("run.view")]`."""
-    allowed = roles_for(action)
+    return PermitsByMethod(GET=action)
+
+
+def PermitsByMethod(**actions: str) -> type[BasePermission]:
+    """A DRF permission class with an action for each method; HEAD and OPTIONS go with GET, unnamed ones with the first.
+
+    A token has to reach the view too: its scopes by the method, its limits by the view's `resource` and `area` (a view
+    without them, as the schema, is for any token).
+    """
+    first = next(iter(actions.values()))
+    by_method = {method: roles_for(action) for method, action in actions.items()}
+    others = roles_for(first)
 
     class Permitted(BasePermission):
-        allowed_roles = allowed
+        allowed_roles = frozenset().union(*by_method.values())
 
         def has_permission(self, request: Request, view: APIView) -> bool:
-            if not allowed.isdisjoint(viewer_of(request).roles):
-                return True
+            method = "GET" if request.method in ("HEAD", "OPTIONS") else str(request.method)
+            if not by_method.get(method, others).isdisjoint(viewer_of(request).roles):
+                return _token_reaches(self, request, view)
             if request.user.is_authenticated:
-                record_denial(request, needs=action)
+                record_denial(request, needs=actions.get(method, first))
             return False
 
     return Permitted
+
+
+def _token_reaches(gate: BasePermission, request: Request, view: APIView) -> bool:
+    """Whether the request's token, if it came with one, is for this method and resource; sets the gate's sentence."""
+    token = request.auth
+    if not isinstance(token, ApiToken):
+        return True
+    is_read = request.method in SAFE_METHODS
+    scope = TokenScope.READ if is_read else TokenScope.WRITE
+    names = [str(name) for name in (getattr(view, "resource", ""), getattr(view, "area", "")) if name]
+    if token.may(scope) and (not names or token.reaches(*names)):
+        return True
+    record_denial(request, needs=f"a token that may {scope} here")
+    gate.code = "token_scope"  # type: ignore[attr-defined]
+    gate.message = f"This token may not {scope} here: its scopes or limits leave it out."  # type: ignore[attr-defined]
+    return False
 
 
 def may_do(request: HttpRequest, action: str) -> bool:

@@ -122,9 +122,12 @@ def last_change_of_action(number: int) -> tuple[str, datetime] | None:
 
 
 def policy_versions() -> list[dict[str, Any]]:
-    """Every version of the policy, the latest start first, each with its `floors`. Two queries."""
+    """Every version of the policy, the latest start first, each with its `floors` and their `waivers`. Three queries."""
+    waivers: dict[int, list[dict[str, Any]]] = {}
+    for waiver in waivers_in_force().order_by("starts_date", "key").values():
+        waivers.setdefault(waiver["floor_id"], []).append({**waiver})
     floors: dict[int, list[dict[str, Any]]] = {}
     for floor in PolicyFloor.objects.order_by("key").values():
-        floors.setdefault(floor["policy_id"], []).append({**floor})
+        floors.setdefault(floor["policy_id"], []).append({**floor, "waivers": waivers.get(floor["id"], [])})
     rows = PolicySet.objects.order_by("-effective_date", "-version").values()
     return [{**row, "floors": floors.get(row["id"], [])} for row in rows]

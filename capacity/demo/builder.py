@@ -9,14 +9,14 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, timedelta
-from decimal import Decimal
 from pathlib import Path
 
 from capacity.demo.actuals import job_usage, usage_hours
 from capacity.demo.prices import accelerator_list_prices, token_list_prices
 from capacity.demo.profiles import operating_points, throughput_profiles
+from capacity.inventory.datasheets_public import datasheet_types
 
 HERE = Path(__file__).resolve().parent
 WORLD = HERE / "world"
@@ -25,9 +25,6 @@ _TOKEN = re.compile(r"@(w53|[+-]?\d+[wd])((?:[+-]\d+[wd])*)")
 _STEP = re.compile(r"([+-]?)(\d+)([wd])")
 _WEEK_53_WITHIN = 40
 _WITHOUT_WEEK_53 = 6
-H100_BF16_TFLOPS = Decimal("989.4")
-SPECS_DATE = "2026-04-27"
-SPECS_SOURCE = "Epoch AI ML hardware (CC BY 4.0)"
 
 
 def demo_tables(*, monday: date) -> dict[str, bytes]:
@@ -41,7 +38,7 @@ def demo_tables(*, monday: date) -> dict[str, bytes]:
         path.name: resolve_dates(path.read_text(encoding="utf-8"), monday=monday).encode()
         for path in sorted(WORLD.glob("*.csv"))
     }
-    tables["accelerator_types.csv"] = _csv(accelerator_types(read_source("accelerator_specs.csv")))
+    tables["accelerator_types.csv"] = _csv(datasheet_types())
     tables["throughput_profiles.csv"] = _csv(
         throughput_profiles(points=read_source("serving_points.csv"), mlperf=read_source("mlperf_inference_v5_1.csv"))
     )
@@ -68,25 +65,6 @@ def read_source(name: str) -> list[dict[str, str]]:
     """The rows of a carried public table."""
     with (SOURCES / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
-
-
-def accelerator_types(specs: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
-    """accelerator_types.csv: datasheet figures; H100 equivalents by dense BF16 operations a second."""
-    return [
-        {
-            "key": spec["key"],
-            "name": spec["accelerator"],
-            "manufacturer": spec["manufacturer"],
-            "dense_bf16_tflops": spec["dense_bf16_tflops"],
-            "dense_fp8_tflops": spec["dense_fp8_tflops"],
-            "memory_gb": spec["memory_gb"],
-            "tdp_w": spec["tdp_w"],
-            "h100e_factor": str((Decimal(spec["dense_bf16_tflops"]) / H100_BF16_TFLOPS).quantize(Decimal("0.000001"))),
-            "h100e_as_of_date": SPECS_DATE,
-            "provenance": f"measured: datasheet figures of {spec['accelerator']}, {SPECS_SOURCE}",
-        }
-        for spec in specs
-    ]
 
 
 def _date_of(match: re.Match[str], monday: date) -> date:

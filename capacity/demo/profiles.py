@@ -1,9 +1,8 @@
 """Throughput profiles from public measurements, by formulas that are written into every row. Pure.
 
 A measured operating point is one replica in a closed loop: `requests of in + out tokens` at `Q` output tokens a
-second. Each request costs the replica out/Q seconds, so (methods: Serving arithmetic) in/R_in + out/R_out = out/Q.
-Two points with different input lengths give both rates. Where only a ratio or a single point is public, the profile
-says "estimated" and shows how.
+second. Two points with different input lengths give both rates (methods: Fitting throughputs). Where only a ratio or a
+single point is public, the profile says "estimated" and shows how.
 """
 
 from __future__ import annotations
@@ -12,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+
+from workloads.domain.fitting import Point, fit_throughputs
 
 Record = Mapping[str, str]
 
@@ -34,37 +35,6 @@ class Rates:
 
     prefill: Fraction
     decode: Fraction
-
-
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    """One operating point of one replica: tokens of a request, and output tokens a second of the replica."""
-
-    input_tokens: int
-    output_tokens: int
-    output_tokens_per_second: Fraction
-
-    @property
-    def seconds_per_request(self) -> Fraction:
-        return self.output_tokens / self.output_tokens_per_second
-
-
-def rates_from_two_points(*, short: Point, long: Point) -> Rates:
-    """R_in and R_out from two points of equal output length (methods: Serving arithmetic).
-
-    Raises ValueError when the points admit no positive rates: the longer input was not slower, or so much slower
-    that nothing is left for decoding.
-    """
-    if short.output_tokens != long.output_tokens or long.input_tokens <= short.input_tokens:
-        raise ValueError("the points need the same output length and different input lengths")
-    more = long.seconds_per_request - short.seconds_per_request
-    if more <= 0:
-        raise ValueError("the longer input was not slower")
-    prefill = (long.input_tokens - short.input_tokens) / more
-    left = short.seconds_per_request - short.input_tokens / prefill
-    if left <= 0:
-        raise ValueError("the inputs alone take longer than the requests")
-    return Rates(prefill=prefill, decode=short.output_tokens / left)
 
 
 def rates_from_one_point(*, point: Point, prefill_to_decode: Fraction) -> Rates:
@@ -90,7 +60,8 @@ def _measured(points: Iterable[Record]) -> Iterator[dict[str, str]]:
     for (model, accelerator, latency), records in pairs.items():
         short, long = sorted(records, key=lambda record: int(record["input_tokens_per_request"]))
         first, second = _point(short), _point(long)
-        rates = rates_from_two_points(short=first, long=second)
+        fit = fit_throughputs([first, second])
+        rates = Rates(prefill=fit.prefill_tps, decode=fit.decode_tps)
         dates = [record["measured_date"] for record in (short, long)]
         is_dated = all(dates)
         yield _row(
@@ -144,6 +115,7 @@ def _llama_405b(
         split = Fraction(base["prefill_tokens_per_second"]) / Fraction(base["decode_tokens_per_second"])
         result = _mlperf(results, "llama3.1-405b", MLPERF_SCENARIOS[latency], "H200")
         point = Point(
+            key=result["result_id"],
             input_tokens=MLPERF_405B_MEAN_LENGTHS[0],
             output_tokens=MLPERF_405B_MEAN_LENGTHS[1],
             output_tokens_per_second=Fraction(result["result"]),
@@ -182,6 +154,7 @@ def _row(
 def _point(record: Record) -> Point:
     count = int(record["accelerator_count"])
     return Point(
+        key=record["measurement_id"],
         input_tokens=int(record["input_tokens_per_request"]),
         output_tokens=int(record["output_tokens_per_request"]),
         output_tokens_per_second=Fraction(record["output_tokens_per_s_per_accelerator"]) * count,

@@ -104,7 +104,8 @@ def _remove_runs(since: datetime) -> dict[str, int]:
     _delete(CurrentRun.objects.filter(run__in=runs))
     for model in apps.get_models():
         if issubclass(model, RunTable):
-            _delete(model._default_manager.filter(run__in=runs))
+            of_runs = {"run__in": runs}  # the abstract base does not know its children's foreign key
+            _delete(model._default_manager.filter(**of_runs))
     return {"plans": _delete(Run.objects.filter(pk__in=runs))}
 
 
@@ -112,7 +113,7 @@ def _remove_rows(present: Mapping[str, Mapping[tuple[object, ...], int]]) -> dic
     """The demo's rows, those that need others first. Raises DemoRefused naming every row of others that needs one."""
     hanging: list[str] = []
     removed: dict[str, int] = {}
-    for name, found in reversed(present.items()):
+    for name, found in reversed(list(present.items())):
         table = tables()[name]
         hanging += _rows_that_need(table, set(found.values()))
         removed[name] = _delete(table.model._default_manager.filter(pk__in=found.values()))
@@ -182,11 +183,14 @@ def _remove_accounts() -> tuple[int, tuple[str, ...]]:
 
 
 def _is_named_anywhere(person: User) -> bool:
-    relations = [each for each in User._meta.get_fields(include_hidden=True) if each.auto_created and not each.concrete]
+    relations = [
+        each
+        for each in User._meta.get_fields(include_hidden=True)
+        if isinstance(each, models.ManyToOneRel) and each.related_model is not RoleGrant
+    ]
     return any(
         relation.related_model._default_manager.filter(**{relation.field.name: person}).exists()
         for relation in relations
-        if relation.related_model is not RoleGrant and not relation.many_to_many
     )
 
 
@@ -204,7 +208,7 @@ def _delete(rows: QuerySet[Any]) -> int:
     keys = list(rows.values_list("pk", flat=True))
     for event in getattr(model, "pgh_event_models", {}).values():
         event._default_manager.filter(pgh_obj__in=keys)._raw_delete(rows.db)
-    model._default_manager.filter(pk__in=keys)._raw_delete(rows.db)  # type: ignore[attr-defined]
+    model._default_manager.filter(pk__in=keys)._raw_delete(rows.db)
     return len(keys)
 
 

@@ -13,3 +13,8 @@ class ImportsConfig(AppConfig):
 
         # Each app says in its importers.py which of its tables files may bring.
         autodiscover_modules("importers")
+
+        from capacity.imports.batches import register_proposer
+        from capacity.imports.proposals import propose
+
+        register_proposer(propose)

@@ -211,7 +211,7 @@ def write_tables(
         findings.counts[name] = {**findings.counts.get(name, {}), **writer.counts()}
         findings.changes.extend(writer.changes)
     for table, whole in written:
-        for check in table.checks:
+        for check in table.checks if whole else ():
             findings.issues.extend(check(whole))
 
 

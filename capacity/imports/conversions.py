@@ -130,6 +130,14 @@ def unit_hint(heading: str, column: str) -> str:
     return ""
 
 
+def bare_heading(heading: str) -> str:
+    """The heading without its unit: what stands in brackets, and the words that name one."""
+    words = re.sub(r"[(\[].*?[)\]]", " ", heading.lower().replace("_", " "))
+    for pattern, _ in _HINTS:
+        words = pattern.sub(" ", words)
+    return words.strip()
+
+
 # --- numbers ------------------------------------------------------------------------------------------------------
 
 _NUMBER_FORMS = {

@@ -6,6 +6,7 @@ Nothing here reads rows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from capacity.imports.tables import Reference, Table, tables
 _LISTED_AT_MOST = 8
 _SEARCHED_AT_MOST = 4
 OTHER = "Other"
+# The order of the index; an area that is not named stands behind these.
+AREAS = ("Supply", "Costs", "Workloads", "Research", "Contracts", "Policy", "Imports")
 PROVENANCE = "provenance"
 _LAST_GROUP = "Where it comes from"
 _FIRST_GROUP = "Details"
@@ -76,6 +79,7 @@ _UNITS = {
     "_tflops": "TFLOPS",
     "_tops": "TOPS",
 }
+_TELLS_A_DATE = re.compile(r"(s|ed|of|by)_(date|at)$")
 _UNITS_LONGEST_FIRST = sorted(_UNITS.items(), key=lambda item: -len(item[0]))
 
 
@@ -98,7 +102,8 @@ def title_of(table: Table) -> str:
 def singular_of(table: Table) -> str:
     """What one row is called, in lower case as inside a sentence: "supplier", "cost rate"."""
     if table.singular:
-        return table.singular
+        is_word = table.singular[1:2].islower()
+        return table.singular[:1].lower() + table.singular[1:] if is_word else table.singular
     words = " ".join(_WORDS.get(word, word) for word in table.name.split("_"))
     return words.removesuffix("s")
 
@@ -157,11 +162,11 @@ def grouped_columns(table: Table) -> dict[str, tuple[str, ...]]:
 
 def column_label(name: str) -> str:
     """`lead_time_p50_weeks` → "Lead time P50"."""
-    for end in (*(end for end, _ in _UNITS_LONGEST_FIRST), "_date", "_at", "_key"):
+    for end in (*(end for end, _ in _UNITS_LONGEST_FIRST), "_key"):
         if name.endswith(end) and len(name) > len(end):
-            name = name.removesuffix(end)
-            break
-    return _sentence(name.split("_"))
+            return _sentence(name.removesuffix(end).split("_"))
+    # "Ends" and "As of" say that a date follows; "Usage" does not.
+    return _sentence((name.rpartition("_")[0] if _TELLS_A_DATE.search(name) else name).split("_"))
 
 
 def column_unit(name: str) -> str:

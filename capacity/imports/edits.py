@@ -58,6 +58,7 @@ __all__ = [
     "find_row",
     "history",
     "remove_row",
+    "sheet_of",
     "undo_batch",
 ]
 
@@ -93,7 +94,7 @@ def apply_rows(
     StaleRow when a row has moved on; nothing is written then. Issues and changes number the rows from 1. When no cell
     differs nothing is kept and the outcome has no batch.
     """
-    sheet = _sheet_of(table, rows)
+    sheet = sheet_of(table, rows)
     findings = Findings(issues=list(sheet.issues))
     try:
         write_sheets(
@@ -182,7 +183,7 @@ def _entry(change: ImportChange) -> HistoryEntry:
     )
 
 
-def _sheet_of(table: Table, rows: Sequence[Cells]) -> Sheet:
+def sheet_of(table: Table, rows: Sequence[Cells]) -> Sheet:
     """The cells as a sheet, as if a file had brought them; rows are numbered from 1."""
     issues: list[Issue] = []
     read: list[Row] = []

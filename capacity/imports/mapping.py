@@ -19,6 +19,7 @@ from zoneinfo import available_timezones
 from capacity.access.models import User
 from capacity.imports.conversions import (
     OTHER_FACTOR,
+    bare_heading,
     ends,
     iso_day,
     plain_number,
@@ -144,7 +145,7 @@ def suggest(headings: Sequence[str], table: Table) -> dict[str, Suggestion]:
     """Heading → what it probably means; each column is offered once, to the heading that fits it best."""
     found: dict[str, Suggestion] = {}
     taken: set[str] = set()
-    for test in (_same, _synonym, _alike):
+    for test in (_same, _without_unit, _synonym, _alike):
         for heading in headings:
             if heading in found:
                 continue
@@ -173,14 +174,22 @@ def _same(heading: str, table: Table, taken: set[str]) -> str:
     return ""
 
 
+def _without_unit(heading: str, table: Table, taken: set[str]) -> str:
+    """ "Input TPM" is the input, whatever it is counted in."""
+    words = _plain(bare_heading(heading))
+    same = (c.name for c in table.columns if c.name not in taken and _plain(column_label(c.name)) == words)
+    return next(same, "") if words else ""
+
+
 def _synonym(heading: str, table: Table, taken: set[str]) -> str:
     names = {column.name for column in table.columns} - taken
-    return next((name for name in _SYNONYMS.get(_plain(heading), ()) if name in names), "")
+    return next(
+        (name for name in _SYNONYMS.get(_plain(bare_heading(heading)) or _plain(heading), ()) if name in names), ""
+    )
 
 
 def _alike(heading: str, table: Table, taken: set[str]) -> str:
-    # The words in brackets are mostly a unit.
-    words = _plain(re.sub(r"[(\[].*?[)\]]", " ", heading))
+    words = _plain(bare_heading(heading))
     options = {_plain(column.name): column.name for column in table.columns if column.name not in taken}
     near = difflib.get_close_matches(words, options, n=1, cutoff=0.75)
     return options[near[0]] if near else ""

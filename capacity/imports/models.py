@@ -9,6 +9,7 @@ from __future__ import annotations
 import pghistory
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -239,3 +240,62 @@ class UploadFile(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+PROPOSAL_STATES = [
+    ("waiting", "Waiting for approval"),
+    ("approved", "Approved and applied"),
+    ("returned", "Returned"),
+    ("withdrawn", "Withdrawn"),
+    ("stale", "Out of date"),
+]
+
+
+class Proposal(models.Model):
+    """A write that somebody else has to approve: what is to be written, by whom, why, and what became of it.
+
+    rows: table → cells of the rows that differ. removed: table → keys. changes: each row before and after, with the
+    version it was proposed on, so that a row changed since is noticed. owners: whose rows they are. digest: tells the
+    same write proposed twice. batch: the write, once it is applied.
+    """
+
+    source = models.CharField(max_length=80)
+    reason = models.TextField()
+    note = models.TextField(blank=True)
+    tables = ArrayField(models.CharField(max_length=80))
+    owners = ArrayField(models.CharField(max_length=150), default=list)
+    rows = models.JSONField(default=dict)
+    removed = models.JSONField(default=dict)
+    changes = models.JSONField(default=list)
+    digest = models.CharField(max_length=64)
+    proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    proposed_at = models.DateTimeField(db_default=Now())
+    state = models.CharField(max_length=10, choices=PROPOSAL_STATES, default="waiting")
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decision_note = models.TextField(blank=True)
+    batch = models.OneToOneField(ImportBatch, models.PROTECT, null=True, blank=True, related_name="proposal")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=[state for state, _ in PROPOSAL_STATES]), name="proposal_state_is_known"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state__in=["approved", "returned"])
+                | (models.Q(decided_by__isnull=False) & ~models.Q(decided_by=models.F("proposed_by"))),
+                name="nobody_checks_his_own_proposal",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="approved", batch__isnull=False) | ~models.Q(state="approved"),
+                name="approved_means_applied",
+            ),
+            models.UniqueConstraint(
+                fields=["proposed_by", "digest"],
+                condition=models.Q(state="waiting"),
+                name="one_waiting_proposal_of_a_kind",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"proposal {self.pk} {self.state}"

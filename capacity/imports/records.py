@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
-from urllib.parse import quote, unquote
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ImproperlyConfigured
@@ -23,18 +20,17 @@ from capacity.access.visibility import Sight, Viewer, see, sight
 from capacity.imports.cells import CellError, Value
 from capacity.imports.described import resource_of, search_columns
 from capacity.imports.references import ReferenceIndex
-from capacity.imports.rows import decimal_text
+from capacity.imports.rows import cell_text, key_of_text, key_text
 from capacity.imports.tables import Table, tables
 from capacity.imports.tabular import read_cell
 
 PAGE_ROWS = 100
 LONGEST_SEARCH = 100
-KEY_SEPARATOR = "~"
+# Addresses beside those of rows: a row of such a key has its first letter quoted. So has one that names a folder.
+PAGE_WORDS = frozenset({"new", "bulk"})
 # After a column's name in a filter: `starts_date__gte`. Without one the column equals the value.
 COMPARISONS = ("gt", "gte", "lt", "lte", "contains", "in", "empty")
 _OWNER = "_owner"
-
-Cells = dict[str, str]
 
 
 class BadFilter(Exception):
@@ -334,11 +330,16 @@ def _record(row: Mapping[str, Any], table: Table, paths: Mapping[str, str], view
     values = {name: row[path] for name, path in paths.items()}
     return Record(
         pk=row["pk"],
-        key=tuple(written(values[name]) for name in table.key),
+        key=tuple(cell_text(_standing(table, name, values[name])) for name in table.key),
         values=as_seen(table, viewer, values, owner=owner),
         row_version=row.get("row_version"),
         owner=owner,
     )
+
+
+def _standing(table: Table, name: str, value: Any) -> Any:
+    """A part of the key, or what an empty one stands for."""
+    return table.column(name).when_empty if value is None else value
 
 
 def as_seen(table: Table, viewer: Viewer | None, values: Mapping[str, Any], *, owner: str) -> dict[str, Any]:
@@ -358,50 +359,15 @@ def hidden_columns(table: Table, viewer: Viewer | None, *, owner: str) -> frozen
     return frozenset(name for name in names if sight(viewer, resource, name, owner=owner) is not Sight.FULL)
 
 
-# --- cells and keys -----------------------------------------------------------------------------------------------
-
-
-def written(value: Any) -> str:
-    """A value as a file writes it: what `Column.parse` reads back. Not known is ""."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Decimal):
-        return decimal_text(value)
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, list | tuple):
-        return ";".join(str(part) for part in value)
-    return str(value)
-
-
-def cells_of(instance: Model, table: Table) -> Cells:
-    """A row as cells: column → text, natural keys in place of foreign keys. Reads the rows it points to."""
-    return {name: written(_along(instance, path)) for name, path in column_paths(table).items()}
-
-
-def _along(instance: Any, path: str) -> Any:
-    for step in path.split("__"):
-        if instance is None:
-            return None
-        instance = getattr(instance, step)
-    return instance
+# --- keys -----------------------------------------------------------------------------------------------------
 
 
 def key_in_url(key: Sequence[str]) -> str:
-    """A natural key as one part of an address: its cells percent-quoted and joined with `~`."""
-    return KEY_SEPARATOR.join(_quoted(part) for part in key)
+    """A natural key as one part of an address, told apart from the words that are pages of their own there."""
+    text = key_text(key)
+    return f"%{ord(text[0]):02X}{text[1:]}" if text in PAGE_WORDS or set(text) == {"."} else text
 
 
 def key_from_url(text: str) -> tuple[str, ...]:
     """The cells of a key out of an address."""
-    return tuple(unquote(part) for part in text.split(KEY_SEPARATOR))
-
-
-def _quoted(part: str) -> str:
-    """quote leaves `~` and points alone; the one separates the parts, the others alone name a folder."""
-    quoted = quote(part, safe="").replace(KEY_SEPARATOR, "%7E")
-    return quoted.replace(".", "%2E") if set(part) == {"."} else quoted
+    return key_of_text(text)

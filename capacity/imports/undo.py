@@ -94,7 +94,7 @@ def _put_back(batch: ImportBatch, undo: ImportBatch, findings: Findings, actor: 
     """Take added rows out, write earlier cells back, add removed rows again. Returns what stands in the way."""
     known = tables()
     changes = list(batch.changes.order_by("id"))
-    rows = _rows_now(changes, known)
+    rows = rows_now(changes, known)
     reasons = [reason for change in changes if (reason := _moved_on(change, rows))]
     if reasons:
         return reasons
@@ -115,8 +115,10 @@ def _put_back(batch: ImportBatch, undo: ImportBatch, findings: Findings, actor: 
     return reasons
 
 
-def _rows_now(changes: Iterable[ImportChange], known: Mapping[str, Table]) -> dict[tuple[str, str], models.Model]:
-    """(table, key) → the row as it is now, locked."""
+def rows_now(
+    changes: Iterable[ImportChange], known: Mapping[str, Table], *, lock: bool = True
+) -> dict[tuple[str, str], models.Model]:
+    """(table, key) → the row as it is now."""
     references = ReferenceIndex(tables=known)
     wanted: dict[str, set[str]] = {}
     for change in changes:
@@ -129,7 +131,8 @@ def _rows_now(changes: Iterable[ImportChange], known: Mapping[str, Table]) -> di
         }
         pks = [pk for pk, key in by_pk.items() if key in keys]
         rows = table.model._default_manager.select_related(*reader_of(table, known=known).related)
-        for pk, row in rows.select_for_update(of=("self",)).in_bulk(pks).items():
+        rows = rows.select_for_update(of=("self",)) if lock else rows
+        for pk, row in rows.in_bulk(pks).items():
             found[name, by_pk[pk]] = row
     return found
 

@@ -388,9 +388,7 @@ class TableWriter:
             message = sentence.message if sentence else refused
             self._say(row.file, row.number, column, name or "refused_by_database", message)
 
-    def _say(
-        self, file: str, row: int, column: str, code: str, message: str, *, offer: Offer | None = None
-    ) -> None:
+    def _say(self, file: str, row: int, column: str, code: str, message: str, *, offer: Offer | None = None) -> None:
         self.issues.append(Issue(file=file, row=row, column=column, code=code, message=message, offer=offer))
 
 

@@ -16,9 +16,9 @@ from capacity.allocation.selectors import recent_runs
 from capacity.decisions.models import Action, Decision
 from capacity.decisions.models import PolicySet as Policy
 from capacity.decisions.selectors import policy_versions
+from capacity.imports.api_fields import VisibleFlag, VisibleInteger, VisibleList, VisibleText, field_for
 from capacity.review.models import Review
 from capacity.review.pages import visible_rows
-from capacity.review.serializers import VisibleFlag, VisibleInteger, VisibleList, VisibleText, field_for
 from capacity.review.tables import PLACEMENTS, UNPLACED, Row, contract_labels
 
 MOST_RUNS = 500

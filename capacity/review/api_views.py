@@ -58,6 +58,11 @@ class RowsView(GenericAPIView):
 
     pagination_class = PageOfRows
     filter_backends = ()
+    # What tokens may be limited to, what the index says, and the action that opens it.
+    resource = ""
+    heading = ""
+    area = "Plan"
+    opened_by = ""
 
     def rows(self, request: Request, viewer: Viewer) -> list[Row]:
         """The rows of this list, before ordering and paging. Every subclass has its own."""
@@ -86,14 +91,17 @@ def ordered(rows: list[Row], ordering: str, columns: Sequence[str]) -> list[Row]
     return sorted_visibly(rows, key=key, descending=ordering.startswith("-"))
 
 
-def run_table_view(spec: RunTableSpec) -> type[RowsView]:
-    """The view of one run table."""
+def run_table_view(name: str, spec: RunTableSpec) -> type[RowsView]:
+    """The view of one run table under its name in the API."""
     parameters = [_RUN, _REVIEW, _ORDERING, *(OpenApiParameter(name, str) for name in spec.filters)]
-    serializer = serializer_for(spec)
+    serializer = serializer_for(spec, name=name)
 
     class RunTableRows(RowsView):
         serializer_class = serializer
         permission_classes = (Permits(spec.action),)
+        resource = name
+        heading = spec.title
+        opened_by = spec.action
 
         def rows(self, request: Request, viewer: Viewer) -> list[Row]:
             chosen = chosen_run(request)
@@ -106,11 +114,11 @@ def run_table_view(spec: RunTableSpec) -> type[RowsView]:
             return visible_rows(viewer=viewer, run_id=chosen.run_id, spec=spec, labels=labels, **filters)
 
         @extend_schema(
-            operation_id=f"{spec.name.replace('-', '_')}_list",
+            operation_id=f"{name.replace('-', '_')}_list",
             summary=spec.title,
             parameters=parameters,
             responses=serializer(many=True),
-            tags=["plan"],
+            tags=["Plan"],
         )
         def get(self, request: Request) -> Response:
             return self.answer(request)
@@ -131,6 +139,10 @@ def plain_view(
     class PlainRows(RowsView):
         serializer_class = serializer
         permission_classes = (Permits(action),)
+        resource = name
+        heading = title
+        area = tag
+        opened_by = action
 
         def rows(self, request: Request, viewer: Viewer) -> list[Row]:
             return rows_of(request, viewer)
@@ -153,15 +165,20 @@ def _experiments(request: Request, viewer: Viewer) -> list[Row]:
     return [] if chosen.run is None else experiment_rows(viewer, chosen.run_id)
 
 
+def _api_name(table: str) -> str:
+    """A run table's name here: the plain names belong to the tables that people keep."""
+    return f"plan-{table}" if table in {"pools", "lots", "workloads"} else table
+
+
 VIEWS: dict[str, type[RowsView]] = {
-    **{name: run_table_view(spec) for name, spec in RUN_TABLES.items()},
-    "experiments": plain_view(
-        "experiments",
+    **{_api_name(name): run_table_view(_api_name(name), spec) for name, spec in RUN_TABLES.items()},
+    "plan-requests": plain_view(
+        "plan-requests",
         title="Requests, placed or not",
         fields=EXPERIMENT_FIELDS,
         action="requests.view",
         rows_of=_experiments,
-        tag="plan",
+        tag="Plan",
         has_run=True,
     ),
     "runs": plain_view(
@@ -170,7 +187,7 @@ VIEWS: dict[str, type[RowsView]] = {
         fields=RUN_FIELDS,
         action="run.view",
         rows_of=lambda request, viewer: run_list_rows(viewer),
-        tag="meeting",
+        tag="Meeting",
     ),
     "reviews": plain_view(
         "reviews",
@@ -178,7 +195,7 @@ VIEWS: dict[str, type[RowsView]] = {
         fields=REVIEW_FIELDS,
         action="review.view",
         rows_of=lambda request, viewer: review_rows(viewer),
-        tag="meeting",
+        tag="Meeting",
     ),
     "decisions": plain_view(
         "decisions",
@@ -186,7 +203,7 @@ VIEWS: dict[str, type[RowsView]] = {
         fields=DECISION_FIELDS,
         action="decisions.view",
         rows_of=lambda request, viewer: decision_rows(viewer),
-        tag="meeting",
+        tag="Meeting",
     ),
     "actions": plain_view(
         "actions",
@@ -194,7 +211,7 @@ VIEWS: dict[str, type[RowsView]] = {
         fields=ACTION_FIELDS,
         action="decisions.view",
         rows_of=lambda request, viewer: action_rows(viewer),
-        tag="meeting",
+        tag="Meeting",
     ),
     "policies": plain_view(
         "policies",
@@ -202,6 +219,6 @@ VIEWS: dict[str, type[RowsView]] = {
         fields=POLICY_FIELDS,
         action="policy.view",
         rows_of=lambda request, viewer: policy_rows(viewer),
-        tag="meeting",
+        tag="Meeting",
     ),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -15,23 +15,40 @@ SENTENCES = {
     "justification_expired": "its frontier justification has expired",
     "review": "it has no review date",
     "review_overdue": "its review is overdue",
+    "evidence": "its frontier justification names no evidence",
+    "quality": "the quality it needs is not written down",
+    "value": "how customers get value from it is not written down",
 }
+# What a card may lack and still be a choice somebody made.
+INCOMPLETE_ONLY = frozenset({"evidence", "quality", "value"})
 
 
 def missing_on_card(*, card: Card, models: Mapping[str, Card], as_of: date) -> list[str]:
-    """Codes of what keeps the card from counting as a product choice, in a fixed order. Empty: a choice was made."""
+    """Codes of what the card lacks, in a fixed order. Empty: it is complete."""
     missing = []
+    is_frontier = models[card["model_version"]]["model_tier"] == "frontier"
     if card["purpose"] == "no_choice":
         missing.append("purpose")
     if not card["owner_role"]:
         missing.append("owner")
-    if models[card["model_version"]]["model_tier"] == "frontier":
+    if is_frontier:
         missing += missing_justification(card=card, as_of=as_of)
     if card["review_by_date"] is None:
         missing.append("review")
     elif card["review_by_date"] < as_of:
         missing.append("review_overdue")
+    if is_frontier and not card.get("justification_evidence"):
+        missing.append("evidence")
+    if not card["quality_required"]:
+        missing.append("quality")
+    if not card["customer_value"]:
+        missing.append("value")
     return missing
+
+
+def is_choice(missing: Iterable[str]) -> bool:
+    """Whether a card that lacks these still counts as a product choice."""
+    return INCOMPLETE_ONLY.issuperset(missing)
 
 
 def missing_justification(*, card: Card, as_of: date) -> list[str]:

@@ -13,6 +13,8 @@ from capacity.access.permissions import may
 from capacity.access.viewer import viewer_of
 from capacity.access.visibility import RESTRICTED, Viewer, see
 from capacity.allocation.selectors import PlanState, current_plan
+from capacity.imports.record_words import list_url, may_change
+from capacity.imports.tables import tables
 from capacity.review.models import Review
 
 # (label, route, permission, other routes under it). Only pages that exist.
@@ -25,13 +27,29 @@ NAVIGATION = (
     ("Decisions", "decisions", "decisions.view", ("decision", "decision-new", "action", "action-new")),
 )
 USER_MENU = (
+    ("Data", "data", "data.view"),
+    ("Approvals", "data-proposals", "data.view"),
+    ("Imports", "imports", "imports.view"),
     ("Runs", "runs", "run.view"),
     ("Policy", "policy", "policy.view"),
     ("Methods", "methods", "methods.view"),
+    ("API", "api-docs", "methods.view"),
+    ("Tokens", "tokens", "tokens.own"),
     ("Audit log", "audit", "audit.view"),
     ("People", "people", "users.manage"),
     ("Style guide", "styleguide", "methods.view"),
 )
+
+# Route → the table its page shows, for a link to those who keep it; and the column its parameter is a key in.
+DATA_BEHIND = {
+    "workloads": ("workloads", ""),
+    "requests": ("experiments", ""),
+    "contracts": ("contracts", ""),
+    "contract": ("contracts", "key"),
+    "supply": ("pools", ""),
+    "pool": ("pools", "pool_key"),
+    "policy": ("policy_sets", ""),
+}
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -51,6 +69,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             {"label": label, "url": reverse(name)} for label, name, action in USER_MENU if may(roles, action)
         ],
         "theme": "auto",
+        "data_url": data_url(request),
     }
     # Offered until the first review is frozen; the address stays.
     if may(roles, "start.view") and not Review.objects.exists():
@@ -58,6 +77,16 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     if may(roles, "run.view"):
         frame["plan"] = plan_context(state=plan_state(request), viewer=viewer_of(request), now=timezone.now())
     return frame
+
+
+def data_url(request: HttpRequest) -> str:
+    """Where the rows behind the page are kept; "" for whoever may not change them, and where there are none."""
+    match = request.resolver_match
+    name, parameter = DATA_BEHIND.get(match.url_name or "", ("", "")) if match else ("", "")
+    table = tables().get(name)
+    if match is None or table is None or not may_change(table, viewer_of(request)):
+        return ""
+    return list_url(table, {"key": str(match.kwargs[parameter])} if parameter else None)
 
 
 def plan_state(request: HttpRequest) -> PlanState:
@@ -101,7 +130,10 @@ def _state_words(state: PlanState, viewer: Viewer, now: datetime) -> tuple[str, 
     if active is not None:
         return "running", f"A new plan starts in a moment: inputs changed or somebody asked for it.{shown}"
     if state.run is None:
-        return "none", "No plan has been computed yet. It starts by itself; the list of runs says what happened so far."
+        return (
+            "none",
+            "It needs a policy and a lot of accelerators, and then starts by itself; the list of runs says more.",
+        )
     if failure is not None:
         # The words of an error may quote a row of the inputs: a customer, a price.
         said = see(viewer, "run", "error", failure.sentence)

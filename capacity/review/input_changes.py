@@ -210,6 +210,12 @@ def _subject(table: str, row: Row) -> str:
         return f"of {row['workload']} by {row['source']} from {row['starts_date']}"
     if table == "cost_rates":
         return f"{row['key']} from {row.get('starts_date', 'its start')}"
+    if table == "lot_moves":
+        return f"{row['lot']} to {row['to_domain']} of {row['to_pool']} from {row['starts_date']}"
+    if table == "cost_lines":
+        return f"{row['line']} of {row['rate']} from {row['rate_starts_date']}"
+    if table == "fx_rates":
+        return f"{row['currency']} of {row['as_of_date']}"
     if table == "policy_floors":
         return f"{row['name']} of policy {row['policy']}"
     if table == "policy_sets":

@@ -7,9 +7,11 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any
 
+from capacity.imports.rows import decimal_text
+from capacity.inventory.inputs import BASE_CURRENCY, fx_in_force
 from capacity.lib.money import exact_context, to_decimal
 from capacity.lib.units import HOURS_PER_WEEK, exact
-from capacity.review.cards import missing_justification, missing_on_card
+from capacity.review.cards import is_choice, missing_justification, missing_on_card
 from capacity.review.plan_rows import PlanRows
 from capacity.review.reasons import change_row, engine_issue, reason_sentence
 from contracts.remarks import Remarks
@@ -41,7 +43,7 @@ def workload_rows(rows: PlanRows) -> list[Row]:
                 "model_tier": model["model_tier"],
                 "model_name": model["name"],
                 "latency_class": card["latency_class"],
-                "purpose": "no_choice" if missing else card["purpose"],
+                "purpose": card["purpose"] if is_choice(missing) else "no_choice",
                 "stated_purpose": card["purpose"],
                 "owner_role": card["owner_role"],
                 "missing": missing,
@@ -151,6 +153,45 @@ def issue_rows(rows: PlanRows) -> list[Row]:
                     "sentence": f"Pool {row['key']} has no network domain, so it can hold no lot.",
                 }
             )
+    found += [*_currencies(rows), *_waivers(rows)]
     found += [engine_issue(issue) for issue in rows.plan.solution.issues]
     unique = {(row["code"], row["subject"], row["sentence"]): row for row in found}
     return [unique[key] for key in sorted(unique)]
+
+
+def _currencies(rows: PlanRows) -> list[Row]:
+    """For each cost rate in another currency that a lot names: the exchange rate used with its day, or that none is known."""
+    named = {row["cost_rate_key"] for row in rows.tables["lots"]}
+    in_use = {row["key"]: row["currency"] for row in rows.tables["cost_rates"] if row["key"] in named}
+    used = fx_in_force(rows=rows.tables.get("fx_rates", ()), as_of=rows.plan.inputs.as_of)
+    found = []
+    for key, currency in sorted(in_use.items()):
+        if currency == BASE_CURRENCY:
+            continue
+        fx = used.get(currency)
+        code, sentence = "rate_in_currency", f"Cost rate {key} is in {currency}: "
+        if fx is None:
+            code = "no_fx_rate"
+            sentence += (
+                f"there is no exchange rate on or before {rows.plan.inputs.as_of}, so its cost is unknown, not zero."
+            )
+        else:
+            sentence += f"turned into US dollars at {decimal_text(fx.usd_per_unit)}, the rate of {fx.as_of_date}."
+        found.append({"code": code, "subject": key, "sentence": sentence})
+    return found
+
+
+def _waivers(rows: PlanRows) -> list[Row]:
+    """Each waiver that lowers a floor inside the horizon, with the decision that grants it."""
+    horizon = rows.plan.inputs.horizon
+    return [
+        {
+            "code": "floor_waived",
+            "subject": floor.key,
+            "sentence": f"Floor {floor.name} is lowered by {waiver.accelerators} accelerators from {waiver.starts_date} "
+            f"until {waiver.ends_date} by decision D-{waiver.decision_number} (waiver {waiver.key}).",
+        }
+        for floor in rows.plan.policy.floors
+        for waiver in floor.waivers
+        if waiver.starts_date < horizon.end and waiver.ends_date > horizon.start
+    ]

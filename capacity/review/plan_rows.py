@@ -18,7 +18,7 @@ from capacity.inventory.domain.envelope import PurposeHours, split_envelope
 from capacity.lib.horizon import Week
 from capacity.lib.money import exact_context, round_parts, to_decimal
 from capacity.lib.units import HOURS_PER_WEEK, exact
-from capacity.review.cards import missing_on_card
+from capacity.review.cards import is_choice, missing_on_card
 from capacity.review.compute import SolvedPlan
 from contracts.exposure import ClassWeekCost, DemandWeek, PlanCosts
 from workloads.domain.classes import ServingClass
@@ -101,12 +101,12 @@ class PlanRows:
         return demand_key.removeprefix("w.")
 
     def purpose_of(self, demand_key: str) -> str:
-        """The purpose its workload card states, or no choice where the card is incomplete (methods: Spend purposes)."""
+        """The purpose its workload card states, or no choice where the card makes none (methods: Spend purposes)."""
         workload = self.workloads.get(self.workload_of(demand_key) or "")
         if workload is None:
             return "serving" if demand_key in self.contract_of else "no_choice"
         missing = missing_on_card(card=workload, models=self.models, as_of=self.plan.inputs.as_of)
-        return "no_choice" if missing else workload["purpose"]
+        return workload["purpose"] if is_choice(missing) else "no_choice"
 
     @cached_property
     def models(self) -> dict[str, Row]:

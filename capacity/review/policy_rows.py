@@ -58,11 +58,12 @@ def policy_lines(viewer: Viewer, versions: Sequence[Mapping[str, Any]]) -> list[
 
 
 def floor_lines(viewer: Viewer, floors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The floors of a version: name, pools, size, whether idle floor may be lent."""
+    """The floors of a version: name, pools, size, whether idle floor may be lent, and what recorded decisions waive."""
     names = ("floor_key", "floor_name", "floor_pool_keys", "floor_share", "floor_accelerators", "floor_lendable")
     found = []
     for floor in floors:
         seen = {name: see(viewer, "policy", name, floor[name.removeprefix("floor_")]) for name in names}
+        waived = "; ".join(_waiver(each) for each in floor["waivers"])
         found.append(
             {
                 "name": seen["floor_name"],
@@ -70,9 +71,16 @@ def floor_lines(viewer: Viewer, floors: Sequence[Mapping[str, Any]]) -> list[dic
                 "share": _written(seen["floor_share"], "share"),
                 "accelerators": _written(seen["floor_accelerators"], "whole"),
                 "lendable": _written(seen["floor_lendable"], "text"),
+                "waived": _written(see(viewer, "policy", "floor_waivers", waived), "text"),
             }
         )
     return found
+
+
+def _waiver(waiver: Mapping[str, Any]) -> str:
+    """`−8 accelerators 7–13 Dec 2026 (D-3)`."""
+    weeks = figures.day_range(waiver["starts_date"], waiver["ends_date"], year=0)
+    return f"−{waiver['accelerators']} accelerators {weeks} (D-{waiver['decision_number']})"
 
 
 def _written(value: Any, kind: str) -> str | Absent:

@@ -17,7 +17,16 @@ from capacity.access.audit import record_event
 from capacity.access.models import User
 from capacity.access.permissions import may
 from capacity.access.roles import Role
-from capacity.allocation.models import PLAN_SCOPE, CurrentRun, Run, RunDocument, RunPlacement, RunPoolWeek, RunUnplaced
+from capacity.allocation.models import (
+    PLAN_SCOPE,
+    CurrentRun,
+    Run,
+    RunDocument,
+    RunPlacement,
+    RunPool,
+    RunPoolWeek,
+    RunUnplaced,
+)
 from capacity.allocation.services import request_run
 from capacity.imports.models import InputsVersion
 from capacity.imports.rows import Row
@@ -41,6 +50,7 @@ _RESULT_TABLES: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
 REFUSALS = {
     "not_permitted": "Only the chair freezes a review.",
     "no_plan": "There is no plan yet: nothing to freeze.",
+    "nothing": "The plan holds no accelerators: bring in supply first.",
     "not_done": "The current plan is not finished.",
     "other_week": "The current plan is not of this week: recompute it first.",
     "stale": "The plan is older than its inputs: wait for the recompute.",
@@ -170,6 +180,8 @@ def _check(week: str, pointer: CurrentRun | None) -> Run:
         raise FreezeRefused("not_done")
     if pointer.run.first_week != week:
         raise FreezeRefused("other_week")
+    if not RunPool.objects.filter(run=pointer.run).exists():
+        raise FreezeRefused("nothing")
     if Review.objects.filter(week__gt=week).exists():
         raise FreezeRefused("out_of_order")
     return pointer.run

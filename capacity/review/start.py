@@ -21,13 +21,16 @@ from capacity.access.visibility import Viewer
 from capacity.decisions.models import PolicySet
 from capacity.decisions.standard_policy import floor_cells, policy_cells
 from capacity.imports.models import InputsVersion
-from capacity.imports.services import import_files, source_file
+from capacity.imports.services import ImportOutcome, import_files, source_file
 from capacity.imports.tables import Table, tables
+from capacity.inventory.datasheets_public import datasheet_types
+from capacity.inventory.models import AcceleratorType
 from capacity.lib.horizon import Week
 from capacity.review.models import Review
 from capacity.review.start_findings import CHECKS, Finding, sees_own_contracts_only
 
 POLICY_SOURCE = "standard policy"
+TYPES_SOURCE = "public datasheets"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +87,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         key="contracts",
         title="Contracts",
-        sentence="What was promised to customers: terms, use, prices and commitments. A lab without customers skips it.",
+        sentence="What was promised to customers: terms, use, prices and commitments. A second person approves those in force.",
         needs=("customers", "contracts", "price_lines"),
         also=("usage_profiles", "commit_steps", "sla_lines"),
         view="contract_data.view",
@@ -251,22 +254,35 @@ def begin_with_standard_policy(
     if PolicySet.objects.exists():
         raise PolicyExists
     monday = Week.containing(today).monday
-    files = {"policy_sets.csv": policy_cells(version=1, effective=monday)}
+    files = {"policy_sets.csv": [policy_cells(version=1, effective=monday)]}
     if pools:
-        files["policy_floors.csv"] = floor_cells(version=1, pools=list(pools), share=share, accelerators=accelerators)
-    outcome = import_files(
-        files=[source_file(name=name, content=_csv(cells)) for name, cells in files.items()],
-        source=POLICY_SOURCE,
-        imported_by=by,
-    )
+        floor = floor_cells(version=1, pools=list(pools), share=share, accelerators=accelerators)
+        files["policy_floors.csv"] = [floor]
+    outcome = _write(files, source=POLICY_SOURCE, by=by)
     if outcome.errors:
         raise PolicyRefused(" ".join(issue.message for issue in outcome.errors))
     return monday
 
 
-def _csv(cells: Mapping[str, str]) -> bytes:
+@transaction.atomic
+def take_over_datasheets(*, by: User) -> int:
+    """Write the accelerator types of the public datasheets by the ordinary import; how many. None when there are any."""
+    InputsVersion.objects.select_for_update().filter(pk=1).first()
+    if AcceleratorType.objects.exists():
+        return 0
+    outcome = _write({"accelerator_types.csv": datasheet_types()}, source=TYPES_SOURCE, by=by)
+    return outcome.counts["accelerator_types"]["added"] if outcome.applied else 0
+
+
+def _write(files: Mapping[str, list[dict[str, str]]], *, source: str, by: User) -> ImportOutcome:
+    """As the operator, because the page has asked for the permission and nobody could approve a first row."""
+    contents = [source_file(name=name, content=_csv(rows)) for name, rows in files.items()]
+    return import_files(files=contents, source=source, imported_by=by)
+
+
+def _csv(rows: Sequence[Mapping[str, str]]) -> bytes:
     out = io.StringIO()
-    writer = csv.DictWriter(out, list(cells), lineterminator="\n")
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerow(cells)
+    writer.writerows(rows)
     return out.getvalue().encode()

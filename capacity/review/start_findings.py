@@ -12,6 +12,7 @@ from datetime import date
 from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
 from capacity.access.models import RoleGrant
+from capacity.access.permissions import roles_for
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
 from capacity.inventory.models import CostRate, Lot, NetworkDomain, Pool
@@ -136,6 +137,14 @@ def _contracts_without_cap(today: date, viewer: Viewer) -> Iterable[str]:
     return _keys(_live_contracts(today, viewer).exclude(shape__in=_SIZED_BY_SHAPE).filter(uncapped))
 
 
+def _the_only_keeper_of_contracts(today: date, viewer: Viewer) -> Iterable[str]:
+    keepers = RoleGrant.objects.filter(
+        role__in=roles_for("contract_data.change"), revoked_at=None, user__is_active=True
+    )
+    names = list(_keys(keepers, "user__username"))
+    return names if len(names) == 1 else []
+
+
 def _requests_too_large(today: date, viewer: Viewer) -> Iterable[str]:
     most: dict[str, int] = {}
     domains = NetworkDomain.objects.annotate(size=Sum("lots__accelerators"))
@@ -240,6 +249,15 @@ CHECKS: tuple[Check, ...] = (
         one="One live contract has no rate limit and no P95 use: its exposure is uncapped.",
         many="{count} live contracts have no rate limit and no P95 use: their exposure is uncapped.",
         find=_contracts_without_cap,
+    ),
+    Check(
+        step="contracts",
+        table="contracts",
+        actions=("contract_data.change",),
+        one="Only one person keeps contracts, and those in force, with their prices, need a second one to approve them. "
+        "An administrator adds people.",
+        many="",
+        find=_the_only_keeper_of_contracts,
     ),
     Check(
         step="requests",

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
-from capacity.review import health, views_docs, views_figures, views_lists, views_runs, views_start, views_supply
+from capacity.review import (
+    health,
+    views_docs,
+    views_figures,
+    views_lists,
+    views_runs,
+    views_start,
+    views_supply,
+    views_tokens,
+)
 
 urlpatterns = [
     path("workloads/", views_lists.workloads, name="workloads"),
@@ -21,9 +30,12 @@ urlpatterns = [
     path("runs/<int:run_id>/figures/<path:key>/", views_figures.figure, name="figure"),
     path("start/", views_start.guide, name="start"),
     path("start/policy/", views_start.standard_policy, name="start-policy"),
+    path("start/accelerator-types/", views_start.datasheets, name="start-types"),
     path("plan/status/", views_runs.plan_status, name="plan-status"),
     path("policy/", views_docs.policy, name="policy"),
     path("methods/", views_docs.methods, name="methods"),
     path("styleguide/", views_docs.styleguide, name="styleguide"),
+    path("account/tokens/", views_tokens.tokens, name="tokens"),
+    path("account/tokens/<int:token_id>/revoke/", views_tokens.revoke, name="token-revoke"),
     path("healthz", health.healthz, name="healthz"),
 ]

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from django.urls import path
-from drf_spectacular.views import SpectacularAPIView
 
-from capacity.access.viewer import Permits
+from capacity.imports import api_imports, api_proposals
+from capacity.imports.api_tables import all_table_views
+from capacity.review import api_docs
 from capacity.review.api_views import VIEWS
 
 
-class Schema(SpectacularAPIView):
-    """The description of the API, for whoever has a role."""
-
-    permission_classes = (Permits("methods.view"),)
+def _route_name(route: str) -> str:
+    """`pools/<str:key>/` → `api-pools-row`."""
+    return "api-" + route.rstrip("/").replace("/<str:key>", "-row").replace("/", "-")
 
 
 urlpatterns = [
-    path("schema/", Schema.as_view(), name="api-schema"),
+    path("", api_docs.Index.as_view(), name="api-index"),
+    path("schema/", api_docs.Schema.as_view(), name="api-schema"),
+    path("docs/", api_docs.docs, name="api-docs"),
+    path("imports/", api_imports.Imports.as_view(), name="api-imports"),
+    path("imports/templates/", api_imports.Templates.as_view(), name="api-templates"),
+    path("imports/templates/<str:slug>/", api_imports.Template.as_view(), name="api-template"),
+    path("imports/<int:batch_id>/", api_imports.Import.as_view(), name="api-import"),
+    path("imports/<int:batch_id>/undo/", api_imports.UndoImport.as_view(), name="api-import-undo"),
+    path("proposals/", api_proposals.Proposals.as_view(), name="api-proposals"),
+    path("proposals/<int:proposal_id>/", api_proposals.OneProposal.as_view(), name="api-proposal"),
+    path("proposals/<int:proposal_id>/approve/", api_proposals.ApproveProposal.as_view(), name="api-proposal-approve"),
+    path("proposals/<int:proposal_id>/return/", api_proposals.ReturnProposal.as_view(), name="api-proposal-return"),
+    path(
+        "proposals/<int:proposal_id>/withdraw/", api_proposals.WithdrawProposal.as_view(), name="api-proposal-withdraw"
+    ),
+    *(path(route, view.as_view(), name=_route_name(route)) for route, view in all_table_views().items()),
     *(path(f"{name}/", view.as_view(), name=f"api-{name}") for name, view in VIEWS.items()),
 ]

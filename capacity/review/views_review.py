@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from capacity.access.permissions import may
 from capacity.access.viewer import deny, requires, viewer_of
 from capacity.access.visibility import Viewer
-from capacity.allocation.models import Run, RunDocument
+from capacity.allocation.models import Run, RunDocument, RunPool
 from capacity.lib.figures import thousands
 from capacity.lib.horizon import Week
 from capacity.review import carry, changes_shown
@@ -81,12 +81,14 @@ def _page(request: HttpRequest, viewer: Viewer, *, week: Week | None) -> HttpRes
     if frozen is None and (shown != live_week or state.run is None):
         if week is not None and not _is_between_reviews(shown, live_week, reviews):
             raise Http404
-        context = {"week": shown, "live_week": live_week, "has_plan": state.run is not None}
-        return render(request, "review/empty.html", context | {"can_request": may(viewer.roles, "run.request")})
+        return _no_review(request, viewer, shown, live_week, has_plan=state.run is not None)
     run = frozen.run if frozen else state.run
     assert run is not None
     before = max((each for each in reviews.values() if each.week < shown.key), key=lambda r: r.week, default=None)
     rows = read_run(viewer=viewer, run=run, previous_run_id=before.run_id if before else None)
+    if frozen is None and not RunPool.objects.filter(run=run).exists():
+        # A policy alone makes a plan with nothing in it: no review yet, but the way to one.
+        return _no_review(request, viewer, shown, live_week, has_plan=False)
     context = review_context(viewer=viewer, rows=rows, week=shown, now=frozen.frozen_at if frozen else timezone.now())
     context |= _meeting(viewer, shown, frozen, before, rows)
     context |= {
@@ -99,6 +101,11 @@ def _page(request: HttpRequest, viewer: Viewer, *, week: Week | None) -> HttpRes
         **_stepper(shown, live_week, reviews, frozen),
     }
     return render(request, "review/review.html", context)
+
+
+def _no_review(request: HttpRequest, viewer: Viewer, week: Week, live_week: Week, *, has_plan: bool) -> HttpResponse:
+    context = {"week": week, "live_week": live_week, "has_plan": has_plan}
+    return render(request, "review/empty.html", context | {"can_request": may(viewer.roles, "run.request")})
 
 
 def _is_between_reviews(week: Week, live_week: Week, reviews: dict[str, Review]) -> bool:

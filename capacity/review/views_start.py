@@ -17,6 +17,7 @@ from capacity.access.models import User
 from capacity.access.permissions import may
 from capacity.access.viewer import requires, viewer_of
 from capacity.decisions.standard_policy import MEANINGS
+from capacity.imports.proposals import visible_proposals
 from capacity.inventory.models import Pool
 from capacity.lib.horizon import Week
 from capacity.review import start
@@ -89,6 +90,18 @@ def standard_policy(request: HttpRequest) -> HttpResponse:
     return redirect("start")
 
 
+@requires("supply_data.change")
+@require_POST
+def datasheets(request: HttpRequest) -> HttpResponse:
+    """Take over the accelerator types of the public datasheets, while there are none."""
+    added = start.take_over_datasheets(by=cast(User, request.user))
+    if added:
+        messages.success(request, f"{added} accelerator types are there, each with its source. Change what differs.")
+    else:
+        messages.info(request, "There are accelerator types already. They are changed like any other row.")
+    return redirect("start")
+
+
 def _page(request: HttpRequest, form: StandardPolicyForm, *, status: int = 200) -> HttpResponse:
     viewer, today = viewer_of(request), timezone.now().date()
     found = start.guide_for(viewer, today=today)
@@ -98,10 +111,16 @@ def _page(request: HttpRequest, form: StandardPolicyForm, *, status: int = 200) 
         "steps": [_shown(step) for step in found.steps],
         "form": form if policy.may_change and policy.missing else None,
         "has_pools": bool(form.fields["pools"].queryset.exists()),  # type: ignore[attr-defined]
+        "offers_types": any(
+            table.name == "accelerator_types" and table.is_missing and table.may_change
+            for table in found.steps[1].tables
+        ),
         "meanings": MEANINGS,
         "monday": Week.containing(today).monday,
-        "has_plan": plan_state(request).run is not None,
+        # A policy alone makes a plan with nothing in it, which is none to look at.
+        "has_plan": found.can_plan and plan_state(request).run is not None,
         "may_request": may(viewer.roles, "run.request"),
+        "waiting": visible_proposals(viewer=viewer, user=cast(User, request.user)).filter(state="waiting").count(),
         "import_url": _url("import-new") if may(viewer.roles, "imports.use") else "",
     }
     return render(request, "start/guide.html", context, status=status)

@@ -7,14 +7,20 @@ objects. MISSING: a route → parameters of an object that is not there, where t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from capacity.access.models import User
 from capacity.decisions.models import Action, Decision
+from capacity.imports.described import slug_of
+from capacity.imports.models import ImportBatch, ImportChange, Proposal, Upload
 from capacity.imports.selectors import latest_inputs_version
+from capacity.imports.tables import tables
 from tests.factories import make_policy, make_review, make_run
+from workloads.models import Team
 
+BATCH, UPLOAD = 4720, 4721
+PROPOSAL = 1
 # The plan shown, the frozen plan of the week before, and a run that can be tried again.
 CURRENT, FROZEN, FAILED = 4711, 4710, 4712
 LIVE_WEEK, FROZEN_WEEK = "2026-W48", "2026-W47"
@@ -22,6 +28,8 @@ LIVE_WEEK, FROZEN_WEEK = "2026-W48", "2026-W47"
 SAMPLES: dict[str, dict[str, Any]] = {
     "people/<str:username>/": {"username": "somebody"},
     "people/<str:username>/roles/": {"username": "somebody"},
+    # Somebody's: as missing to everybody else.
+    "account/tokens/<int:token_id>/revoke/": {"token_id": 1},
     "people/<str:username>/password/": {"username": "somebody"},
     "people/<str:username>/state/": {"username": "somebody"},
     "reviews/<str:week>/": {"week": FROZEN_WEEK},
@@ -35,6 +43,35 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "runs/<int:run_id>/figures/<path:key>/": {"run_id": CURRENT, "key": "metric:H9"},
     "decisions/D-<int:number>/": {"number": 1},
     "actions/A-<int:number>/": {"number": 1},
+    "imports/<int:batch_id>/": {"batch_id": BATCH},
+    "imports/<int:batch_id>/undo/": {"batch_id": BATCH},
+    "imports/<int:batch_id>/issues.csv": {"batch_id": BATCH},
+    "imports/templates/<str:table>.csv": {"table": "teams"},
+    "imports/templates/<str:table>.xlsx": {"table": "teams"},
+    # Files on their way are their owner's alone: everybody else gets the answer of one that is not there.
+    "imports/uploads/<int:upload_id>/": {"upload_id": UPLOAD},
+    "imports/uploads/<int:upload_id>/issues.csv": {"upload_id": UPLOAD},
+    "data/export.<str:kind>": {"kind": "zip"},
+    "data/proposals/<int:number>/": {"number": PROPOSAL},
+    "data/<slug:slug>/": {"slug": "teams"},
+    "data/<slug:slug>/new/": {"slug": "teams"},
+    "data/<slug:slug>/bulk/": {"slug": "forecasts"},
+    "data/<slug:slug>/<str:key>/": {"slug": "teams", "key": "alignment"},
+    "data/<slug:slug>/<str:key>/edit/": {"slug": "teams", "key": "alignment"},
+    "data/<slug:slug>/<str:key>/retire/": {"slug": "teams", "key": "alignment"},
+    "data/<slug:slug>/<str:key>/remove/": {"slug": "teams", "key": "alignment"},
+    "data/<slug:slug>/<str:key>/undo/": {"slug": "teams", "key": "alignment"},
+}
+# Rows of the tables people keep: whoever may read a table learns that this one is not there, the others are refused.
+SAMPLES |= {f"api/v1/{slug_of(table)}/<str:key>/": {"key": "no-such"} for table in tables().values()}
+SAMPLES |= {
+    "api/v1/imports/<int:batch_id>/": {"batch_id": 1},
+    "api/v1/imports/<int:batch_id>/undo/": {"batch_id": 1},
+    "api/v1/imports/templates/<str:slug>/": {"slug": "teams"},
+    "api/v1/proposals/<int:proposal_id>/": {"proposal_id": 1},
+    "api/v1/proposals/<int:proposal_id>/approve/": {"proposal_id": 1},
+    "api/v1/proposals/<int:proposal_id>/return/": {"proposal_id": 1},
+    "api/v1/proposals/<int:proposal_id>/withdraw/": {"proposal_id": 1},
 }
 MISSING: dict[str, dict[str, Any]] = {}
 # Routes that anybody may open, each with the reason; every other view must say who may use it.
@@ -48,9 +85,41 @@ OPEN_ROUTES: Mapping[str, str] = {
 }
 
 
+def make_proposal(proposer: User) -> Proposal:
+    """A change of the team's weight that waits for a second person."""
+    change = {"table": "teams", "key": ["alignment"], "kind": "changed", "columns": ["weight"], "row_version": 2}
+    change |= {"before": {"key": "alignment", "weight": "1"}, "after": {"key": "alignment", "weight": "2"}, "owner": ""}
+    return Proposal.objects.create(
+        id=PROPOSAL,
+        source="form",
+        reason="Weights need a second person.",
+        tables=["teams"],
+        rows={"teams": [{"key": "alignment", "weight": "2"}]},
+        changes=[change],
+        digest="0" * 64,
+        proposed_by=proposer,
+    )
+
+
+def make_batch(importer: User) -> None:
+    """An edit that gave the team its weight, and files of somebody's that wait."""
+    counts = {"teams": {"added": 0, "changed": 1, "unchanged": 0}}
+    batch = ImportBatch.objects.create(
+        id=BATCH, source="form", kind="edit", imported_by=importer, counts=counts, outcome="applied"
+    )
+    before, after = {"key": "alignment", "weight": "2"}, {"key": "alignment", "weight": "1"}
+    ImportChange.objects.create(
+        batch=batch, table="teams", key="alignment", kind="changed", before=before, after=after, row_version=1
+    )
+    Upload.objects.create(id=UPLOAD, user=importer, source="vendor", expires_at=datetime(2100, 1, 1, tzinfo=UTC))
+
+
 def build_world() -> None:
     """The objects the samples name, as few as will do. Runs once for the whole matrix."""
     somebody = User.objects.create_user("somebody", password=None)
+    Team.objects.create(key="alignment", name="Alignment", weight=1)
+    make_proposal(somebody)
+    make_batch(somebody)
     make_policy()
     make_review(make_run(id=FROZEN, week=FROZEN_WEEK, is_current=False), frozen_by=somebody)
     make_run(id=CURRENT, week=LIVE_WEEK, inputs_version=latest_inputs_version())

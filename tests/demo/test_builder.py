@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from capacity.demo.builder import demo_tables, read_source, resolve_dates
-from capacity.demo.profiles import Point, rates_from_one_point, rates_from_two_points
+from capacity.demo.profiles import rates_from_one_point
+from workloads.domain.fitting import Point
 
 MONDAY = date(2026, 11, 16)
 NOTICE = (Path(__file__).resolve().parents[2] / "NOTICE").read_text()
@@ -66,26 +67,9 @@ def test_the_demo_starts_on_a_monday_only() -> None:
         demo_tables(monday=date(2026, 11, 22))
 
 
-def test_two_points_give_the_rates_that_explain_both() -> None:
-    # R_in 8,000 and R_out 2,000: 1,000/8,000 + 1,000/2,000 = 0.625 s, so Q = 1,600; 9,000/8,000 + 0.5 = 1.625 s.
-    short = Point(input_tokens=1000, output_tokens=1000, output_tokens_per_second=Fraction(1600))
-    long = Point(input_tokens=9000, output_tokens=1000, output_tokens_per_second=Fraction(1000) / Fraction("1.625"))
-
-    rates = rates_from_two_points(short=short, long=long)
-
-    assert (rates.prefill, rates.decode) == (8000, 2000)
-
-
-def test_points_that_no_rates_explain_are_refused() -> None:
-    short = Point(input_tokens=1000, output_tokens=1000, output_tokens_per_second=Fraction(1600))
-    faster = Point(input_tokens=9000, output_tokens=1000, output_tokens_per_second=Fraction(1700))
-    with pytest.raises(ValueError, match="not slower"):
-        rates_from_two_points(short=short, long=faster)
-
-
 def test_one_point_and_a_ratio_give_the_same_rates() -> None:
     # The same replica again: 0.625 s a request, R_in/R_out = 4.
-    point = Point(input_tokens=1000, output_tokens=1000, output_tokens_per_second=Fraction(1600))
+    point = Point(key="p", input_tokens=1000, output_tokens=1000, output_tokens_per_second=Fraction(1600))
 
     rates = rates_from_one_point(point=point, prefill_to_decode=Fraction(4))
 

@@ -50,7 +50,8 @@ def codes(grids: list[Grid]) -> list[str]:
 
 
 def test_cells_become_the_text_an_export_would_have_written() -> None:
-    row = [0.1, 64, 64.0, True, date(2026, 11, 23), datetime(2026, 11, 23, 9, 30, tzinfo=None), " words ", None, 1234567.89, "007"]
+    moment = datetime.fromisoformat("2026-11-23T09:30")
+    row = [0.1, 64, 64.0, True, date(2026, 11, 23), moment, " words ", None, 1234567.89, "007"]
     (grid,) = open_workbook(file="lots.xlsx", content=workbook(list("abcdefghij"), row))
 
     assert grid.header == tuple("abcdefghij")

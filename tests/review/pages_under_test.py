@@ -35,16 +35,20 @@ LISTS = {
     "/runs/": ("runs",),
 }
 _PLAIN_ACTIONS = {
-    "experiments": "requests.view",
+    "plan-requests": "requests.view",
     "runs": "run.view",
     "reviews": "review.view",
     "decisions": "decisions.view",
     "actions": "decisions.view",
     "policies": "policy.view",
 }
-API = {
-    f"/api/v1/{name}/": RUN_TABLES[name].action if name in RUN_TABLES else _PLAIN_ACTIONS[name] for name in VIEWS
-} | {"/api/v1/schema/": "methods.view"}
+# Run tables whose plain name belongs to a table that people keep.
+RENAMED = {"pools": "plan-pools", "lots": "plan-lots", "workloads": "plan-workloads"}
+_RUN_ACTIONS = {RENAMED.get(name, name): spec.action for name, spec in RUN_TABLES.items()}
+API = {f"/api/v1/{name}/": (_RUN_ACTIONS | _PLAIN_ACTIONS)[name] for name in VIEWS} | {
+    "/api/v1/schema/": "methods.view",
+    "/api/v1/": "methods.view",
+}
 
 
 def table_cells(html: str, title: str) -> list[list[str]]:

@@ -36,7 +36,7 @@ def test_somebody_who_is_not_signed_in_is_sent_to_sign_in_or_refused(client: Cli
     for address in PAGES:
         answer = client.get(address.format(run=run.pk))
         assert (answer.status_code, answer.url.split("?")[0]) == (302, "/sign-in/")  # type: ignore[attr-defined]
-    assert {client.get(address).status_code for address in API} == {403}
+    assert {client.get(address).status_code for address in API} == {401}
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -60,8 +60,8 @@ def test_pages_answer_before_there_is_any_plan(client: Client, role: Role) -> No
         "/supply/no_such_pool/",
         "/runs/999999/",
         "/runs/999999/document/",
-        "/api/v1/pools/?run=999999",
-        "/api/v1/pools/?ordering=nothing",
+        "/api/v1/plan-pools/?run=999999",
+        "/api/v1/plan-pools/?ordering=nothing",
     ],
 )
 def test_what_is_not_there_is_missing(client: Client, address: str) -> None:

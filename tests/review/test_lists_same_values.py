@@ -13,15 +13,15 @@ from capacity.access.bands import Banded
 from capacity.access.permissions import roles_for
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
+from capacity.imports.api_fields import api_value
 from capacity.lib.figures import Absent
 from capacity.review import list_specs
 from capacity.review.csv_files import file_value, head
 from capacity.review.listing import ListSpec, cell_text
 from capacity.review.pages import visible_rows
-from capacity.review.serializers import api_value
 from capacity.review.tables import RUN_TABLES, RunTableSpec, contract_labels
 from tests.factories import TEAM_OF_RESEARCH, make_run, make_user
-from tests.review.pages_under_test import PAGES, csv_rows, table_cells, table_heads
+from tests.review.pages_under_test import PAGES, RENAMED, csv_rows, table_cells, table_heads
 
 pytestmark = [pytest.mark.django_db, pytest.mark.security]
 
@@ -52,7 +52,9 @@ def test_page_file_and_api_agree_cell_by_cell(client: Client, name: str, role: R
     client.force_login(make_user(role))
     html = client.get(address).content.decode()
     lines = csv_rows(client.get(f"{address}?format=csv&table={spec.name}").content)
-    answers = {_identity(row): row for row in client.get(f"/api/v1/{table.name}/").json()["results"]}
+    answers = {
+        _identity(row): row for row in client.get(f"/api/v1/{RENAMED.get(table.name, table.name)}/").json()["results"]
+    }
     year = timezone.now().year
     shown = [column for column in spec.columns if head(column) in lines[0]]
     assert [head(column) for column in shown] == lines[0]

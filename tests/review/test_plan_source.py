@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -68,12 +69,17 @@ def test_the_lines_of_an_envelope_sum_to_it_to_the_cent(plan: ComputedPlan) -> N
     assert checked > 100
 
 
+def _has_no_workload(serving_class: str) -> bool:
+    """Dedicated accelerators serve no workload card; a pinned version's own replicas (`….v1`) serve its own."""
+    return serving_class.startswith("dedicated.") and not re.search(r"\.v\d+$", serving_class)
+
+
 def test_the_workload_map_reconciles_with_the_allocation_of_this_week(plan: ComputedPlan) -> None:
     first = plan.header.first_week
     allocated = sum(
         row["accelerators"]
         for row in plan.tables["allocations"]
-        if row["week"] == first and not row["serving_class"].startswith("dedicated.")
+        if row["week"] == first and not _has_no_workload(row["serving_class"])
     )
     mapped = sum(row["accelerators_now"] for row in plan.tables["workloads"] if row["accelerators_now"] is not None)
     assert abs(mapped - allocated) < Decimal("0.01")
@@ -179,6 +185,22 @@ def test_an_unknown_cost_makes_money_unknown_not_zero(inputs: Inputs) -> None:
     assert figures["metric:H6"]["value"] is None
     assert figures["metric:H6"]["absent"] == "unknown cost"
     assert any(row["code"] == "unknown_cost" for row in plan.tables["issues"])
+
+
+def test_a_plan_names_the_exchange_rates_and_the_waivers_it_used(inputs: Inputs) -> None:
+    leased = next(row["key"] for row in inputs.tables["cost_rates"] if row["kind"] == "leased")
+    rates = [{**row, "currency": "EUR"} if row["key"] == leased else row for row in inputs.tables["cost_rates"]]
+    floor, monday = inputs.policy.floors[0], inputs.first_week.monday
+    waiver = {"key": "w", "policy": inputs.policy.version, "floor": floor.key, "starts_date": monday,
+              "ends_date": inputs.first_week.end, "accelerators": 8, "decision_number": 3, "is_decided": True}  # fmt: skip
+    fx = [{"currency": "EUR", "as_of_date": inputs.as_of, "usd_per_unit": Decimal("1.08")}]
+    tables = {**inputs.tables, "cost_rates": rates, "fx_rates": fx, "floor_waivers": [waiver]}
+    plan = ReviewPlanSource().compute(inputs=replace(inputs, tables=tables), progress=quiet)
+
+    said = {row["code"]: row["sentence"] for row in plan.tables["issues"]}
+    assert f"in EUR: turned into US dollars at 1.08, the rate of {inputs.as_of}" in said["rate_in_currency"]
+    assert "lowered by 8 accelerators" in said["floor_waived"] and "D-3" in said["floor_waived"]
+    assert "no_fx_rate" not in said
 
 
 def test_after_a_frozen_week_planning_starts_in_the_next(inputs: Inputs) -> None:

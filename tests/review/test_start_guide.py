@@ -15,12 +15,16 @@ from capacity.access.models import AuditEvent
 from capacity.access.permissions import may
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
+from capacity.allocation.services import request_run
 from capacity.decisions.models import PolicyFloor, PolicySet
 from capacity.decisions.standard_policy import STANDARD_POLICY
 from capacity.demo.services import load_demo
 from capacity.inventory.models import AcceleratorType, Lot, NetworkDomain, Pool, Site, Supplier
 from capacity.lib.horizon import Week
 from capacity.review import start
+from capacity.review.cycle import recompute
+from capacity.review.models import Review
+from capacity.review.plan_source import ReviewPlanSource
 from capacity.review.start import guide_for
 from contracts.models import Contract
 from tests.access.routes import all_routes
@@ -89,6 +93,35 @@ def test_an_empty_page_leads_to_the_guide(client: Client, role: Role, path: str)
     page = answer.content.decode()
     assert 'href="/start/"' in page.split("<main", 1)[1], "no way to the guide on the page itself"
     assert 'href="/start/"' in page.split("<main", 1)[0], "no way to the guide in the account menu"
+
+
+def test_a_policy_alone_makes_a_plan_with_nothing_in_it_and_the_pages_still_lead_to_the_guide(client: Client) -> None:
+    now = timezone.now()
+    chair = make_user(Role.CHAIR)
+    start.begin_with_standard_policy(by=chair, today=now.date())
+    run = request_run(reason="test", now=now, is_forced=True, settle=False)
+    assert recompute(run_id=run.pk, worker="test", clock=timezone.now, source=ReviewPlanSource()).state == "done"
+    for role in MEETING:
+        client.force_login(chair if role is Role.CHAIR else make_user(role))
+        for path in (
+            "/",
+            "/workloads/",
+            "/requests/",
+            "/contracts/",
+            "/supply/",
+            "/runs/",
+            f"/runs/{run.pk}/",
+            "/start/",
+        ):
+            answer = client.get(path)
+            assert answer.status_code in (200, 403), (role, path)
+        home = client.get("/").content.decode()
+        assert "There is no plan yet." in home and 'href="/start/"' in home
+    client.force_login(chair)
+    week = Week.containing(now).key
+    assert client.get(f"/reviews/{week}/").status_code == 200
+    client.post(f"/reviews/{week}/freeze/")
+    assert not Review.objects.exists()
 
 
 def test_the_menu_offers_the_guide_until_the_first_frozen_review(client: Client) -> None:
@@ -190,6 +223,21 @@ def test_the_standard_policy_is_the_one_of_the_demo() -> None:
             assert value == cell
         else:
             assert Decimal(value) == Decimal(cell), name
+
+
+def test_the_public_datasheets_can_be_taken_over_once(client: Client) -> None:
+    client.force_login(make_user(Role.CHAIR))
+    assert "Take over the public datasheets" in client.get("/start/").content.decode()
+    answer = client.post("/start/accelerator-types/", follow=True)
+    assert "12 accelerator types are there" in answer.content.decode()
+    h100 = AcceleratorType.objects.get(key="h100")
+    assert (h100.h100e_factor, h100.dense_bf16_tflops) == (1, Decimal("989.4"))
+    assert "Epoch AI" in h100.provenance
+    AcceleratorType.objects.filter(key="h100").update(name="Ours")
+    assert (
+        "There are accelerator types already" in client.post("/start/accelerator-types/", follow=True).content.decode()
+    )
+    assert AcceleratorType.objects.get(key="h100").name == "Ours"
 
 
 def test_a_floor_comes_only_when_somebody_gives_one(client: Client) -> None:

@@ -200,6 +200,15 @@ def test_a_model_may_have_several_profiles_of_which_one_is_planned() -> None:
 
 
 @pytest.mark.django_db
+def test_two_sources_of_which_the_card_names_none_are_remarked_on() -> None:
+    second = GOOD["forecasts.csv"].splitlines()[1].replace("sales", "product")
+    both = {**GOOD, "forecasts.csv": GOOD["forecasts.csv"] + second + "\n"}
+    assert warned(import_texts(both)) == [("source", "no_planned_source")]
+    assert import_texts({"workloads.csv": "key,forecast_source\nchat,sales\n"}).applied
+    assert warned(import_texts({"forecasts.csv": both["forecasts.csv"]})) == []
+
+
+@pytest.mark.django_db
 def test_usage_raises_no_inputs_version_and_a_forecast_does() -> None:
     import_texts({name: text for name, text in GOOD.items() if name not in {"usage_hours.csv", "forecasts.csv"}})
     before = InputsVersion.objects.get(pk=1).version

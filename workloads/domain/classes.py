@@ -6,7 +6,7 @@ and the rate at which another accelerator type does that work. Not here: which r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -55,7 +55,10 @@ class TrafficLoad:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServingLoad:
-    """One contract's or own product's load. p10/p90: multiples of P50 for the band. committed: in the first tier."""
+    """One contract's or own product's load. committed: in the first tier.
+
+    The band is p10/p90 multiples of P50, or, where it differs by week, loads of its own: `low` and `high`.
+    """
 
     key: str
     source: LoadSource
@@ -65,6 +68,17 @@ class ServingLoad:
     p10_multiple: Fraction = Fraction(1)
     p90_multiple: Fraction = Fraction(1)
     weekly_value_usd: tuple[Decimal | None, ...] = ()
+    low: LoadSource | None = None
+    high: LoadSource | None = None
+
+    def loads_at(
+        self, end: str, *, at_p50: tuple[Fraction, Fraction] | None, profile: Profile, index: int
+    ) -> tuple[Fraction, Fraction] | None:
+        """(average, peak) at the band's end "p10" or "p90", given the pair at P50."""
+        source, multiple = (self.low, self.p10_multiple) if end == "p10" else (self.high, self.p90_multiple)
+        if source is not None:
+            return source.loads(profile=profile, index=index)
+        return None if at_p50 is None else (at_p50[0] * multiple, at_p50[1] * multiple)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,41 +183,46 @@ def _rate(reference: Fraction, other: Fraction, *, is_same: bool) -> Fraction:
 def _class_week(
     *, members: Sequence[ServingLoad], profile: Profile, index: int, spares: SpareRule, coincidence: Decimal
 ) -> ClassWeek:
-    pairs = {
-        load.key: pair
-        for load in members
-        if (pair := load.source.loads(profile=profile, index=index)) is not None and pair[1] > 0
-    }
+    pairs = _pairs(members, lambda load: load.source.loads(profile=profile, index=index))
     active = [load for load in members if load.key in pairs]
 
-    def pooled(chosen: Sequence[ServingLoad], band: str = "") -> Need:
-        scale = {load.key: getattr(load, band) if band else Fraction(1) for load in chosen}
+    def pooled(chosen: Mapping[str, tuple[Fraction, Fraction]]) -> Need:
         return size_pool(
             members=[
-                PoolMember(
-                    key=load.key,
-                    load_average=pairs[load.key][0] * scale[load.key],
-                    load_peak=pairs[load.key][1] * scale[load.key],
-                )
-                for load in chosen
+                PoolMember(key=key, load_average=average, load_peak=peak) for key, (average, peak) in chosen.items()
             ],
             profile=profile,
             spares=spares,
             coincidence=coincidence,
         ).need
 
-    committed = pooled([load for load in active if load.is_committed])
-    total = pooled(active)
+    def at_end(end: str) -> Need:
+        return pooled(
+            _pairs(
+                members,
+                lambda load: load.loads_at(end, at_p50=pairs.get(load.key), profile=profile, index=index),
+            )
+        )
+
+    committed = pooled({load.key: pairs[load.key] for load in active if load.is_committed})
+    total = pooled(pairs)
     peaks = sum((pairs[load.key][1] for load in active), Fraction(0))
     return ClassWeek(
         committed=committed,
         total=total,
-        p10_accelerators=pooled(active, "p10_multiple").accelerators,
-        p90_accelerators=pooled(active, "p90_multiple").accelerators,
+        p10_accelerators=at_end("p10").accelerators,
+        p90_accelerators=at_end("p90").accelerators,
         work=_work(active, pairs, committed.accelerators, total.accelerators),
         shares={load.key: pairs[load.key][1] / peaks for load in active},
         average_loads={load.key: pairs[load.key][0] for load in active},
     )
+
+
+def _pairs(
+    members: Sequence[ServingLoad], loads: Callable[[ServingLoad], tuple[Fraction, Fraction] | None]
+) -> dict[str, tuple[Fraction, Fraction]]:
+    """Load key → its (average, peak), of the members that ask for something."""
+    return {load.key: pair for load in members if (pair := loads(load)) is not None and pair[1] > 0}
 
 
 def _work(
