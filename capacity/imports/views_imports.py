@@ -13,6 +13,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
@@ -167,7 +168,7 @@ def _issues_csv(name: str, issues: Iterable[Any]) -> HttpResponse:
 
 
 @csrf_exempt
-def new(request: HttpRequest) -> HttpResponse:
+def new(request: HttpRequest) -> HttpResponseBase:
     """Bring files. The handler that counts them is set before anything reads the form, so the token is asked after."""
     receive_in_memory(request)
     return _new(request)
