@@ -18,6 +18,7 @@ from capacity.access.permissions import may
 from capacity.access.viewer import requires, viewer_of
 from capacity.decisions.standard_policy import MEANINGS
 from capacity.imports.proposals import visible_proposals
+from capacity.imports.tables import tables
 from capacity.inventory.models import Pool
 from capacity.lib.horizon import Week
 from capacity.review import start
@@ -137,7 +138,8 @@ def _shown(state: start.StepState) -> dict[str, Any]:
         }
         for table in state.tables
     ]
+    known = tables()
     findings = [
-        {"found": found, "url": reverse("data-table", args=[found.table.replace("_", "-")])} for found in state.findings
+        {"found": found, "url": reverse("data-table", args=[known[found.table].slug])} for found in state.findings
     ]
     return {"state": state, "word": word, "pill": pill, "tables": rows, "findings": findings}
