@@ -178,8 +178,8 @@ def new(request: HttpRequest) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 @csrf_protect
 def _new(request: HttpRequest) -> HttpResponse:
-    form = NewImportForm(request.POST or None, request.FILES or None)
-    if request.method == "POST" and form.is_valid():
+    form = NewImportForm(request.POST, request.FILES) if request.method == "POST" else NewImportForm()
+    if form.is_bound and form.is_valid():
         given = [as_source_file(each) for each in form.cleaned_data["attached"]]
         try:
             upload = keep_upload(
