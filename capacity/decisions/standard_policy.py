@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-# Every value stands in docs/methods.md (methods: Serving arithmetic, Tiers, Thresholds). Shares are fractions of one.
+# Every value stands in docs/methods.md (methods: Serving arithmetic, Tiers, Headline metrics). Shares are fractions of one.
 STANDARD_POLICY: Mapping[str, str] = {
     "tiers": "committed;forecast;P0;P1;P2;P3;preemptible",
     "confirmed_counts_at": "p50",

@@ -1,4 +1,4 @@
-"""The demo's people: one account for each role, and a second one in sales."""
+"""The demo's people: one account for each role, a second one in sales, and second persons who approve."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ class Account:
 
 ACCOUNTS = (
     Account(username="chair", display_name="Carla Chair", role=Role.CHAIR),
+    # Second persons: what one proposes, the other of the same role approves.
+    Account(username="deputy", display_name="Dora Deputy, chair", role=Role.CHAIR),
     Account(username="finance", display_name="Felix Finance", role=Role.FINANCE),
+    Account(username="controller", display_name="Cora Controller, finance", role=Role.FINANCE),
     Account(username="sales", display_name="Sam Sales", role=Role.SALES),
     Account(username="sales_west", display_name="Wanda West, sales", role=Role.SALES),
     Account(username="research", display_name="Rhea Research", role=Role.RESEARCH, team_key="posttraining"),

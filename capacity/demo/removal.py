@@ -159,7 +159,8 @@ def _rows_that_name(table: Table, gone: Mapping[tuple[object, ...], int]) -> Ite
 
 def _remove_imports() -> int:
     """The batches that loaded the demo, with whatever is kept of each."""
-    batches = list(ImportBatch.objects.filter(source=SOURCE).values_list("pk", flat=True))
+    of_the_demo = Q(source=SOURCE) | Q(source__startswith=f"{SOURCE}, ")
+    batches = list(ImportBatch.objects.filter(of_the_demo).values_list("pk", flat=True))
     for relation in ImportBatch._meta.related_objects:
         _delete(relation.related_model._default_manager.filter(**{f"{relation.field.name}__in": batches}))
     return _delete(ImportBatch.objects.filter(pk__in=batches))

@@ -246,19 +246,26 @@ def _must_be_checked(findings: Findings, actor: Actor) -> bool:
 
 
 def _propose(sheets: Mapping[str, Sequence[Sheet]], findings: Findings, actor: Actor) -> None:
-    reason = " ".join(dict.fromkeys(findings.needs))
+    reason, known = " ".join(dict.fromkeys(findings.needs)), tables()
     if not _proposers:
         findings.issues.append(Issue(file="", code="needs_checker", message=f"{reason} {NO_PROPOSER}"))
         return
+    # A key is kept as the write understood it, not as the file said it: an alias in it names the row all the same.
+    keys = {(change.table, change.file, change.row): change.key for change in findings.changes}
     rows = {
         name: [
-            {column: cell_text(value) for column, value in row.values.items()} for sheet in found for row in sheet.rows
+            _cells(row, known[name], keys.get((name, row.file, row.number))) for sheet in found for row in sheet.rows
         ]
         for name, found in sheets.items()
     }
     findings.proposal_id = _proposers[0](
         rows=rows, removed={}, reason=reason, actor=actor, changes=tuple(findings.changes)
     )
+
+
+def _cells(row: Row, table: Table, key: Key | None) -> Cells:
+    cells = {column: cell_text(value) for column, value in row.values.items()}
+    return {**cells, **dict(zip(table.key, key, strict=True))} if key is not None else cells
 
 
 def propose_removal(*, table: Table, change: RowChange, reason: str, actor: Actor, findings: Findings) -> None:

@@ -103,6 +103,7 @@ _HINTS = (
     (re.compile(r"%|per ?cent|\bpct\b"), "per cent"),
     (re.compile(r"\bgw\b"), "GW"),
     (re.compile(r"\bmw\b"), "MW"),
+    (re.compile(r"\bw\b|\bwatts?\b"), "watts"),
     (re.compile(r"\bcents?\b|¢"), "cents"),
     (re.compile(r"\bk\b|thousand|\(000\)|'000|ktok"), "thousands"),
     (re.compile(r"\bm\b|\bmm\b|million|mtok"), "millions"),
@@ -117,6 +118,7 @@ _OWN_HINTS = {
     "per hour": "per_hour",
     "millions": "per_million",
     "days": "_days",
+    "watts": "_w",
     "nodes": "node",
 }
 

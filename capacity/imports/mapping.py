@@ -83,6 +83,83 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
     "unit price": ("price",),
     "rate": ("price", "rate"),
 }
+# The same in German, because many a list in a European data centre is.
+_SYNONYMS |= {
+    "kürzel": ("key",),
+    "kennung": ("key",),
+    "nr": ("key",),
+    "nummer": ("key",),
+    "los": ("key",),
+    "satz": ("key",),
+    "bezeichnung": ("name",),
+    "titel": ("name",),
+    "firma": ("name",),
+    "deckname": ("alias",),
+    "typ": ("accelerator_type", "kind"),
+    "gpu typ": ("accelerator_type",),
+    "gpu typen": ("accelerator_types",),
+    "anzahl": ("accelerators", "quantity"),
+    "menge": ("accelerators", "quantity"),
+    "gpus je knoten": ("node_size",),
+    "gpus je replik": ("replica_accelerators",),
+    "verfügbarkeit": ("availability_share",),
+    "standort": ("site",),
+    "netz": ("domain", "key"),
+    "lieferant": ("supplier",),
+    "art": ("source_type", "kind"),
+    "stand": ("state",),
+    "zustand": ("state",),
+    "kontrollstufe": ("control_grade",),
+    "p50": ("p50_date",),
+    "p90": ("p90_date",),
+    "bestellt am": ("ordered_date",),
+    "abgenommen am": ("accepted_date",),
+    "abnahme": ("accepted_date",),
+    "beginn": ("starts_date",),
+    "ab": ("starts_date",),
+    "gültig ab": ("starts_date", "effective_date"),
+    "ende": ("ends_date",),
+    "bis": ("ends_date",),
+    "gültig bis": ("ends_date",),
+    "kostensatz": ("cost_rate_key",),
+    "anschaffung": ("capex_usd",),
+    "anschaffung usd": ("capex_usd",),
+    "restwert": ("residual_usd",),
+    "restwert usd": ("residual_usd",),
+    "nutzungsdauer": ("life_years",),
+    "leistung": ("power_kw",),
+    "leistung je gpu": ("power_kw",),
+    "strompreis": ("usd_per_kwh",),
+    "miete": ("lease_usd_per_hour",),
+    "modell": ("model_version", "key"),
+    "stufe": ("model_tier",),
+    "latenzklasse": ("latency_class",),
+    "präzision": ("precision",),
+    "prefill": ("prefill_tokens_per_second",),
+    "decode": ("decode_tokens_per_second",),
+    "grundlage": ("basis",),
+    "gemessen am": ("measured_date", "availability_measured_date"),
+    "zweck": ("purpose",),
+    "verantwortlich": ("owner_role", "owner"),
+    "eingabe": ("input_tokens_per_second",),
+    "ausgabe": ("output_tokens_per_second",),
+    "cache treffer": ("cache_hit_share",),
+    "cache kosten": ("cached_cost_share",),
+    "wachstum": ("growth_share_per_month",),
+    "review bis": ("review_by_date",),
+    "kunde": ("customer", "key"),
+    "vertrag": ("contract", "key"),
+    "form": ("shape",),
+    "p95 faktor": ("p95_multiple",),
+    "preis": ("price",),
+    "gewicht": ("weight",),
+    "priorität": ("experiment_priority",),
+    "wochen": ("weeks",),
+    "frühester beginn": ("earliest_start_date",),
+    "spätester beginn": ("latest_start_date",),
+    "modellentwicklung": ("is_model_development",),
+    "bemerkung": ("note", "provenance"),
+}
 # After the table's own word, as in "Lot ID".
 _KEY_WORDS = {"id", "key", "code", "number", "ref"}
 _WORDS = re.compile(r"[\W_]+")
@@ -189,6 +266,12 @@ def _synonym(heading: str, table: Table, taken: set[str]) -> str:
     if last in _KEY_WORDS and what in {_plain(singular_of(table)), _plain(table.name)} and table.key[0] not in taken:
         return table.key[0]
     names = {column.name for column in table.columns} - taken
+    # A table's own name over a column is its key: "Pool" in the list of pools.
+    if table.key == ("key",) and "key" in names and _plain(heading) == _plain(table.singular):
+        return "key"
+    return next(
+        (name for name in _SYNONYMS.get(_plain(bare_heading(heading)) or _plain(heading), ()) if name in names), ""
+    )
     return next((name for name in _SYNONYMS.get(words, ()) if name in names), "")
 
 

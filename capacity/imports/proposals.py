@@ -270,6 +270,12 @@ def _rows_that_differ(rows: Mapping[str, Sequence[Cells]], changes: Sequence[Row
         name: [cells for cells in some if (name, tuple(cells.get(part, "") for part in known[name].key)) in wanted]
         for name, some in rows.items()
     }
+    kept = {
+        (name, tuple(cells.get(part, "") for part in known[name].key)) for name, some in found.items() for cells in some
+    }
+    lost = {(change.table, change.key) for change in changes if change.kind != "removed"} - kept
+    if lost and rows:
+        raise ValueError(f"the proposal would lose rows: {sorted(lost)[:3]}")
     return {name: some for name, some in found.items() if some}
 
 

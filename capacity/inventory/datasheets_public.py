@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 FILE = Path(__file__).resolve().parent / "datasheets" / "accelerator_specs.csv"
-# H100 equivalents are counted by dense BF16 operations a second (methods: Units).
+# H100 equivalents are counted by dense BF16 operations a second (methods: Glossary).
 H100_BF16_TFLOPS = Decimal("989.4")
 SPECS_DATE = "2026-04-27"
 SPECS_SOURCE = "Epoch AI ML hardware (CC BY 4.0)"

@@ -38,7 +38,10 @@ PROGRESS_SECONDS = 5.0
 TICK_SECONDS = 0.1
 # In the order of stopping; five seconds together at the very worst.
 STOP_SECONDS = {"beat": 0.7, "web": 1.0, "worker": 1.3, "broker": 0.5, "database": 1.5}
-DEMO_ACCOUNTS = ("chair", "finance", "sales", "sales_west", "research", "product", "exec", "auditor", "admin")
+DEMO_ACCOUNTS = (
+    *("chair", "deputy", "finance", "controller", "sales", "sales_west"),
+    *("research", "product", "exec", "auditor", "admin"),
+)
 # load_demo's answer when it finds other people's accounts in a database of the user's own.
 NOT_EMPTY = 3
 # Without letters and digits that look alike on a terminal.

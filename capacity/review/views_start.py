@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -18,6 +18,7 @@ from capacity.access.permissions import may
 from capacity.access.viewer import requires, viewer_of
 from capacity.decisions.standard_policy import MEANINGS
 from capacity.imports.proposals import visible_proposals
+from capacity.imports.tables import tables
 from capacity.inventory.models import Pool
 from capacity.lib.horizon import Week
 from capacity.review import start
@@ -121,7 +122,7 @@ def _page(request: HttpRequest, form: StandardPolicyForm, *, status: int = 200) 
         "has_plan": found.can_plan and plan_state(request).run is not None,
         "may_request": may(viewer.roles, "run.request"),
         "waiting": visible_proposals(viewer=viewer, user=cast(User, request.user)).filter(state="waiting").count(),
-        "import_url": _url("import-new") if may(viewer.roles, "imports.use") else "",
+        "import_url": reverse("import-new") if may(viewer.roles, "imports.use") else "",
     }
     return render(request, "start/guide.html", context, status=status)
 
@@ -131,18 +132,14 @@ def _shown(state: start.StepState) -> dict[str, Any]:
     rows = [
         {
             "table": table,
-            "list_url": _url("data-table", table.slug) if table.is_visible else "",
-            "new_url": _url("data-new", table.slug) if table.may_change else "",
-            "template_url": _url("import-template", table.name) if table.may_change else "",
+            "list_url": reverse("data-table", args=[table.slug]) if table.is_visible else "",
+            "new_url": reverse("data-new", args=[table.slug]) if table.may_change else "",
+            "template_url": reverse("import-template", args=[table.name]) if table.may_change else "",
         }
         for table in state.tables
     ]
-    findings = [{"found": found, "url": _url("data-table", found.table.replace("_", "-"))} for found in state.findings]
+    known = tables()
+    findings = [
+        {"found": found, "url": reverse("data-table", args=[known[found.table].slug])} for found in state.findings
+    ]
     return {"state": state, "word": word, "pill": pill, "tables": rows, "findings": findings}
-
-
-def _url(route: str, *arguments: str) -> str:
-    try:
-        return reverse(route, args=arguments)
-    except NoReverseMatch:
-        return ""

@@ -44,6 +44,8 @@ EXPECTED = {
     "policy_data.view": "CFSRPE",
     "policy_data.change": "C",
     "start.view": "CFSRPE",
+    "data.view": "CFSRPE",
+    "tokens.own": "CFSRPEAD",
     "imports.use": "CFSRP",
     "imports.view": "CFSRP",
     "audit.view": "A",

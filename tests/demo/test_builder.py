@@ -127,6 +127,7 @@ def test_a_public_token_price_is_the_price_of_the_carried_catalogue() -> None:
         "uncached_input": "input_usd_per_1m_tokens",
         "cached_input": "cached_input_usd_per_1m_tokens",
         "output": "output_usd_per_1m_tokens",
+        "cache_write": "cache_write_usd_per_1m_tokens",
     }
     checked = 0
     for row in rows()["price_lines.csv"]:

@@ -110,7 +110,10 @@ def test_the_command_tells_counts_and_accounts_and_needs_a_real_date() -> None:
     call_command("load_demo", "--as-of", "2026-11-22", "--password", PASSWORD, stdout=out)
 
     assert "Demo world from 2026-11-16: " in out.getvalue()
-    assert "chair, finance, sales, sales_west, research, product, exec, auditor, admin" in out.getvalue()
+    assert (
+        "chair, deputy, finance, controller, sales, sales_west, research, product, exec, auditor, admin"
+        in out.getvalue()
+    )
     assert PASSWORD not in out.getvalue()
     with pytest.raises(CommandError):
         call_command("load_demo", "--as-of", "yesterday")

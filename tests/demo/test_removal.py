@@ -51,12 +51,12 @@ def hold_a_meeting() -> None:
     run = make_run(started_at=datetime.now(tz=UTC), week="2026-W48")
     make_review(run, frozen_by=chair)
     decision = Decision.objects.create(
-        number=1, review_week="2026-W48", run_id=run.pk, kind="buy", question="?", chosen="!", reason="because",
+        number=901, review_week="2026-W48", run_id=run.pk, kind="buy", question="?", chosen="!", reason="because",
         decider_role="chair", owner_role="finance", effect_metric="H1", effect_direction="at_least", effect_target=1,
         effect_by_date=AS_OF, review_back_date=AS_OF, recorded_by=chair, idempotency_key="d1",
     )  # fmt: skip
     Action.objects.create(
-        number=1, review_week="2026-W48", decision=decision, title="Ask", owner_role="finance", due_date=AS_OF,
+        number=901, review_week="2026-W48", decision=decision, title="Ask", owner_role="finance", due_date=AS_OF,
         created_by=chair, idempotency_key="a1",
     )  # fmt: skip
 
@@ -95,8 +95,8 @@ def test_an_account_the_audit_log_names_is_closed_and_its_name_is_free() -> None
     load()
     record_event(action="signed_in", subject="chair", user=User.objects.get(username="chair"))
     removal = remove_demo(now=NOW)
-    assert removal.closed == ("removed-demo-chair",)
-    closed = User.objects.get()
+    assert "removed-demo-chair" in removal.closed
+    closed = User.objects.get(username="removed-demo-chair")
     assert (closed.is_active, closed.has_usable_password(), closed.team_key) == (False, False, "")
     make_user(Role.CHAIR, username="chair")
 
@@ -137,14 +137,14 @@ def test_rows_that_need_demo_rows_are_all_listed_and_nothing_is_removed() -> Non
     assert "Nothing was removed" in str(refused.value)
     assert "OWN-1" in str(refused.value) and "OWN-2" in str(refused.value)
     assert rows_of_tables() == before
-    assert User.objects.filter(is_active=True).count() == 9
+    assert User.objects.filter(is_active=True).count() == 11
 
 
 def test_the_demo_can_be_loaded_again_in_another_week_after_it() -> None:
     lots = load()["lots"]["added"]
     remove_demo(now=NOW)
     assert load(date(2028, 2, 29))["lots"]["added"] == lots
-    assert User.objects.filter(is_active=True).count() == 9
+    assert User.objects.filter(is_active=True).count() == 11
 
 
 def test_a_plan_made_before_reads_as_older_than_its_inputs() -> None:

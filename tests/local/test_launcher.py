@@ -154,7 +154,10 @@ def start(root: Path) -> Iterator[Start]:
 
 def test_a_start_ends_with_the_address_the_accounts_and_a_note_for_hand_typed_commands(running: Start) -> None:
     url = running.wait_ready()
-    assert "Demo accounts: chair, finance, sales, sales_west, research, product, exec, auditor, admin" in running.output
+    assert (
+        "Demo accounts: chair, deputy, finance, controller, sales, sales_west, research, product, exec, auditor, admin"
+        in running.output
+    )
     password = (running.data / "demo_password").read_text().strip()
     assert f"Password of each: {password}" in running.output
     assert set(running.children()) == set(PARTS)

@@ -67,8 +67,8 @@ def test_every_connector_speaks_of_tables_and_columns_there_are() -> None:
 def test_jobs_arrive_with_their_team_and_pool() -> None:
     assert counts(jobs(DONE + TRES), "job_usage") == (1, 0, 0)
 
-    job = JobUsage.objects.select_related("team", "pool").get()
-    assert (job.team.key, job.pool.key, job.accelerators, job.accelerator_hours) == ("team-1", "pool-1", 8, 20)
+    job = JobUsage.objects.values_list("team__key", "pool__key", "accelerators", "accelerator_hours").get()
+    assert job == ("team-1", "pool-1", 8, 20)
 
 
 def test_a_second_time_nothing_changes() -> None:
@@ -126,7 +126,7 @@ def test_aliases_that_were_written_down_are_understood() -> None:
 
     jobs(DONE + TRES, "timezone=UTC")
 
-    assert JobUsage.objects.get().team.key == "team-1"
+    assert JobUsage.objects.filter(team__key="team-1").count() == 1
 
 
 def test_who_may_not_write_the_table_may_not_through_a_connector() -> None:
