@@ -133,6 +133,7 @@ def test_a_second_roll_up_writes_nothing_and_a_changed_hour_one_day() -> None:
 
 def test_only_touched_days_are_read() -> None:
     usage("2026-10-06T00:00:00Z,100,10,,,", "2026-10-07T00:00:00Z,1,1,,,")
+    UsageDay.objects.all().delete()
     assert roll_up_usage(days=[date(2026, 10, 6)]).written == 1
     assert list(UsageDay.objects.values_list("day", flat=True)) == [date(2026, 10, 6)]
     batch = UsageHour.objects.filter(hour_at__date="2026-10-07").values_list("batch_id", flat=True)[0]
@@ -156,6 +157,7 @@ def test_the_measured_peak_is_of_the_four_weeks_before() -> None:
 
 
 def test_the_roll_up_command_says_what_it_did() -> None:
+    UsageDay.objects.all().delete()
     out = io.StringIO()
     call_command("roll_up_usage", stdout=out)
     assert "1 days written, 0 unchanged, 0 removed" in out.getvalue()
