@@ -8,6 +8,7 @@ from capacity.imports.tables import Reference, Sentence, Table, columns_of, key_
 from workloads.checks import hours_fit_the_job, not_in_future
 from workloads.importers_models import PROVENANCE_HELP
 from workloads.models import JobUsage, UsageHour
+from workloads.services import roll_up_usage
 from workloads.usage_checks import usage_above_its_accelerators, usage_of_ended_contracts
 
 COUNTS = ("input_tokens", "cached_input_tokens", "output_tokens")
@@ -54,6 +55,7 @@ register(
                 message="Throttled and late requests are part of the requests, together at most as many.",
             ),
         },
+        afterwards=lambda batch_id: roll_up_usage(batch_id=batch_id),
         checks=(
             not_in_future(column="hour_at", clock=clock.now),
             usage_of_ended_contracts,

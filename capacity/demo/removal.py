@@ -115,6 +115,11 @@ def _remove_rows(present: Mapping[str, Mapping[tuple[object, ...], int]]) -> dic
     removed: dict[str, int] = {}
     for name, found in reversed(list(present.items())):
         table = tables()[name]
+        if table.is_log:
+            removed[name] = _delete(table.model._default_manager.filter(pk__in=found.values()))
+            if table.afterwards is not None:
+                table.afterwards(None)
+            continue
         hanging += _rows_that_need(table, set(found.values()))
         removed[name] = _delete(table.model._default_manager.filter(pk__in=found.values()))
     hanging += [line for name, found in present.items() for line in _rows_that_name(tables()[name], found)]

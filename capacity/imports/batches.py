@@ -158,6 +158,10 @@ def close_batch(batch: ImportBatch, findings: Findings, actor: Actor) -> None:
         ),
         batch_size=_CHANGES_AT_ONCE,
     )
+    for name, counts in findings.counts.items():
+        follow = known[name].afterwards
+        if follow is not None and batch.kind != "undo" and (counts.get("added") or counts.get("changed")):
+            follow(batch.pk)
     _keep_issues(batch, findings)
     _record(actor, "import.applied" if batch.kind == "import" else f"data.{batch.kind}", findings.counts)
 

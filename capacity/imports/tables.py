@@ -83,6 +83,8 @@ class Table:
     search: columns read by a search. help: column → what to write there, with unit and default. groups: heading →
     columns, the order of its form. bulk: columns that may be set on many rows at once. may_write, needs_checker: rules.
     is_log: rows of measurement that come by the ten thousand: imported and listed, no single changes are kept of them.
+    afterwards: keeps what is summed from the rows true: called with the batch that wrote some, None when some were
+    deleted, inside the write's transaction.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Table:
     may_write: WriteRule | None = None
     needs_checker: CheckerRule | None = None
     is_log: bool = False
+    afterwards: Callable[[int | None], object] | None = None
 
     @property
     def foreign_keys(self) -> tuple[Reference, ...]:

@@ -212,5 +212,7 @@ def _remove_measurements(batch: ImportBatch, names: Iterable[str], findings: Fin
             reasons.append(f"Some rows of {what} were corrected or removed by later imports.")
         else:
             rows.delete()
+            if table.afterwards is not None:
+                table.afterwards(None)
             findings.counts[name] = {"added": 0, "changed": 0, "unchanged": 0, "removed": counts.get("added", 0)}
     return reasons

@@ -13,7 +13,7 @@ from capacity.imports.edits import Actor, UndoRefused, undo_batch
 from capacity.imports.models import ImportChange
 from capacity.imports.tables import tables
 from tests.imports.world import GOOD, import_texts
-from workloads.models import UsageHour
+from workloads.models import UsageDay, UsageHour
 
 pytestmark = pytest.mark.django_db
 
@@ -43,8 +43,10 @@ def test_rows_carry_their_batch_and_are_undone_by_it() -> None:
     assert outcome.counts["usage_hours"] == {"added": 50, "changed": 0, "unchanged": 0}
     assert UsageHour.objects.filter(batch_id=outcome.batch_id).count() == 50
     assert not ImportChange.objects.filter(table="usage_hours").exists()
+    assert UsageDay.objects.filter(workload__key="chat").count() == 3
     undo_batch(batch_id=outcome.batch_id or 0, actor=OPERATOR)
     assert rows() == 0
+    assert not UsageDay.objects.exists()
 
 
 def test_the_second_time_nothing_changes_and_a_correction_is_counted_and_not_undone() -> None:
