@@ -23,10 +23,10 @@ from capacity.access.audit import record_event
 from capacity.access.models import AuditEvent, RoleGrant, User
 from capacity.allocation.models import CurrentRun, Run, RunTable
 from capacity.allocation.services import request_run
-from capacity.decisions.models import Action, Decision, DecisionOption, DecisionVerdict
+from capacity.decisions.models import Action, Comment, Decision, DecisionOption, DecisionVerdict
 from capacity.demo.builder import demo_tables
 from capacity.demo.services import LOADED, REMOVED, SOURCE, DemoRefused, are_demo_accounts, loaded_monday, rows_present
-from capacity.imports.models import ImportBatch, InputsVersion
+from capacity.imports.models import ImportBatch, InputsVersion, Proposal
 from capacity.imports.tables import Table, tables
 from capacity.review.models import Review
 
@@ -80,7 +80,10 @@ def _remove_meeting(since: datetime) -> dict[str, int]:
         ).values_list("pk", flat=True)
     )
     actions = Action.objects.filter(Q(created_at__gte=since) | Q(decision__in=decisions))
+    people = User.objects.filter(are_demo_accounts())
     return {
+        "proposals": _delete(Proposal.objects.filter(proposed_by__in=people)),
+        "comments": _delete(Comment.objects.filter(author__in=people)),
         "decision verdicts": _delete(
             DecisionVerdict.objects.filter(Q(recorded_at__gte=since) | Q(decision__in=decisions))
         ),

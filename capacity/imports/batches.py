@@ -101,7 +101,7 @@ def write_sheets(
             take_turn(sheets)
             batch = open_batch(actor, kind, files)
             write_tables(sheets, findings, actor, expected or {}, batch)
-            if dry_run or findings.has_errors or _must_be_checked(findings, actor):
+            if dry_run or findings.has_errors or must_be_checked(findings, actor):
                 raise TakeBack
             if findings.writes_nothing and not keep_empty:
                 raise TakeBack
@@ -109,7 +109,7 @@ def write_sheets(
             findings.batch_id = batch.pk
     except TakeBack:
         pass
-    if not dry_run and not findings.has_errors and _must_be_checked(findings, actor):
+    if not dry_run and not findings.has_errors and must_be_checked(findings, actor):
         _propose(sheets, findings, actor)
 
 
@@ -245,7 +245,8 @@ def unrepeated(table: Table, sheets: Sequence[Sheet], findings: Findings) -> lis
     return rows
 
 
-def _must_be_checked(findings: Findings, actor: Actor) -> bool:
+def must_be_checked(findings: Findings, actor: Actor) -> bool:
+    """Whether what the rows do has to be approved by somebody who has not proposed it."""
     return bool(findings.needs) and (actor.checker is None or actor.checker == actor.user)
 
 

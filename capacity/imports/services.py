@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from capacity.access.models import User
-from capacity.imports.batches import Findings, keep_refusal, write_sheets
+from capacity.imports.batches import Findings, keep_refusal, must_be_checked, write_sheets
 from capacity.imports.changes import Actor, RowChange
 from capacity.imports.models import ImportBatch
 from capacity.imports.reading import Choose, SourceFile, by_name, read_files, read_source_files, source_file
@@ -30,7 +30,10 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class ImportOutcome:
-    """What an import did. counts: table → added, changed, unchanged rows (of what would be, when refused)."""
+    """What an import did. counts: table → added, changed, unchanged rows (of what would be, when refused).
+
+    second_person: why somebody else has to approve it, "" where nobody has to.
+    """
 
     applied: bool
     counts: Mapping[str, Mapping[str, int]]
@@ -38,6 +41,7 @@ class ImportOutcome:
     batch_id: int | None = None
     proposal_id: int | None = None
     changes: tuple[RowChange, ...] = ()
+    second_person: str = ""
 
     @property
     def errors(self) -> tuple[Issue, ...]:
@@ -79,6 +83,7 @@ def import_files(
         batch_id=findings.batch_id,
         proposal_id=findings.proposal_id,
         changes=tuple(seen_change(known[change.table], who.viewer, change) for change in findings.changes),
+        second_person=" ".join(dict.fromkeys(findings.needs)) if must_be_checked(findings, who) else "",
     )
 
 

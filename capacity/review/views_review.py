@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from capacity.access.permissions import may
 from capacity.access.viewer import deny, requires, viewer_of
 from capacity.access.visibility import Viewer
-from capacity.allocation.models import Run, RunDocument, RunPool
+from capacity.allocation.models import Run, RunDocument
 from capacity.lib.figures import thousands
 from capacity.lib.horizon import Week
 from capacity.review import carry, changes_shown
@@ -86,7 +86,7 @@ def _page(request: HttpRequest, viewer: Viewer, *, week: Week | None) -> HttpRes
     assert run is not None
     before = max((each for each in reviews.values() if each.week < shown.key), key=lambda r: r.week, default=None)
     rows = read_run(viewer=viewer, run=run, previous_run_id=before.run_id if before else None)
-    if frozen is None and not RunPool.objects.filter(run=run).exists():
+    if frozen is None and not rows.pools:
         # A policy alone makes a plan with nothing in it: no review yet, but the way to one.
         return _no_review(request, viewer, shown, live_week, has_plan=False)
     context = review_context(viewer=viewer, rows=rows, week=shown, now=frozen.frozen_at if frozen else timezone.now())

@@ -33,6 +33,7 @@ def test_a_person_without_a_role_opens_nothing(client: Client) -> None:
 
 def test_somebody_who_is_not_signed_in_is_sent_to_sign_in_or_refused(client: Client) -> None:
     run = make_run()
+    make_user("chair")  # with no account at all every page leads to the first one
     for address in PAGES:
         answer = client.get(address.format(run=run.pk))
         assert (answer.status_code, answer.url.split("?")[0]) == (302, "/sign-in/")  # type: ignore[attr-defined]
