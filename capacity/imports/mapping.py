@@ -269,9 +269,9 @@ def _synonym(heading: str, table: Table, taken: set[str]) -> str:
     # A table's own name over a column is its key: "Pool" in the list of pools.
     if table.key == ("key",) and "key" in names and _plain(heading) == _plain(table.singular):
         return "key"
-    return next(
-        (name for name in _SYNONYMS.get(_plain(bare_heading(heading)) or _plain(heading), ()) if name in names), ""
-    )
+    # "Site name" in the list of sites is the name.
+    if what == _plain(singular_of(table)) and (own := _same(last, table, taken)):
+        return own
     return next((name for name in _SYNONYMS.get(words, ()) if name in names), "")
 
 

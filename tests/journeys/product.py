@@ -127,7 +127,8 @@ class Product:
         except subprocess.TimeoutExpired:
             self.process.kill()
         seconds = time.monotonic() - began
-        wait_until(lambda: not any(map(is_alive, known)), seconds=1.0)
+        # On a busy disk the database's last checkpoint may outlive the launcher by some seconds; it must end by itself.
+        wait_until(lambda: not any(map(is_alive, known)), seconds=15.0)
         return seconds, [f"{pid} {command_line(pid)}" for pid in known if is_alive(pid)]
 
     def remove_folder(self) -> None:
