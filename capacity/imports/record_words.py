@@ -16,7 +16,7 @@ from django.urls import NoReverseMatch, reverse
 
 from capacity.access.permissions import may, roles_for
 from capacity.access.roles import ROLE_NAMES, Role
-from capacity.access.visibility import Viewer
+from capacity.access.visibility import Sight, Viewer, sight
 from capacity.imports import described
 from capacity.imports.described import Kind
 from capacity.imports.records import key_in_url
@@ -108,7 +108,9 @@ def reference_url(table: Table, column: str, values: Mapping[str, Any], *, viewe
     part = reference.target_columns[reference.columns.index(column)]
     if len(reference.columns) > 1 and (inner := described.reference_of(target, part)) is not None:
         return reference_url(target, part, {**dict.fromkeys(inner.columns), **named}, viewer=viewer)
-    if set(reference.target_columns) == set(target.key):
+    # Of rows that are only partly the reader's the list is asked: a row of somebody else's is not in it.
+    sees_any = sight(viewer, described.resource_of(target), target.key[0]) is Sight.FULL
+    if sees_any and set(reference.target_columns) == set(target.key):
         return row_url(target, tuple(cell_text(named[name]) for name in target.key))
     return list_url(target, {name: cell_text(value) for name, value in named.items()})
 

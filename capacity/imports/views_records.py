@@ -88,7 +88,7 @@ def index(request: HttpRequest) -> HttpResponse:
                 "state": states[table.name],
                 "may_change": may_change(table, viewer),
                 "slug": described.slug_of(table),
-                "template_url": template_url(table) if may(viewer.roles, "imports.use") else "",
+                "template_url": template_url(table) if may_import(table, viewer) else "",
             }
         )
     order = {area: place for place, area in enumerate(described.AREAS)}
@@ -184,11 +184,16 @@ def _table_context(table: Table, viewer: Viewer) -> dict[str, Any]:
         "list_url": list_url(table),
         "crumbs": crumbs(table),
         "may_change": may_change(table, viewer),
-        "may_import": may(viewer.roles, "imports.use") and bool(table.change) and may(viewer.roles, table.change),
+        "may_import": may_import(table, viewer),
         "who_changes": who_changes(table),
         "import_url": import_url(),
-        "template_url": template_url(table),
+        "template_url": template_url(table) if may_import(table, viewer) else "",
     }
+
+
+def may_import(table: Table, viewer: Viewer) -> bool:
+    """Whether files of the viewer may bring rows of the table; its empty file is then theirs to take."""
+    return may(viewer.roles, "imports.use") and bool(table.change) and may(viewer.roles, table.change)
 
 
 def _line(table: Table, record: Record, columns: tuple[str, ...], viewer: Viewer) -> dict[str, Any]:

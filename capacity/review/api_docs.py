@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from drf_spectacular.utils import extend_schema
@@ -70,6 +70,14 @@ class Schema(SpectacularAPIView):
 @requires("methods.view")
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    """The reference as a plain page: no script, nothing from elsewhere."""
-    context: dict[str, Any] = {"reference": reference(), "areas": by_area(resources_for(viewer_of(request)))}
+    """The reference as plain pages, one a resource (`?of=pools`): no script, nothing from elsewhere."""
+    asked = request.GET.get("of", "")
+    entries = [entry for entry in reference() if entry.slug == asked]
+    if asked and not entries:
+        raise Http404
+    context: dict[str, Any] = {
+        "asked": asked,
+        "reference": entries,
+        "areas": by_area(resources_for(viewer_of(request))),
+    }
     return render(request, "api/docs.html", context)

@@ -45,6 +45,11 @@ def changed(content: bytes, part: str, old: bytes, new: bytes) -> bytes:
     return out.getvalue()
 
 
+def part_of(content: bytes, part: str) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        return book.read(part)
+
+
 def codes(grids: list[Grid]) -> list[str]:
     return [issue.code for grid in grids for issue in grid.issues]
 
@@ -95,7 +100,9 @@ def test_empty_lines_keep_their_numbers_and_those_at_the_end_go() -> None:
 def test_formulas_are_read_as_their_saved_value_with_a_warning_and_refused_without_one() -> None:
     without = workbook(["key", "accelerators"], ["a", "=8*8"])
     part = "xl/worksheets/sheet1.xml"
-    with_value = changed(without, part, b"<f>8*8</f><v></v>", b"<f>8*8</f><v>64</v>")
+    # The two XML writers openpyxl may have write an empty element in their own ways.
+    empty = next(form for form in (b"<v></v>", b"<v/>", b"<v />") if b"<f>8*8</f>" + form in part_of(without, part))
+    with_value = changed(without, part, b"<f>8*8</f>" + empty, b"<f>8*8</f><v>64</v>")
 
     (refused,) = open_workbook(file="a.xlsx", content=without)
     (read,) = open_workbook(file="a.xlsx", content=with_value)
