@@ -60,6 +60,14 @@ class ExperimentUse:
                 use.add_divided(e, pool, week, accelerators)
         return use
 
+    def copy(self) -> ExperimentUse:
+        """The same use, to be changed apart."""
+        other = ExperimentUse(self.arrays)
+        other._pool = [list(row) for row in self._pool]
+        other._domain = [list(row) for row in self._domain]
+        other._floor = [list(row) for row in self._floor]
+        return other
+
     def add(self, column: Column, sign: int = 1) -> None:
         floors = self.arrays.floors_counting(column.experiment, column.pool)
         amount = sign * column.accelerators
