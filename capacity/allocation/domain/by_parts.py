@@ -23,13 +23,14 @@ from capacity.allocation.domain.packing import (
 from capacity.allocation.domain.packing_program import PackingProgram
 from capacity.allocation.domain.plan import ExperimentUse, Plan, tier_values
 from capacity.allocation.domain.residual import held_use
-from capacity.allocation.domain.serving_cuts import Cut, ServingCuts, embed_week
+from capacity.allocation.domain.serving_cuts import Cut, ServingCuts, embed_week, serve_week
 from capacity.allocation.domain.weekly import ServedWeek, WeeklyServing
 
 Progress = Callable[[str, float], None]
 
 SAME_VALUE = Fraction(1, 10**9)
 WEEKLY_NODES = 40
+ONE_WEEK = Effort(units=0.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class _Parts:
         self.tiers: tuple[int, ...] = ()
         self.bounds: dict[int, float] = {}
         self.packing: PackingProgram | None = None
-        self.cuts = ServingCuts(arrays, held=ExperimentUse.of(arrays, pinned))
+        self.cuts = ServingCuts(arrays, self.weekly, held=ExperimentUse.of(arrays, pinned))
 
     def serve(self, tiers: tuple[int, ...]) -> None:
         """Serving of these tiers in every week, with all placements held."""
@@ -186,8 +187,10 @@ class _Parts:
             gangs={e: column for e, column in packed.gangs.items() if e not in out},
             divided={key: n for key, n in packed.divided.items() if key[3] not in weeks or key[0] not in set(mine)},
         )
+        taken = {*rest.gangs, *(key[0] for key in rest.divided)}
+        left = [e for e in mine if e not in taken]
         if self._placed(mine, rest) > self._placed(mine) and not self._realise(rest):
-            self.plan = place_greedily(self.arrays, self.plan, [e for e in mine if e not in self.plan.gangs])
+            self.plan = place_greedily(self.arrays, self.plan, left)
 
     def _teach(self, packing: PackingProgram, week: int, use: ExperimentUse) -> None:
         """Cuts off what runs together in the week: by rows where serving gives some, else by the week itself."""
@@ -233,13 +236,17 @@ class _Parts:
         if room not in self.around:
             found = self.weekly.around(week, use=use, served=self.served[week])
             if found is None and week in self.embedded:
-                found = self._as_packed(week, use, packed)
+                found = self._if_as_good(week, use, packed)
+            elif found is None:
+                frozen = self.served[week].values
+                plan = serve_week(self.arrays, week, use=use, frozen=frozen, effort=ONE_WEEK)
+                found = None if plan is None else self._if_as_good(week, use, plan)
             self.around[room] = found
         return self.around[room]
 
-    def _as_packed(self, week: int, use: ExperimentUse, packed: Plan) -> ServedWeek | None:
-        """The serving that the packing program found for the week, if it is as good as now, in exact numbers."""
-        plan = Plan().with_serving(packed, weeks=[week])
+    def _if_as_good(self, week: int, use: ExperimentUse, serving: Plan) -> ServedWeek | None:
+        """The week's serving of a plan, if it fits and is as good as now, in exact numbers."""
+        plan = Plan().with_serving(serving, weeks=[week])
         everything = use.copy()
         everything.add_serving(plan)
         values = tier_values(self.arrays, plan, weeks=[week])

@@ -10,23 +10,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, isfinite, lcm
+from typing import Protocol
 
-from capacity.allocation.domain import objectives
+import numpy as np
+from numpy.typing import NDArray
+
 from capacity.allocation.domain.arrays import Arrays, ClassRow
-from capacity.allocation.domain.formulation import Model, Program, Terms, define_program
-from capacity.allocation.domain.ladder import FROZEN_SLACK
+from capacity.allocation.domain.cp_sat import maximise
+from capacity.allocation.domain.integer_program import Effort, IntegerProgram
 from capacity.allocation.domain.packing_program import PackingProgram
 from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue
-from capacity.allocation.domain.solver import SolverFailed, solve_model, solve_with_duals
+from capacity.allocation.domain.solver import SolverFailed
+from capacity.allocation.domain.solver_arrays import ArrayModel, Matrix
+from capacity.allocation.domain.weekly import WeeklyServing
+from capacity.allocation.domain.weekly_model import WeekModel, WeekProgram
 
 # Dual values become whole factors in this many steps; a smaller factor is a weaker, still valid cut.
 STEPS = 60
 ENOUGH = 1e-6
 ROUNDING = 1e-4
 CUT_NODES = 40
+MOST_MISSING = 1e9
 # Work whose common denominator is larger is rounded in favour of the packing, which keeps the bound valid.
 MOST_SCALE = 10**6
 USD_STEPS = 10**7
+
+Positions = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,82 +48,69 @@ class Cut:
     upper: int
 
 
-def hold(model: Model, terms: Terms, value: Fraction) -> None:
-    """A row that keeps `terms` at most at `value`, with a slack below the smallest step of money or work."""
-    if terms:
-        scale = min(abs(coefficient) for _, coefficient in terms)
-        scaled = [(column, coefficient / scale) for column, coefficient in terms]
-        model.add_row(("frozen",), scaled, upper=float(value) / scale + FROZEN_SLACK)
-
-
 class ServingCuts:
-    def __init__(self, arrays: Arrays, *, held: ExperimentUse) -> None:
-        """held: pinned experiments alone."""
-        self.arrays, self.held = arrays, held
+    """held: pinned experiments alone."""
+
+    def __init__(self, arrays: Arrays, weekly: WeeklyServing, *, held: ExperimentUse) -> None:
+        self.arrays, self.weekly, self.held = arrays, weekly, held
+        self._missing: dict[tuple[int, ...], tuple[Positions, ArrayModel]] = {}
 
     def has_room(self, week: int, *, use: ExperimentUse, frozen: Mapping[int, TierValue]) -> Cut | bool:
-        """True where divisible replicas fit into what `use` leaves; else a cut that `use` breaks, or False for none."""
+        """True where divisible replicas fit into what `use` leaves; else a cut that `use` breaks, or False for none.
+
+        The LP: least Σ missing room of pools and floors; its duals are the factors of the cut.
+        """
         program = self._program(week, use, frozen)
-        slack: Terms = []
-        rows: list[tuple[int, str, str]] = []
-        for row, name in enumerate(program.model.row_names):
-            if name[0] in ("pool_capacity", "floor"):
-                column = program.model.add_column(("slack", *name), upper=1e9, integer=False)
-                program.model.rows[row] = [*program.model.rows[row], (column, -1.0)]
-                slack.append((column, 1.0))
-                rows.append((row, name[0], name[1]))
+        places, hot = self._with_missing_room(tuple(sorted(frozen)), program.model)
+        count = len(places)
+        hot.set_values(np.insert(program.values, places, -1.0))
+        hot.cost = np.concatenate([np.zeros(len(program.lower)), np.ones(count)])
+        hot.lower = np.concatenate([program.lower, np.zeros(count)])
+        hot.upper = np.concatenate([program.upper, np.full(count, MOST_MISSING)])
+        hot.row_lower, hot.row_upper = program.row_lower, program.row_upper
         try:
-            missing, duals = solve_with_duals(program.model, minimise=slack)
+            found = hot.relax(duals=True)
         except SolverFailed:
             return False
-        if missing <= ENOUGH:
-            return True
-        return self._strengthened(week, program, rows, duals, use, frozen) or False
+        if found.row_duals is None or found.objective <= ENOUGH:
+            return found.row_duals is not None
+        factors = np.floor(np.abs(found.row_duals) * STEPS + ENOUGH).astype(int)
+        first, end = program.model.pool_rows, program.model.floor_rows
+        pools = {p: int(n) for p, n in enumerate(factors[first:end]) if n}
+        floors = {f: int(n) for f, n in enumerate(factors[end : end + len(self.arrays.floors)]) if n}
+        return self._cut(week, pools, floors, use, frozen) or False
 
-    def _program(self, week: int, use: ExperimentUse, frozen: Mapping[int, TierValue]) -> Program:
-        program = define_program(self.arrays, weeks=[week], experiments=(), held=use)
-        for tier in self.arrays.serving_tiers:
-            value = frozen.get(tier)
-            if value is None:
-                self._leave_out(program, tier)
-                continue
-            hold(program.model, objectives.usd_lost(program, tier), value.usd)
-            hold(program.model, objectives.unmet_accelerators(program, tier), value.unmet)
-        return program
-
-    def _leave_out(self, program: Program, tier: int) -> None:
-        for (_, k, _, _), column in program.variables.replicas.items():
-            if k == tier:
-                program.model.upper[column] = 0.0
-        for (k, _, _), column in program.variables.burst.items():
-            if k == tier:
-                program.model.upper[column] = 0.0
-
-    def _strengthened(
-        self,
-        week: int,
-        program: Program,
-        rows: list[tuple[int, str, str]],
-        duals: list[float],
-        use: ExperimentUse,
-        frozen: Mapping[int, TierValue],
-    ) -> Cut | None:
-        floors_by_key = {row.key: f for f, row in enumerate(self.arrays.floors)}
-        pools: dict[int, int] = {}
-        floors: dict[int, int] = {}
-        for row, kind, key in rows:
-            factor = floor(abs(duals[row]) * STEPS + ENOUGH)
-            if factor and kind == "pool_capacity":
-                pools[self.arrays.pool_index[key]] = factor
-            elif factor:
-                floors[floors_by_key[key]] = factor
-        return self._cut(week, pools, floors, use, frozen)
-
-    def whole(self, week: int, *, use: ExperimentUse, crowded: frozenset[int], frozen: Mapping[int, TierValue]) -> list[Cut]:
+    def whole(
+        self, week: int, *, use: ExperimentUse, crowded: frozenset[int], frozen: Mapping[int, TierValue]
+    ) -> list[Cut]:
         """Cuts that `use` breaks because replicas are whole: each crowded pool alone, then all of them together."""
         groups = dict.fromkeys([*(frozenset([pool]) for pool in sorted(crowded)), crowded])
         cuts = (self._cut(week, dict.fromkeys(sorted(group), 1), {}, use, frozen) for group in groups if group)
         return [cut for cut in cuts if cut is not None]
+
+    def _program(self, week: int, use: ExperimentUse, frozen: Mapping[int, TierValue]) -> WeekProgram:
+        model, _ = self.weekly.model(tuple(sorted(frozen)))
+        program = model.week(week, use)
+        for tier, value in frozen.items():
+            program.hold(tier, usd=value.usd, unmet=value.unmet)
+        return program
+
+    def _with_missing_room(self, tiers: tuple[int, ...], model: WeekModel) -> tuple[Positions, ArrayModel]:
+        """The week's matrix with one more column for each row of a pool or floor, and where its entries lie."""
+        if tiers not in self._missing:
+            rows = np.arange(model.pool_rows, model.floor_rows + len(self.arrays.floors))
+            matrix = model.matrix
+            places = matrix.starts[rows + 1].astype(np.intp)
+            added = np.cumsum(np.isin(np.arange(len(matrix.starts) - 1), rows))
+            extended = Matrix(
+                matrix.columns + len(rows),
+                (matrix.starts + np.concatenate([[0], added])).astype(np.int32),
+                np.insert(matrix.indices, places, matrix.columns + np.arange(len(rows))).astype(np.int32),
+                np.insert(matrix.values, places, -1.0),
+            )
+            whole = np.concatenate([model.whole, np.zeros(len(rows), dtype=bool)])
+            self._missing[tiers] = places, ArrayModel(extended, whole)
+        return self._missing[tiers]
 
     def _cut(
         self,
@@ -139,19 +135,19 @@ class ServingCuts:
     ) -> int:
         """A lower bound on the weighted use of the pools and floors by whole replicas at the frozen values."""
         program = self._program(week, self.held, frozen)
-
-        def factor(pool: int) -> int:
-            return pools.get(pool, 0) + sum(n for f, n in floors.items() if pool in self.arrays.floors[f].pools)
-
-        terms: Terms = [
-            (column, float(option.replica * factor(option.pool)))
-            for (c, _, o, _), column in program.variables.replicas.items()
-            for option in [self.arrays.classes[c].options[o]]
-            if factor(option.pool)
-        ]
-        terms += [(column, -float(factor(p))) for (_, p, _), column in program.variables.burst.items() if factor(p)]
+        cost = np.zeros(len(program.lower))
+        for pool, factor in pools.items():
+            cost += factor * program.accelerators_in(frozenset([pool]))
+        for f, factor in floors.items():
+            cost += factor * program.accelerators_in(self.arrays.floors[f].pools)
+        if not cost.any():
+            return 0
+        _, hot = self.weekly.model(tuple(sorted(frozen)))
+        hot.set_values(program.values.copy())
+        hot.cost, hot.lower, hot.upper = cost, program.lower, program.upper
+        hot.row_lower, hot.row_upper = program.row_lower, program.row_upper
         try:
-            bound = solve_model(program.model, minimise=terms, node_limit=CUT_NODES).bound if terms else 0.0
+            bound = hot.solve_whole(node_limit=CUT_NODES).bound
         except SolverFailed:
             return 0
         return ceil(bound - ROUNDING) if isfinite(bound) else 0
@@ -162,6 +158,48 @@ def embed_week(
 ) -> EmbeddedWeek:
     """Puts the week's whole-replica serving at its frozen values into the packing program."""
     return _Embedding(packing, arrays, week, held, frozen).define()
+
+
+def serve_week(
+    arrays: Arrays, week: int, *, use: ExperimentUse, frozen: Mapping[int, TierValue], effort: Effort
+) -> Plan | None:
+    """Serving of the week at its frozen values in what `use` leaves; None where there is none, or none was found."""
+    alone = _WeekAlone()
+    embedded = _Embedding(alone, arrays, week, use, frozen).define()
+    try:
+        found = maximise(alone.program, {}, effort=effort)
+    except SolverFailed:
+        return None
+    return None if found is None or found.values is None else embedded.serving(found.values)
+
+
+class _Around(Protocol):
+    """What a week is put into: a packing program, or a program of its own."""
+
+    @property
+    def program(self) -> IntegerProgram: ...
+
+    def add_serving_variable(self, upper: int) -> int: ...
+
+    def in_pool(self, pool: int, week: int) -> list[tuple[int, int]]: ...
+
+    def counted_by_floor(self, f: int, week: int) -> list[tuple[int, int]]: ...
+
+
+class _WeekAlone:
+    """A program with nothing but serving in it: what experiments take is in the room it is given."""
+
+    def __init__(self) -> None:
+        self.program = IntegerProgram()
+
+    def add_serving_variable(self, upper: int) -> int:
+        return self.program.add_variable(upper=upper)
+
+    def in_pool(self, pool: int, week: int) -> list[tuple[int, int]]:
+        return []
+
+    def counted_by_floor(self, f: int, week: int) -> list[tuple[int, int]]:
+        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +263,7 @@ class EmbeddedWeek:
 class _Embedding:
     def __init__(
         self,
-        packing: PackingProgram,
+        packing: _Around,
         arrays: Arrays,
         week: int,
         held: ExperimentUse,
