@@ -25,6 +25,7 @@ from capacity.allocation.domain.plan import ExperimentUse, Plan, tier_values
 from capacity.allocation.domain.residual import held_use
 from capacity.allocation.domain.serving_cuts import Cut, ServingCuts, embed_week, serve_week
 from capacity.allocation.domain.weekly import ServedWeek, WeeklyServing
+from capacity.lib.horizon import Week
 
 Progress = Callable[[str, float], None]
 
@@ -42,8 +43,8 @@ class PackingEffort:
     ties: Effort
 
 
-QUICK = PackingEffort(rounds=6, search=Effort(units=2.0, gap=0.002), ties=Effort(units=1.0))
-RECORD = PackingEffort(rounds=20, search=Effort(units=20.0), ties=Effort(units=10.0))
+QUICK = PackingEffort(rounds=8, search=Effort(units=0.6, gap=0.002, searches=2), ties=Effort(units=0.5))
+RECORD = PackingEffort(rounds=25, search=Effort(units=6.0, searches=4), ties=Effort(units=4.0))
 
 
 def solve_by_parts(
@@ -58,6 +59,7 @@ def solve_by_parts(
         else:
             parts.place(run[0])
     progress("ties", 1.0)
+    parts.keep_places()
     parts.settle()
     return parts.plan, parts.steps()
 
@@ -99,7 +101,9 @@ def _runs(arrays: Arrays) -> list[tuple[int, ...]]:
 class _Parts:
     """The plan under way, what each tier achieved, and what bounds it."""
 
-    def __init__(self, arrays: Arrays, pinned: Plan, free: list[int], node_limit: int, *, effort: PackingEffort) -> None:
+    def __init__(
+        self, arrays: Arrays, pinned: Plan, free: list[int], node_limit: int, *, effort: PackingEffort
+    ) -> None:
         self.arrays, self.free, self.node_limit, self.effort = arrays, free, node_limit, effort
         self.plan = pinned
         self.pinned = pinned
@@ -121,13 +125,27 @@ class _Parts:
         use = ExperimentUse.of(self.arrays, self.plan)
         for week in range(self.arrays.weeks):
             self._adopt(week, self.weekly.solve(week, use=use, tiers=self.tiers))
-        weeks = list(self.served.values())
-        if len(self.plan.gangs) > len(self.pinned.gangs) or self.plan.divided:
-            # Placements may still move: only what serving could do without any of them bounds it.
-            alone = ExperimentUse.of(self.arrays, self.pinned)
-            weeks = [self.weekly.solve(week, use=alone, tiers=self.tiers) for week in range(self.arrays.weeks)]
+        if len(self.plan.gangs) == len(self.pinned.gangs) and not self.plan.divided:
+            self.bounds |= {tier: sum(week.bounds[tier] for week in self.served.values()) for tier in tiers}
+        else:
+            self._bound_around_pinned(tiers)
+
+    def _bound_around_pinned(self, tiers: tuple[int, ...]) -> None:
+        """Placements may still move, so only what serving could do without any of them bounds it.
+
+        The tiers above may then do better than they do in the plan, where a bound may assume them no worse: such weeks
+        are bounded without holding the tiers above.
+        """
+        alone = ExperimentUse.of(self.arrays, self.pinned)
         for tier in tiers:
-            self.bounds[tier] = sum(week.bounds[tier] for week in weeks)
+            above = [k for k in self.tiers if k < tier]
+            total = 0.0
+            for week in range(self.arrays.weeks):
+                free = self.weekly.solve(week, use=alone, tiers=self.tiers)
+                is_held = all(free.values[k] == self.served[week].values[k] for k in above)
+                is_held = is_held and all(float(free.values[k].usd) <= free.bounds[k] for k in above)
+                total += free.bounds[tier] if is_held else self.weekly.least_usd(week, use=alone, tier=tier)
+            self.bounds[tier] = total
 
     def _adopt(self, week: int, served: ServedWeek) -> None:
         self.served[week] = served
@@ -177,6 +195,33 @@ class _Parts:
             for week in failed:
                 self._teach(packing, week, use)
         return most if most is not None else sum((most_value(self.arrays, e) for e in mine), Fraction(0))
+
+    def keep_places(self) -> None:
+        """Of plans of equal tier values, one that leaves as many gangs as it can where the previous plan had them."""
+        before = {(row.key, row.pool, row.domain, row.start) for row in self.arrays.problem.previous}
+        wanted = [
+            column
+            for e in self.free
+            for column in self.arrays.experiments[e].columns
+            if before and _place(self.arrays, column) in before
+        ]
+        packing = self._program()
+        tier = max(self.arrays.experiment_tiers, default=0)
+        for _ in range(self.effort.rounds if wanted else 0):
+            kept = sum(self.plan.gangs.get(column.experiment) == column for column in wanted)
+            packed = packing.most_kept(wanted, tier=tier, start=self.plan, effort=self.effort.ties)
+            if packed.plan is None or sum(packed.plan.gangs.get(c.experiment) == c for c in wanted) <= kept:
+                return
+            values = tier_values(self.arrays, self.plan)
+            found = tier_values(self.arrays, packed.plan)
+            if any(found[k].placed < values[k].placed for k in self.arrays.experiment_tiers):
+                return
+            failed = self._realise(packed.plan)
+            if not failed:
+                return
+            use = ExperimentUse.of(self.arrays, packed.plan)
+            for week in failed:
+                self._teach(packing, week, use)
 
     def _salvage(self, packed: Plan, failed: Sequence[int], mine: Sequence[int]) -> None:
         """What is left of the packing without the tier's work in the weeks that failed, if it is better than now."""
@@ -306,3 +351,12 @@ class _Parts:
 
 def _span(column: Column) -> range:
     return range(column.first, column.last)
+
+
+def _place(arrays: Arrays, column: Column) -> tuple[str, str, str | None, Week]:
+    return (
+        arrays.experiments[column.experiment].key,
+        arrays.problem.pools[column.pool].key,
+        arrays.domains[column.domain].key,
+        arrays.problem.first_week.plus(column.start),
+    )

@@ -7,6 +7,7 @@ or as a SolverFailed. Limits are deterministic units, so the same program gives 
 from __future__ import annotations
 
 import atexit
+import importlib.metadata
 import json
 import math
 import os
@@ -20,6 +21,7 @@ from typing import Any
 from capacity.allocation.domain.integer_program import FAR, Effort, Found, IntegerProgram, Objective
 from capacity.allocation.domain.solver import SolverFailed
 
+CP_SAT_VERSION = f"CP-SAT {importlib.metadata.version('ortools')}"
 ROUNDING = 1e-6
 PROGRAM = Path(__file__).with_name("cp_sat_process.py")
 

@@ -15,6 +15,7 @@ from capacity.allocation.domain import results
 from capacity.allocation.domain.arrays import Arrays, build_arrays
 from capacity.allocation.domain.by_parts import QUICK, RECORD, solve_by_parts, tidy
 from capacity.allocation.domain.checks import check_problem, check_solution
+from capacity.allocation.domain.cp_sat import CP_SAT_VERSION
 from capacity.allocation.domain.explain import explain_unplaced
 from capacity.allocation.domain.ladder import StepResult
 from capacity.allocation.domain.pinning import place_pinned
@@ -22,12 +23,13 @@ from capacity.allocation.domain.plan import Plan
 from capacity.allocation.domain.prices import scarcity_prices
 from capacity.allocation.domain.problem import Problem, canonical
 from capacity.allocation.domain.solution import Issue, Seconds, Solution
-from capacity.allocation.domain.solver import SOLVER_VERSION
+from capacity.allocation.domain.solver import SOLVER_VERSION as HIGHS_VERSION
 from capacity.allocation.domain.whole_horizon import solve_whole
 
 __all__ = ["ENGINE_VERSION", "SOLVER_VERSION", "SolveOptions", "solve"]
 
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
+SOLVER_VERSION = f"{HIGHS_VERSION}, {CP_SAT_VERSION}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,9 @@ def _plan(
 ) -> tuple[Plan, dict[int, StepResult]]:
     size = _size(arrays)
     if size > options.whole_limit:
+        effort = RECORD if options.effort == "record" else QUICK
         return solve_by_parts(
-            arrays, pinned=pinned, free=free, node_limit=options.node_limit, effort=RECORD if options.effort == "record" else QUICK, progress=tell
+            arrays, pinned=pinned, free=free, node_limit=options.node_limit, effort=effort, progress=tell
         )
     break_ties = size <= options.ties_limit
     plan, steps = solve_whole(

@@ -38,9 +38,8 @@ class IntegerProgram:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long to search: deterministic units (about a second each), the relative gap that is good enough, strategies.
-
-    searches: how many search strategies take turns; the result depends on their number, never on the machine's cores.
+    """How long to search: deterministic units (about a second each) for each strategy, the relative gap that is good
+    enough, and how many strategies are tried one after another. Never the clock, never the number of cores.
     """
 
     units: float

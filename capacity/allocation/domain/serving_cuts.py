@@ -204,7 +204,7 @@ class _WeekAlone:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedWeek:
-    """Variables of the week's replicas[class, tier, option] and burst[tier, pool].
+    """Variables of the week's replicas[class, tier, option], burst[tier, pool] and uses[class, option] by max_pools.
 
     Where nothing is lost a class's tiers share their replicas, under its last tier.
     """
@@ -213,6 +213,7 @@ class EmbeddedWeek:
     week: int
     replicas: Mapping[tuple[int, int, int], int]
     burst: Mapping[tuple[int, int], int]
+    uses: Mapping[tuple[int, int], int]
     is_shared: bool
 
     def serving(self, values: Sequence[int]) -> Plan:
@@ -252,9 +253,12 @@ class EmbeddedWeek:
                 key = (c, self.last_tier(c), o) if self.is_shared else (c, tier, o)
                 totals[key] = totals.get(key, 0) + count
         bought = {key: plan.burst.get((*key, self.week), 0) for key in self.burst}
-        return {variable: totals.get(key, 0) for key, variable in self.replicas.items()} | {
-            variable: bought[key] for key, variable in self.burst.items()
-        }
+        used = {(c, o) for (c, _, o), count in totals.items() if count}
+        return (
+            {variable: totals.get(key, 0) for key, variable in self.replicas.items()}
+            | {variable: bought[key] for key, variable in self.burst.items()}
+            | {variable: int(key in used) for key, variable in self.uses.items()}
+        )
 
     def last_tier(self, c: int) -> int:
         return next((tier for k, tier, _ in self.replicas if k == c), -1)
@@ -276,9 +280,13 @@ class _Embedding:
         self.unmet: dict[int, list[tuple[int, Fraction]]] = {}
         self.replicas: dict[tuple[int, int, int], int] = {}
         self.burst: dict[tuple[int, int], int] = {}
+        self.uses: dict[tuple[int, int], int] = {}
+        self.most: dict[tuple[int, int, int], int] = {}
 
     def define(self) -> EmbeddedWeek:
-        is_lossless = not any(value.usd or value.unmet for value in self.frozen.values())
+        # Work that loses nothing may stay unserved, so that all can be kept without serving all.
+        must = all(row.usd != 0 for row in self.arrays.demands if row.work[self.week])
+        is_lossless = must and not any(value.usd or value.unmet for value in self.frozen.values())
         for c, row in enumerate(self.arrays.classes):
             if is_lossless:
                 self._serve_all(c, row)
@@ -290,7 +298,8 @@ class _Embedding:
                 self._at_most(self.usd.get(tier, []), value.usd)
                 self._at_most(self.unmet.get(tier, []), value.unmet)
         self._room()
-        return EmbeddedWeek(self.arrays, self.week, self.replicas, self.burst, is_lossless)
+        self._spread()
+        return EmbeddedWeek(self.arrays, self.week, self.replicas, self.burst, self.uses, is_lossless)
 
     def _serve_all(self, c: int, row: ClassRow) -> None:
         """Σ_o work_o·r_o ≥ all the class's work."""
@@ -300,6 +309,19 @@ class _Embedding:
             return
         terms = self._replicas(c, row, tiers[-1], needed)
         self._cover(terms, [], needed)
+
+    def _spread(self) -> None:
+        """replicas ≤ (most)·y[c,o]; Σ_o y[c,o] ≤ max_pools, where that is below the number of the class's options."""
+        for c, row in enumerate(self.arrays.classes):
+            mine = sorted({o for k, _, o in self.replicas if k == c})
+            if row.max_pools is None or row.max_pools >= len(mine):
+                continue
+            for o in mine:
+                self.uses[c, o] = self.packing.add_serving_variable(1)
+            for (k, tier, o), variable in self.replicas.items():
+                if k == c:
+                    self.packing.program.add_row([(variable, 1), (self.uses[c, o], -self.most[c, tier, o])], upper=0)
+            self.packing.program.add_row([(self.uses[c, o], 1) for o in mine], upper=row.max_pools)
 
     def _serve_by_tier(self, c: int, row: ClassRow) -> None:
         """Σ_{j≤k} work_o·r[j,o] + Σ_{d of tiers ≤ k} u[d] ≥ Σ work of tiers ≤ k, for each tier k of the class."""
@@ -337,6 +359,7 @@ class _Embedding:
             most = min(ceil(work / option.work), max(0, there) // option.replica)
             variable = self.packing.add_serving_variable(most)
             self.replicas[c, tier, o] = variable
+            self.most[c, tier, o] = most
             self.used.setdefault(option.pool, []).append((variable, option.replica))
             self.of_tier.setdefault((tier, option.pool), []).append((variable, option.replica))
             terms.append((variable, option.work))
@@ -371,7 +394,7 @@ class _Embedding:
             self.packing.program.add_row(bought, upper=burst.limit[self.week])
 
     def _at_most(self, terms: list[tuple[int, Fraction]], value: Fraction) -> None:
-        if terms:
+        if any(factor for _, factor in terms):
             step = max(factor for _, factor in terms) / USD_STEPS
             rounded = [(variable, floor(factor / step)) for variable, factor in terms]
             self.packing.program.add_row([t for t in rounded if t[1]], upper=ceil(value / step))

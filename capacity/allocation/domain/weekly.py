@@ -78,6 +78,12 @@ class WeeklyServing:
             found.append(max(0, math.ceil(bound - ROUNDING)) if math.isfinite(bound) else 0)
         return found
 
+    def least_usd(self, week: int, *, use: ExperimentUse, tier: int) -> float:
+        """A lower bound on the tier's dollars in what `use` leaves, whatever the tiers above it lose."""
+        climb = _Climb(self, week, use, (tier,))
+        cost = climb.program.usd_lost(tier)
+        return max(0.0, climb.bound(cost, whole=False)) if cost.any() else 0.0
+
     def model(self, tiers: tuple[int, ...]) -> tuple[WeekModel, ArrayModel]:
         """The program of some tiers, built once and kept hot."""
         if tiers not in self._models:
