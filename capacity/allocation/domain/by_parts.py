@@ -36,15 +36,20 @@ ONE_WEEK = Effort(units=0.2)
 
 @dataclass(frozen=True, slots=True)
 class PackingEffort:
-    """How hard tiers of experiments are packed: rounds of cuts, and the search of each round."""
+    """How hard experiments are packed: rounds of cuts a tier, the search of each round, units of search in all.
+
+    A tier may spend its share of the units that the tiers above it left over, so that a hard tier can take what easy
+    ones did not need, and none starves those below.
+    """
 
     rounds: int
     search: Effort
-    ties: Effort
+    units: float
 
 
-QUICK = PackingEffort(rounds=8, search=Effort(units=0.6, gap=0.002, searches=2), ties=Effort(units=0.5))
-RECORD = PackingEffort(rounds=25, search=Effort(units=6.0, searches=4), ties=Effort(units=4.0))
+QUICK = PackingEffort(rounds=8, search=Effort(units=0.6, gap=0.002, searches=2), units=5.0)
+RECORD = PackingEffort(rounds=30, search=Effort(units=8.0, searches=4), units=80.0)
+LEAST_UNITS = 0.02
 
 
 def solve_by_parts(
@@ -110,6 +115,7 @@ class _Parts:
         self.weekly = WeeklyServing(arrays, node_limit=min(node_limit, WEEKLY_NODES))
         self.served: dict[int, ServedWeek] = {}
         self.embedded: set[int] = set()
+        self.left = effort.units
         self.around: dict[tuple[int, ...], ServedWeek | None] = {}
         self.knows_only_first_serving = True
         self.tiers: tuple[int, ...] = ()
@@ -181,8 +187,11 @@ class _Parts:
         """
         packing = self._program()
         most: Fraction | None = None
+        share = self.left / max(1, sum(1 for k in self.arrays.experiment_tiers if k >= tier))
+        stop_at = self.left - share
         for _ in range(self.effort.rounds):
-            packed = packing.best(tier, start=self.plan, effort=self.effort.search)
+            packed = packing.best(tier, start=self.plan, effort=self._search(self.left - stop_at))
+            self.left -= packed.spent
             if self.knows_only_first_serving:
                 most = packed.most if most is None else min(most, packed.most)
             if packed.plan is None or self._placed(mine, packed.plan) <= self._placed(mine):
@@ -191,10 +200,17 @@ class _Parts:
             if not failed:
                 break
             self._salvage(packed.plan, failed, mine)
+            if self.left <= stop_at:
+                break
             use = ExperimentUse.of(self.arrays, packed.plan)
             for week in failed:
                 self._teach(packing, week, use)
         return most if most is not None else sum((most_value(self.arrays, e) for e in mine), Fraction(0))
+
+    def _search(self, units: float) -> Effort:
+        """The effort of one search within the units that are left, each strategy the same share."""
+        search = self.effort.search
+        return replace(search, units=max(LEAST_UNITS, min(search.units, units / search.searches)))
 
     def keep_places(self) -> None:
         """Of plans of equal tier values, one that leaves as many gangs as it can where the previous plan had them."""
@@ -209,7 +225,9 @@ class _Parts:
         tier = max(self.arrays.experiment_tiers, default=0)
         for _ in range(self.effort.rounds if wanted else 0):
             kept = sum(self.plan.gangs.get(column.experiment) == column for column in wanted)
-            packed = packing.most_kept(wanted, tier=tier, start=self.plan, effort=self.effort.ties)
+            packed = packing.most_kept(
+                wanted, tier=tier, start=self.plan, effort=self._search(self.effort.search.units)
+            )
             if packed.plan is None or sum(packed.plan.gangs.get(c.experiment) == c for c in wanted) <= kept:
                 return
             values = tier_values(self.arrays, self.plan)

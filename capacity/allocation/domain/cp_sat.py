@@ -112,4 +112,6 @@ def maximise(
     bound = min(most, bound) if terms else 0
     if values is not None:
         bound = max(bound, value)
-    return Found(values=values, value=value, bound=bound, is_optimal=values is not None and bound == value)
+    return Found(
+        values=values, value=value, bound=bound, is_optimal=values is not None and bound == value, spent=answer["spent"]
+    )

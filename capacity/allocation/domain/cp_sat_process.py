@@ -53,10 +53,12 @@ def solve(request: dict[str, Any]) -> dict[str, Any]:
     One strategy after another, each beginning from the best point so far: how long one takes on such programs differs
     by orders of magnitude from another, and which of them is quick cannot be known before.
     """
-    best: dict[str, Any] = {"status": "unknown", "values": None, "bound": float("inf"), "value": float("-inf")}
+    best: dict[str, Any] = {"status": "unknown", "values": None, "bound": float("inf"), "spent": 0.0}
+    best["value"] = float("-inf")
     for strategy in STRATEGIES[: request["searches"]]:
         found = _search(request, strategy)
         best["bound"] = min(best["bound"], found["bound"])
+        best["spent"] += found["spent"]
         if found["values"] is not None and found["value"] > best["value"]:
             best |= {"values": found["values"], "value": found["value"]}
             request["hint"] = [list(range(len(found["values"]))), found["values"]]
@@ -88,6 +90,7 @@ def _search(request: dict[str, Any], strategy: dict[str, int]) -> dict[str, Any]
         "values": list(answer.solution) if has_point else None,
         "value": -answer.objective_value if has_point else float("-inf"),
         "bound": -answer.best_objective_bound,
+        "spent": answer.deterministic_time,
     }
 
 

@@ -49,12 +49,16 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """values: the best point found, None where none was. bound: no point is worth more. is_optimal: proven."""
+    """values: the best point found, None where none was. bound: no point is worth more. is_optimal: proven.
+
+    spent: deterministic units.
+    """
 
     values: Sequence[int] | None
     value: int
     bound: int
     is_optimal: bool
+    spent: float
 
 
 Objective = Mapping[int, int]

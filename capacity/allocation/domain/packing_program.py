@@ -7,6 +7,7 @@ cuts added when serving turns out to need more (methods: Packing). It relaxes th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, lcm
 from typing import Protocol
@@ -216,9 +217,9 @@ class PackingProgram:
             program.add_row(sorted(self._values[settled].items()), lower=value)
         found = maximise(program, objective, effort=effort, start=self._point(start))
         if found is None:
-            return Packed(None, Fraction(0), is_optimal=False)
+            return Packed(plan=None, most=Fraction(0), is_optimal=False, spent=0.0)
         plan = None if found.values is None else self._plan(found.values, start)
-        return Packed(plan, Fraction(found.bound, self.scale), is_optimal=found.is_optimal)
+        return Packed(plan=plan, most=Fraction(found.bound, self.scale), is_optimal=found.is_optimal, spent=found.spent)
 
     def add_serving_variable(self, upper: int) -> int:
         """A variable of an embedded week of serving, present whatever tiers are admitted."""
@@ -253,10 +254,14 @@ class PackingProgram:
         return plan
 
 
+@dataclass(frozen=True, slots=True)
 class Packed:
-    """plan: placements found (None: none). most: no plan's tier is worth more, weighted accelerator-weeks."""
+    """plan: placements found (None: none). most: no plan's tier is worth more, weighted accelerator-weeks.
 
-    __slots__ = ("is_optimal", "most", "plan")
+    spent: deterministic units of search.
+    """
 
-    def __init__(self, plan: Plan | None, most: Fraction, *, is_optimal: bool) -> None:
-        self.plan, self.most, self.is_optimal = plan, most, is_optimal
+    plan: Plan | None
+    most: Fraction
+    is_optimal: bool
+    spent: float
