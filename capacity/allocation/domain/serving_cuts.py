@@ -21,7 +21,7 @@ from capacity.allocation.domain.integer_program import Effort, IntegerProgram
 from capacity.allocation.domain.packing_program import PackingProgram
 from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue
 from capacity.allocation.domain.solver import SolverFailed
-from capacity.allocation.domain.solver_arrays import ArrayModel, Matrix
+from capacity.allocation.domain.solver_arrays import ArrayModel, Floats, Matrix
 from capacity.allocation.domain.weekly import WeeklyServing
 from capacity.allocation.domain.weekly_model import WeekModel, WeekProgram
 
@@ -60,14 +60,15 @@ class ServingCuts:
 
         The LP: least Σ missing room of pools and floors; its duals are the factors of the cut.
         """
-        program = self._program(week, use, frozen)
+        # Columns are bounded as if no free experiment were there; only rows tell what `use` leaves.
+        program = self._program(week, self.held, frozen)
         places, hot = self._with_missing_room(tuple(sorted(frozen)), program.model)
         count = len(places)
         hot.set_values(np.insert(program.values, places, -1.0))
         hot.cost = np.concatenate([np.zeros(len(program.lower)), np.ones(count)])
         hot.lower = np.concatenate([program.lower, np.zeros(count)])
         hot.upper = np.concatenate([program.upper, np.full(count, MOST_MISSING)])
-        hot.row_lower, hot.row_upper = program.row_lower, program.row_upper
+        hot.row_lower, hot.row_upper = program.row_lower, self._room_left(week, program, use)
         try:
             found = hot.relax(duals=True)
         except SolverFailed:
@@ -79,6 +80,16 @@ class ServingCuts:
         pools = {p: int(n) for p, n in enumerate(factors[first:end]) if n}
         floors = {f: int(n) for f, n in enumerate(factors[end : end + len(self.arrays.floors)]) if n}
         return self._cut(week, pools, floors, use, frozen) or False
+
+    def _room_left(self, week: int, program: WeekProgram, use: ExperimentUse) -> Floats:
+        """The rows' upper sides with what `use` leaves of pools, in steps of their replicas, and of floors."""
+        model, upper = program.model, program.row_upper.copy()
+        pools = np.array([use.pool_free(p, week) for p in range(len(self.arrays.supply))], dtype=float)
+        upper[model.pool_rows : model.floor_rows] = np.floor(pools / model.pool_step) * model.pool_step
+        for f, row in enumerate(self.arrays.floors):
+            if row.kept[week]:
+                upper[model.floor_rows + f] = use.floor_free(f, week)
+        return upper
 
     def whole(
         self, week: int, *, use: ExperimentUse, crowded: frozenset[int], frozen: Mapping[int, TierValue]
