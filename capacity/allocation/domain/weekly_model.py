@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,8 @@ SMALL_WORK = 2**-4
 # Frozen rows are divided by their smallest coefficient, so this is a share of the smallest step of money or work.
 FROZEN_SLACK = 1e-6
 ALL_TIERS = -1
+# Unmet work below this share is the solver's noise.
+CUT = 1e-7
 Positions = NDArray[np.intp]
 
 
@@ -425,16 +429,32 @@ class WeekProgram:
     def back_to(self, mark: tuple[Floats, Floats, Floats, Floats, set[int]]) -> None:
         self.upper, self.row_lower, self.row_upper, self.values, self.held = mark
 
-    def at_most_unmet(self, plan: Plan, able: Exact) -> tuple[Floats, Floats]:
-        """(upper, row_upper) that keep unmet work and burst at most those of a plan, without rows for frozen values."""
-        upper, row_upper = self.upper.copy(), self.row_upper.copy()
-        point = self.point(plan, able)
-        first = self.model.first_unmet
-        upper[first:] = np.minimum(self._open_upper, point)[first:]
-        bursts = slice(self.model.first_burst, self.model.first_use)
-        upper[bursts] = np.minimum(self._open_upper, point)[bursts]
-        row_upper[self.model.frozen_rows :] = math.inf
-        return upper, row_upper
+    def keep_unmet(self, plan: Plan, able: Exact, tiers: Sequence[int]) -> None:
+        """Keeps unmet work and burst of `tiers` at most those of a plan, instead of rows for frozen values."""
+        mine = np.isin(self.tier_of, list(tiers))
+        self.upper = np.where(mine, np.minimum(self._open_upper, self.point(plan, able)), self.upper)
+        for tier in tiers:
+            row = self.model.frozen_rows + 2 * self.model.tiers.index(tier)
+            self.row_upper[row : row + 2] = math.inf
+
+    def served_of_class(self, values: Floats) -> tuple[dict[int, Any], set[int]]:
+        """Work × scale that each class is served at a relaxed solution, and the classes of which a part is cut.
+
+        Unmet work that is all or nothing of its segment is taken as such, so that what remains is exact.
+        """
+        model = self.model
+        served = {c: self.work_of_class(c) for c in model.of_class}
+        cut: set[int] = set()
+        unmet, most = values[model.first_unmet :], self._open_upper[model.first_unmet :]
+        for s in np.flatnonzero(unmet > CUT * np.maximum(1.0, most)).tolist():
+            c = int(model.group_class[model.segment_group[s]])
+            size = self._segments[s] if isinstance(self._segments[s], Fraction) else int(self._segments[s])
+            if unmet[s] >= most[s] * (1 - CUT):
+                served[c] -= size
+            else:
+                served[c] -= size * Fraction(float(unmet[s] / most[s]))
+                cut.add(c)
+        return served, cut
 
     def adopt(self, plan: Plan) -> tuple[Plan, Exact]:
         """A plan of this week from elsewhere, with what its replicas can do."""
@@ -450,10 +470,11 @@ class WeekProgram:
 
     # --- whole plans -------------------------------------------------------------------------------------------------
 
-    def plan(self, values: Floats) -> tuple[Plan, Exact]:
+    def plan(self, values: Floats, *, alike: bool = False) -> tuple[Plan, Exact]:
         """The whole plan at a solution, replicas given to the highest tier that needs them, and what they can do.
 
         Replicas that serve nobody are dropped. The second: work by group of `arrays.numbers`, × scale.
+        alike: a column of some tier stands for replicas of any tier; those that could carry burst are given first.
         """
         model, numbers = self.model, self.arrays.numbers
         counts = np.maximum(np.rint(values[: model.first_use]), 0.0).astype(np.int64).tolist()
@@ -464,7 +485,10 @@ class WeekProgram:
         carrying = {pool for i, (_, pool) in enumerate(model.burst) if counts[model.first_burst + i] > 0}
         for j in np.flatnonzero(counts[: model.first_burst]).tolist():
             c, tier, o = model.replicas[j]
-            if tier == ALL_TIERS or int(model.replica_pool[j]) not in carrying:
+            carries = int(model.replica_pool[j]) in carrying
+            if alike and carries:
+                shared.setdefault(c, []).insert(0, [o, counts[j]])
+            elif tier == ALL_TIERS or not carries:
                 shared.setdefault(c, []).append([o, counts[j]])
             else:
                 own.setdefault(numbers.group_at[c, tier], []).append((o, counts[j]))
@@ -485,6 +509,31 @@ class WeekProgram:
             for i, (tier, pool) in enumerate(self.model.burst)
         }
         return {key: bought for key, bought in found.items() if bought > 0}
+
+    def fits(self, plan: Plan) -> bool:
+        """No pool and no floor is overdrawn."""
+        model = self.model
+        used = np.zeros(len(self.arrays.supply))
+        for (c, _, o, _), count in plan.replicas.items():
+            option = self.arrays.classes[c].options[o]
+            used[option.pool] += count * option.replica
+        for (_, pool, _), bought in plan.burst.items():
+            used[pool] -= bought
+        floors = [sum(used[pool] for pool in floor.pools) for floor in self.arrays.floors]
+        room = np.concatenate([self.room, self.row_upper[model.floor_rows : model.carry_rows]])
+        return bool(np.all(np.concatenate([used, floors]) <= room))
+
+    def without_spare_burst(self, plan: Plan) -> Plan:
+        """The same plan with no more burst than its pools and floors need, lower tiers giving up theirs first."""
+        burst = dict(plan.burst)
+        for key in sorted(burst, key=lambda key: (-key[0], key[1])):
+            low, high = 0, burst[key]
+            while low < high:
+                middle = (low + high) // 2
+                enough = self.fits(replace(plan, burst=burst | {key: middle}))
+                low, high = (low, middle) if enough else (middle + 1, high)
+            burst[key] = low
+        return replace(plan, burst={key: bought for key, bought in burst.items() if bought})
 
     def value(self, plan: Plan, able: Exact) -> dict[int, TierValue]:
         """Exact value of every tier of the model at a plan, whose replicas can do `able`."""
