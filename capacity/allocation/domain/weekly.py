@@ -112,17 +112,24 @@ class _Climb:
     def served(self) -> ServedWeek:
         """Relaxed and rounded; where that does not prove a tier, the tier is decided in whole numbers."""
         bounds: dict[int, float] = {}
+        is_cheap = True
         while len(bounds) < len(self.tiers):
             rest = self.tiers[len(bounds) :]
-            for tier in self._settled_by_rounding(rest):
-                bounds[tier] = float(self.values[tier].usd)
-                self.program.hold(tier, usd=self.values[tier].usd, unmet=self.values[tier].unmet)
-            if len(bounds) < len(self.tiers):
-                tier = self.tiers[len(bounds)]
-                bounds[tier] = self._climb(tier)
-                if len(bounds) == len(self.tiers):
-                    self._cheaper(same_unmet=True, start=self.program.point(self.plan, self.able))
+            is_cheap = self._settle(self._settled_by_rounding(rest), bounds) == len(rest)
+            rest = self.tiers[len(bounds) :]
+            # Without the tiers below there is more room to round in.
+            if rest and not (len(rest) > 1 and self._settle(self._settled_by_rounding(rest[:1]), bounds)):
+                bounds[rest[0]] = self._climb(rest[0])
+        if not is_cheap:
+            self._cheaper(same_unmet=True, start=self.program.point(self.plan, self.able))
         return ServedWeek(self.plan, {tier: self.values[tier] for tier in self.tiers}, bounds)
+
+    def _settle(self, tiers: Sequence[int], bounds: dict[int, float]) -> int:
+        """Holds tiers that are proven to be as good as they can be; their number."""
+        for tier in tiers:
+            bounds[tier] = float(self.values[tier].usd)
+            self.program.hold(tier, usd=self.values[tier].usd, unmet=self.values[tier].unmet)
+        return len(tiers)
 
     def _settled_by_rounding(self, rest: Sequence[int]) -> list[int]:
         """The first of the tiers that remain whose least loss a rounded relaxed solution attains; takes that plan."""

@@ -29,6 +29,7 @@ ALL_TIERS = -1
 # Unmet work below this share is the solver's noise.
 CUT = 1e-7
 Positions = NDArray[np.intp]
+Mark = tuple[Floats, Floats, Floats, Floats, set[int], frozenset[int]]
 
 
 class Entries:
@@ -280,6 +281,7 @@ class WeekProgram:
         self._set_values()
         self._open_upper = self.upper.copy()
         self.held: set[int] = set()
+        self.admitted = frozenset(model.tiers)
 
     def _cumulative(self, work: Floats) -> Floats:
         found, before, total = np.zeros(len(work)), -1, 0.0
@@ -389,6 +391,7 @@ class WeekProgram:
 
     def admit(self, tiers: Sequence[int]) -> None:
         """Only these tiers ask for anything; held tiers stay held."""
+        self.admitted = frozenset(tiers)
         asked = np.isin(self.model.group_tier, list(tiers))
         self.row_lower[: len(asked)] = np.where(asked, self.needed / self.unit, -math.inf)
 
@@ -418,16 +421,19 @@ class WeekProgram:
             self.row_upper[row] = float(amount) / unit + FROZEN_SLACK
 
     def work_of_class(self, c: int) -> int | Fraction:
-        """Work of all the model's tiers of a class, × scale."""
-        work = sum(self._work[self.model._position[g]] for g in self.model.of_class[c])
+        """Work of all admitted tiers of a class, × scale."""
+        tiers = self.arrays.numbers.group_tier
+        work = sum(self._work[self.model._position[g]] for g in self.model.of_class[c] if tiers[g] in self.admitted)
         return work if isinstance(work, Fraction) else int(work)
 
-    def mark(self) -> tuple[Floats, Floats, Floats, Floats, set[int]]:
+    def mark(self) -> Mark:
         """What `back_to` needs to forget what is held and admitted after this."""
-        return self.upper.copy(), self.row_lower.copy(), self.row_upper.copy(), self.values.copy(), set(self.held)
+        rows = self.row_lower.copy(), self.row_upper.copy()
+        return self.upper.copy(), *rows, self.values.copy(), set(self.held), self.admitted
 
-    def back_to(self, mark: tuple[Floats, Floats, Floats, Floats, set[int]]) -> None:
-        self.upper, self.row_lower, self.row_upper, self.values, self.held = mark
+    def back_to(self, mark: Mark) -> None:
+        self.upper, self.row_lower, self.row_upper, self.values, held, self.admitted = mark
+        self.held = set(held)
 
     def keep_unmet(self, plan: Plan, able: Exact, tiers: Sequence[int]) -> None:
         """Keeps unmet work and burst of `tiers` at most those of a plan, instead of rows for frozen values."""
@@ -447,6 +453,8 @@ class WeekProgram:
         cut: set[int] = set()
         unmet, most = values[model.first_unmet :], self._open_upper[model.first_unmet :]
         for s in np.flatnonzero(unmet > CUT * np.maximum(1.0, most)).tolist():
+            if int(model.group_tier[model.segment_group[s]]) not in self.admitted:
+                continue
             c = int(model.group_class[model.segment_group[s]])
             size = self._segments[s] if isinstance(self._segments[s], Fraction) else int(self._segments[s])
             if unmet[s] >= most[s] * (1 - CUT):

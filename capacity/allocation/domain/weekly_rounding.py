@@ -16,7 +16,9 @@ from capacity.allocation.domain.solver_arrays import Floats
 from capacity.allocation.domain.weekly_model import WeekProgram
 
 # Times that the classes which found no room are put first.
-ATTEMPTS = 24
+ATTEMPTS = 12
+# Classes tried in one pool to make room for another.
+PUSHED = 40
 WHOLE = 1e-6
 
 
@@ -29,8 +31,13 @@ def rounded(program: WeekProgram, values: Floats) -> tuple[Plan, Exact] | None:
         failed = rounding.attempt([*only_one, *found_none])
         if failed is None:
             return rounding.plan()
-        if failed in only_one or failed == next(iter(found_none), None):
+        if failed == next(iter(found_none), None):
             return None
+        if failed in only_one:
+            # Divisible replicas would serve it all, whole ones cannot.
+            rounding.cut.add(failed)
+            only_one.remove(failed)
+            continue
         found_none = [failed, *(c for c in found_none if c != failed)]
     return None
 
@@ -64,6 +71,9 @@ class _Rounding:
             self.cost[c].append((usd, o))
         for options in self.cost.values():
             options.sort()
+        self.in_pool: dict[int, list[tuple[int, int]]] = {}
+        for c, o in self.columns:
+            self.in_pool.setdefault(arrays.classes[c].options[o].pool, []).append((c, o))
         self.counts: dict[tuple[int, int], int] = {}
 
     def _buy(self, values: Floats) -> None:
@@ -80,6 +90,7 @@ class _Rounding:
 
     def attempt(self, first: list[int]) -> int | None:
         """Fills `counts`; the class that found no room, or None where all did."""
+        self.barred = -1
         self.left_pool, self.left_floor = list(self.pool_room), list(self.floor_room)
         self.counts = dict.fromkeys(self.columns, 0)
         missing = {c: need for c, need in self.need.items() if need}
@@ -92,9 +103,45 @@ class _Rounding:
                 self._take(c, o, whole)
                 missing[c] -= whole * self.program.arrays.numbers.option_work[c][o]
         for c in sorted(missing, key=self._urgency):
-            if missing[c] > 0 and not self._complete(c, missing[c]) and c not in self.cut:
+            if missing[c] <= 0 or self._complete(c, missing[c]) or self._move(c):
+                continue
+            if c not in self.cut and not self._push_out(c):
                 return c
         return None
+
+    def _push_out(self, c: int) -> bool:
+        """Moves one other class out of a pool of the class's, whole, and places the class anew."""
+        for _, o in self.cost[c]:
+            pool = self.program.arrays.classes[c].options[o].pool
+            for other, at in self.in_pool.get(pool, ())[:PUSHED]:
+                count = self.counts[other, at]
+                if other == c or not count or len(self.cost[other]) == 1:
+                    continue
+                before = dict(self.counts)
+                self.barred = pool
+                self._take(other, at, -count)
+                moved = self._complete(other, count * self.program.arrays.numbers.option_work[other][at])
+                moved = moved or self._move(other)
+                self.barred = -1
+                if moved and self._move(c):
+                    return True
+                for each, was in before.items():
+                    if self.counts[each] != was:
+                        self._take(*each, was - self.counts[each])
+        return False
+
+    def _move(self, c: int) -> bool:
+        """Places the class anew, wherever there is room for all of it; as it was where there is none."""
+        before = [(o, self.counts[c, o]) for _, o in self.cost[c] if self.counts[c, o]]
+        for o, count in before:
+            self._take(c, o, -count)
+        if self._complete(c, self.need[c]):
+            return True
+        for _, o in self.cost[c]:
+            self._take(c, o, -self.counts[c, o])
+        for o, count in before:
+            self._take(c, o, count)
+        return False
 
     def _urgency(self, c: int) -> tuple[bool, int, float, int]:
         """Classes that are short anyway last; fewest options first, then who loses most by not getting its cheapest."""
@@ -136,6 +183,8 @@ class _Rounding:
 
     def _fits(self, c: int, o: int) -> int:
         option = self.program.arrays.classes[c].options[o]
+        if option.pool == self.barred:
+            return 0
         room = min([self.left_pool[option.pool], *(self.left_floor[f] for f in self.floors[option.pool])])
         return max(0, int(min(room, 1e15) // option.replica))
 
