@@ -118,7 +118,9 @@ class WorkOfDemand(Sequence[Fraction]):
     def __getitem__(self, week: Any) -> Any:
         if isinstance(week, slice):
             return tuple(self[each] for each in range(*week.indices(len(self))))
-        return _fraction(self._numbers.work[week, self._column]) / self._best
+        amount = self._numbers.work[week, self._column]
+        amount = amount if isinstance(amount, Fraction) else int(amount)
+        return Fraction(amount * self._best.denominator, self._best.numerator)
 
 
 class WorkByTier(Sequence[tuple[tuple[int, Fraction], ...]]):
@@ -151,23 +153,19 @@ def serving_numbers(
     weeks: int,
 ) -> ServingNumbers:
     """The table. order, classes, tiers, work and usd are parallel, in the order of service; see ServingNumbers."""
-    scale = _common_denominator([*(value for row in work for value in row), *(v for row in option_work for v in row)])
+    scale = _common_denominator(value for rows in (work, option_work) for row in rows for value in row)
     usd_scale = _common_denominator(value for value in usd if value is not None)
     is_small = scale <= MOST_SCALE and usd_scale <= MOST_SCALE
-    table: Exact = np.zeros((weeks, len(order)), dtype=np.int64 if is_small else object)
     replicas = [[_times(value, scale) if is_small else Fraction(value) for value in row] for row in option_work]
-    if is_small:
-        rows = [[_times(value, scale) for value in row] for row in work]
-        most = max((max(row, default=0) for row in rows), default=0) * max(1, len(rows))
-        is_small = max(most, max((max(row, default=0) for row in replicas), default=0)) < SAFE
-    if is_small:
-        table[:] = np.array(rows, dtype=np.int64).reshape(len(order), weeks).T
-    else:
+    largest = max((max(row, default=0) for row in work), default=0)
+    most = [int(largest * scale) + 1, *(value for row in replicas for value in row)]
+    is_small = is_small and max(most) * max(1, len(order)) < SAFE
+    table: Exact = np.zeros((weeks, len(order)), dtype=np.int64 if is_small else object)
+    if not is_small:
         scale, usd_scale = 1, 1
-        table = np.empty((weeks, len(order)), dtype=object)
-        for column, values in enumerate(work):
-            table[:, column] = [Fraction(value) for value in values]
         replicas = [[Fraction(value) for value in row] for row in option_work]
+    for column, values in enumerate(work):
+        table[:, column] = [_times(value, scale) if is_small else Fraction(value) for value in values]
     heads = [i for i in range(len(order)) if i == 0 or (classes[i], tiers[i]) != (classes[i - 1], tiers[i - 1])]
     money = [0 if value is None else _times(value, usd_scale) if is_small else Fraction(value) for value in usd]
     return ServingNumbers(
@@ -195,6 +193,7 @@ def _fraction(value: Any) -> Fraction:
 
 
 def _times(value: Quantity, scale: int) -> int:
+    """The whole number value × scale."""
     if isinstance(value, int):
         return value * scale
     numerator, denominator = value.as_integer_ratio()
@@ -204,8 +203,11 @@ def _times(value: Quantity, scale: int) -> int:
 def _common_denominator(values: Iterable[Quantity]) -> int:
     """The least scale that makes every value whole, or something above MOST_SCALE."""
     scale = 1
-    for denominator in {1 if isinstance(value, int) else value.as_integer_ratio()[1] for value in values}:
-        scale = math.lcm(scale, denominator)
-        if scale > MOST_SCALE:
-            break
+    for value in values:
+        if not isinstance(value, int):
+            denominator = value.as_integer_ratio()[1]
+            if scale % denominator:
+                scale = math.lcm(scale, denominator)
+                if scale > MOST_SCALE:
+                    break
     return scale
