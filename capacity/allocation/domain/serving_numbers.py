@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ Positions = NDArray[np.intp]
 # Sums of what a class can need and hold stay far below 2**63.
 SAFE = 2**52
 MOST_SCALE = 10**12
+ZERO = Fraction(0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,16 +94,18 @@ class ServingNumbers:
         """Of unmet work `short`, in order: by tier, dollars lost, and accelerators at the best rate of unknown loss."""
         found: dict[int, tuple[Fraction, Fraction]] = {}
         there = np.flatnonzero(short)
-        for i, amount in zip(there.tolist(), short[there].tolist(), strict=True):
-            group = self.group_of[i]
-            usd, unmet = found.get(int(self.group_tier[group]), (Fraction(0), Fraction(0)))
-            if self.is_unknown[i]:
-                unmet += Fraction(amount) / (self.scale * self.best_rates[self.group_class[group]])
-            else:
-                usd += Fraction(self.usd[i] * amount)
-            found[int(self.group_tier[group])] = usd, unmet
-        money = self.usd_scale * self.scale
-        return {tier: (usd / money, unmet) for tier, (usd, unmet) in found.items()}
+        tiers = self.group_tier[self.group_of[there]]
+        for tier in sorted(set(tiers.tolist())):
+            mine = there[tiers == tier]
+            # Whole numbers are multiplied and summed; unknown losses have 0 dollars here.
+            usd = sum(map(mul, self.usd[mine].tolist(), short[mine].tolist()))
+            unknown: dict[int, Any] = {}
+            for i in mine[self.is_unknown[mine]].tolist():
+                c = int(self.group_class[self.group_of[i]])
+                unknown[c] = unknown.get(c, 0) + short[i]
+            unmet = sum((_fraction(work) / (self.scale * self.best_rates[c]) for c, work in unknown.items()), ZERO)
+            found[tier] = Fraction(usd) / (self.usd_scale * self.scale), unmet
+        return found
 
 
 class WorkOfDemand(Sequence[Fraction]):
