@@ -18,7 +18,8 @@ from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue
 from capacity.allocation.domain.serving_numbers import Exact
 from capacity.allocation.domain.solver import SolverFailed
 from capacity.allocation.domain.solver_arrays import INFEASIBLE, ArrayModel, Floats, Found
-from capacity.allocation.domain.weekly_model import WeekModel, WeekProgram
+from capacity.allocation.domain.weekly_model import WeekModel
+from capacity.allocation.domain.weekly_program import WeekProgram
 from capacity.allocation.domain.weekly_rounding import rounded
 
 # A whole-replica knapsack in dollars is costly to close and decides nothing else.
@@ -105,7 +106,7 @@ class _Climb:
     def __init__(self, weekly: WeeklyServing, week: int, use: ExperimentUse, tiers: tuple[int, ...]) -> None:
         self.node_limit, self.tiers = weekly.node_limit, tiers
         self.model, self.hot = weekly.model(tiers)
-        self.program: WeekProgram = self.model.week(week, use)
+        self.program: WeekProgram = WeekProgram(self.model, week, use)
         self.plan, self.able = self.program.plan(np.zeros(self.model.columns))
         self.values = self.program.value(self.plan, self.able)
 

@@ -13,7 +13,7 @@ import numpy as np
 from capacity.allocation.domain.plan import Plan
 from capacity.allocation.domain.serving_numbers import Exact
 from capacity.allocation.domain.solver_arrays import Floats
-from capacity.allocation.domain.weekly_model import WeekProgram
+from capacity.allocation.domain.weekly_program import WeekProgram
 
 # Times that the classes which found no room are put first.
 ATTEMPTS = 12
