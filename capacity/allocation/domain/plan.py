@@ -145,11 +145,12 @@ def served_by_week(arrays: Arrays, plan: Plan, *, weeks: Iterable[int] | None = 
 def served_work(arrays: Arrays, plan: Plan, *, weeks: Iterable[int] | None = None) -> dict[tuple[int, int], Fraction]:
     """Work served by (demand, week), in accelerators at the best rate; see `served_by_week`."""
     numbers = arrays.numbers
-    units = [numbers.scale * numbers.best_rates[c] for c in numbers.group_class[numbers.group_of].tolist()]
+    rates = [numbers.scale * numbers.best_rates[c] for c in numbers.group_class[numbers.group_of].tolist()]
+    units = [(rate.numerator, rate.denominator) for rate in rates]
     served: dict[tuple[int, int], Fraction] = {}
     for week, row in served_by_week(arrays, plan, weeks=weeks):
-        for d, amount, unit in zip(numbers.order.tolist(), row.tolist(), units, strict=True):
-            served[d, week] = amount / unit if amount else ZERO
+        for d, amount, (numerator, denominator) in zip(numbers.order.tolist(), row.tolist(), units, strict=True):
+            served[d, week] = Fraction(amount * denominator, numerator) if amount else ZERO
     return served
 
 

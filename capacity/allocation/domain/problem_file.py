@@ -111,7 +111,7 @@ def _rows(top: ObjectReader, name: str, read: Any, *, optional: bool = False) ->
 def _read_pool(value: Any, path: str, errors: Errors, *, weeks: int | None) -> Pool | None:
     row = ObjectReader(value=value, path=path, errors=errors)
     before = len(errors.sentences) + errors.beyond
-    accelerators = reading.weekly(reading.whole(), weeks)
+    accelerators = reading.weekly(reading.whole(), weeks, plain=reading.is_plain_whole)
     domains = row.take("domains", reading.items, None)
     pool = Pool(
         key=row.take("key", reading.key) or "",
@@ -145,7 +145,7 @@ def _read_domain(value: Any, path: str, errors: Errors, *, weeks: int | None) ->
     row = ObjectReader(value=value, path=path, errors=errors)
     domain = Domain(
         key=row.take("key", reading.key) or "",
-        allocatable=row.take("allocatable", reading.weekly(reading.whole(), weeks)) or (),
+        allocatable=row.take("allocatable", reading.weekly(reading.whole(), weeks, plain=reading.is_plain_whole)) or (),
     )
     row.close()
     return domain
@@ -154,7 +154,8 @@ def _read_domain(value: Any, path: str, errors: Errors, *, weeks: int | None) ->
 def _read_burst(value: Any, path: str, errors: Errors, *, weeks: int | None) -> Burst | None:
     row = ObjectReader(value=value, path=path, errors=errors)
     burst = Burst(
-        accelerators=row.take("accelerators", reading.weekly(reading.whole(), weeks)) or (),
+        accelerators=row.take("accelerators", reading.weekly(reading.whole(), weeks, plain=reading.is_plain_whole))
+        or (),
         usd_per_accelerator_hour=row.take("usd_per_accelerator_hour", reading.quantity()) or 0,
         tiers=row.take("tiers", reading.list_of(reading.key), None),
     )
@@ -167,7 +168,8 @@ def _read_floor(value: Any, path: str, errors: Errors, *, weeks: int | None) -> 
     floor = Floor(
         key=row.take("key", reading.key) or "",
         pools=row.take("pools", reading.list_of(reading.key)) or (),
-        accelerators=row.take("accelerators", reading.weekly(reading.whole(), weeks)) or (),
+        accelerators=row.take("accelerators", reading.weekly(reading.whole(), weeks, plain=reading.is_plain_whole))
+        or (),
         lendable=bool(row.take("lendable", reading.boolean, False)),
     )
     row.close()
@@ -182,7 +184,7 @@ def _read_serving(value: Any, path: str, errors: Errors, *, weeks: int | None) -
         key=own_key,
         class_=row.take("class", reading.key, own_key) or "",
         tier=row.take("tier", reading.key) or "",
-        work=row.take("work", reading.weekly(reading.quantity(), weeks)) or (),
+        work=row.take("work", reading.weekly(reading.quantity(), weeks, plain=reading.is_plain_quantity)) or (),
         usd_lost_per_work_week=row.take("usd_lost_per_work_week", reading.or_null(reading.quantity()), None),
         options=tuple(_read_serving_option(item, at, errors) for at, item in options or []),
         max_pools=row.take("max_pools", reading.or_null(reading.whole(at_least=1)), None),

@@ -25,6 +25,7 @@ MIN_QUANTITY = Decimal(10) ** -18
 MAX_DIGITS = 40
 MAX_ERRORS = 200
 REQUIRED: Any = object()
+PLAIN = frozenset({int, Decimal})
 
 
 class UnreadableJSON(Exception):
@@ -253,15 +254,30 @@ def list_of(read: Callable[[Any, str, Errors], T | None]) -> Callable[[Any, str,
     return read_list
 
 
+def is_plain_quantity(value: Any) -> bool:
+    """A number that `quantity` accepts, and that may stay as exact as the file wrote it."""
+    return type(value) in PLAIN and (value == 0 or MIN_QUANTITY <= value <= MAX_QUANTITY)
+
+
+def is_plain_whole(value: Any) -> bool:
+    """An integer that `whole` accepts with its ordinary limits."""
+    return type(value) is int and 0 <= value <= MAX_ACCELERATORS
+
+
 def weekly(
-    read: Callable[[Any, str, Errors], T | None], weeks: int | None
+    read: Callable[[Any, str, Errors], T | None], weeks: int | None, *, plain: Callable[[Any], bool] | None = None
 ) -> Callable[[Any, str, Errors], tuple[T, ...] | None]:
-    """Reader of a list with one value a week; the length is not judged while `weeks` itself is wrong."""
+    """Reader of a list with one value a week; the length is not judged while `weeks` itself is wrong.
+
+    plain: values that `read` would give back as they are; a list of nothing else is taken whole, without paths.
+    """
 
     def read_weekly(value: Any, path: str, errors: Errors) -> tuple[T, ...] | None:
         if isinstance(value, list) and weeks is not None and len(value) != weeks:
             errors.add(path, f"expected {weeks} values, one a week, not {len(value)}")
             return None
+        if isinstance(value, list) and plain is not None and all(map(plain, value)):
+            return tuple(value)
         return list_of(read)(value, path, errors)
 
     return read_weekly

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ Positions = NDArray[np.intp]
 # Sums of what a class can need and hold stay far below 2**63.
 SAFE = 2**52
 MOST_SCALE = 10**12
+ZERO = Fraction(0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,16 +94,18 @@ class ServingNumbers:
         """Of unmet work `short`, in order: by tier, dollars lost, and accelerators at the best rate of unknown loss."""
         found: dict[int, tuple[Fraction, Fraction]] = {}
         there = np.flatnonzero(short)
-        for i, amount in zip(there.tolist(), short[there].tolist(), strict=True):
-            group = self.group_of[i]
-            usd, unmet = found.get(int(self.group_tier[group]), (Fraction(0), Fraction(0)))
-            if self.is_unknown[i]:
-                unmet += Fraction(amount) / (self.scale * self.best_rates[self.group_class[group]])
-            else:
-                usd += Fraction(self.usd[i] * amount)
-            found[int(self.group_tier[group])] = usd, unmet
-        money = self.usd_scale * self.scale
-        return {tier: (usd / money, unmet) for tier, (usd, unmet) in found.items()}
+        tiers = self.group_tier[self.group_of[there]]
+        for tier in sorted(set(tiers.tolist())):
+            mine = there[tiers == tier]
+            # Whole numbers are multiplied and summed; unknown losses have 0 dollars here.
+            usd = sum(map(mul, self.usd[mine].tolist(), short[mine].tolist()))
+            unknown: dict[int, Any] = {}
+            for i in mine[self.is_unknown[mine]].tolist():
+                c = int(self.group_class[self.group_of[i]])
+                unknown[c] = unknown.get(c, 0) + short[i]
+            unmet = sum((_fraction(work) / (self.scale * self.best_rates[c]) for c, work in unknown.items()), ZERO)
+            found[tier] = Fraction(usd) / (self.usd_scale * self.scale), unmet
+        return found
 
 
 class WorkOfDemand(Sequence[Fraction]):
@@ -118,7 +122,9 @@ class WorkOfDemand(Sequence[Fraction]):
     def __getitem__(self, week: Any) -> Any:
         if isinstance(week, slice):
             return tuple(self[each] for each in range(*week.indices(len(self))))
-        return _fraction(self._numbers.work[week, self._column]) / self._best
+        amount = self._numbers.work[week, self._column]
+        amount = amount if isinstance(amount, Fraction) else int(amount)
+        return Fraction(amount * self._best.denominator, self._best.numerator)
 
 
 class WorkByTier(Sequence[tuple[tuple[int, Fraction], ...]]):
@@ -151,23 +157,19 @@ def serving_numbers(
     weeks: int,
 ) -> ServingNumbers:
     """The table. order, classes, tiers, work and usd are parallel, in the order of service; see ServingNumbers."""
-    scale = _common_denominator([*(value for row in work for value in row), *(v for row in option_work for v in row)])
+    scale = _common_denominator(value for rows in (work, option_work) for row in rows for value in row)
     usd_scale = _common_denominator(value for value in usd if value is not None)
     is_small = scale <= MOST_SCALE and usd_scale <= MOST_SCALE
-    table: Exact = np.zeros((weeks, len(order)), dtype=np.int64 if is_small else object)
     replicas = [[_times(value, scale) if is_small else Fraction(value) for value in row] for row in option_work]
-    if is_small:
-        rows = [[_times(value, scale) for value in row] for row in work]
-        most = max((max(row, default=0) for row in rows), default=0) * max(1, len(rows))
-        is_small = max(most, max((max(row, default=0) for row in replicas), default=0)) < SAFE
-    if is_small:
-        table[:] = np.array(rows, dtype=np.int64).reshape(len(order), weeks).T
-    else:
+    largest = max((max(row, default=0) for row in work), default=0)
+    most = [int(largest * scale) + 1, *(value for row in replicas for value in row)]
+    is_small = is_small and max(most) * max(1, len(order)) < SAFE
+    table: Exact = np.zeros((weeks, len(order)), dtype=np.int64 if is_small else object)
+    if not is_small:
         scale, usd_scale = 1, 1
-        table = np.empty((weeks, len(order)), dtype=object)
-        for column, values in enumerate(work):
-            table[:, column] = [Fraction(value) for value in values]
         replicas = [[Fraction(value) for value in row] for row in option_work]
+    for column, values in enumerate(work):
+        table[:, column] = [_times(value, scale) if is_small else Fraction(value) for value in values]
     heads = [i for i in range(len(order)) if i == 0 or (classes[i], tiers[i]) != (classes[i - 1], tiers[i - 1])]
     money = [0 if value is None else _times(value, usd_scale) if is_small else Fraction(value) for value in usd]
     return ServingNumbers(
@@ -195,6 +197,7 @@ def _fraction(value: Any) -> Fraction:
 
 
 def _times(value: Quantity, scale: int) -> int:
+    """The whole number value × scale."""
     if isinstance(value, int):
         return value * scale
     numerator, denominator = value.as_integer_ratio()
@@ -204,8 +207,11 @@ def _times(value: Quantity, scale: int) -> int:
 def _common_denominator(values: Iterable[Quantity]) -> int:
     """The least scale that makes every value whole, or something above MOST_SCALE."""
     scale = 1
-    for denominator in {1 if isinstance(value, int) else value.as_integer_ratio()[1] for value in values}:
-        scale = math.lcm(scale, denominator)
-        if scale > MOST_SCALE:
-            break
+    for value in values:
+        if not isinstance(value, int):
+            denominator = value.as_integer_ratio()[1]
+            if scale % denominator:
+                scale = math.lcm(scale, denominator)
+                if scale > MOST_SCALE:
+                    break
     return scale

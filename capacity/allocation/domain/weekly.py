@@ -9,16 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
 from capacity.allocation.domain.arrays import Arrays
-from capacity.allocation.domain.plan import ZERO, ExperimentUse, Plan, TierValue
+from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue
 from capacity.allocation.domain.serving_numbers import Exact
 from capacity.allocation.domain.solver import SolverFailed
-from capacity.allocation.domain.solver_arrays import INFEASIBLE, OPTIMAL, ArrayModel, Floats, Found
-from capacity.allocation.domain.weekly_model import WeekModel, WeekProgram
-from capacity.allocation.domain.weekly_rounding import rounded_up
+from capacity.allocation.domain.solver_arrays import INFEASIBLE, ArrayModel, Floats, Found
+from capacity.allocation.domain.weekly_model import WeekModel
+from capacity.allocation.domain.weekly_program import WeekProgram
+from capacity.allocation.domain.weekly_rounding import rounded
 
 # A whole-replica knapsack in dollars is costly to close and decides nothing else.
 ROUGH_COST = 3e-2
@@ -26,6 +28,8 @@ ROUGH_COST = 3e-2
 ROUNDING = 1e-5
 # Relative: a value this close above its bound is proven, the rest is the solver's tolerance.
 PROVEN = 1e-6
+# A relaxed loss below this share of its smallest step is none.
+NOISE = 1e-6
 # A gap at which the first whole point found is good enough.
 SOMETHING = 0.2
 
@@ -108,36 +112,86 @@ class _Climb:
     def __init__(self, weekly: WeeklyServing, week: int, use: ExperimentUse, tiers: tuple[int, ...]) -> None:
         self.node_limit, self.tiers = weekly.node_limit, tiers
         self.model, self.hot = weekly.model(tiers)
-        self.program: WeekProgram = self.model.week(week, use)
+        self.program: WeekProgram = WeekProgram(self.model, week, use)
         self.plan, self.able = self.program.plan(np.zeros(self.model.columns))
         self.values = self.program.value(self.plan, self.able)
 
     def served(self) -> ServedWeek:
-        """Tier by tier; whenever all tiers that remain can be served without a loss, that ends it."""
+        """Relaxed and rounded; where that does not prove a tier, the tier is decided in whole numbers."""
         bounds: dict[int, float] = {}
-        for tier in self.tiers:
-            if self._serve_rest():
-                bounds |= dict.fromkeys(self.tiers[len(bounds) :], 0.0)
-                break
-            bounds[tier] = self._climb(tier)
-        else:
+        is_cheap = True
+        while len(bounds) < len(self.tiers):
+            rest = self.tiers[len(bounds) :]
+            is_cheap = self._settle(self._settled_by_rounding(rest), bounds) == len(rest)
+            rest = self.tiers[len(bounds) :]
+            # Without the tiers below there is more room to round in.
+            if rest and not (len(rest) > 1 and self._settle(self._settled_by_rounding(rest[:1]), bounds)):
+                bounds[rest[0]] = self._climb(rest[0])
+        if not is_cheap:
             self._cheaper(same_unmet=True, start=self.program.point(self.plan, self.able))
         return ServedWeek(self.plan, {tier: self.values[tier] for tier in self.tiers}, bounds)
 
-    def _serve_rest(self) -> bool:
-        """Serves the tiers that are not held yet without a loss, at the least cost of places; False if not found."""
-        rest = [tier for tier in self.tiers if tier not in self.program.held]
+    def _settle(self, tiers: Sequence[int], bounds: dict[int, float]) -> int:
+        """Holds tiers that are proven to be as good as they can be; their number."""
+        for tier in tiers:
+            bounds[tier] = float(self.values[tier].usd)
+            self.program.hold(tier, usd=self.values[tier].usd, unmet=self.values[tier].unmet)
+        return len(tiers)
+
+    def _settled_by_rounding(self, rest: Sequence[int]) -> list[int]:
+        """The first of the tiers that remain whose least loss a rounded relaxed solution attains; takes that plan."""
         mark = self.program.mark()
-        for tier in rest:
-            self.program.hold(tier, usd=ZERO, unmet=ZERO)
-        self.program.admit(self.tiers)
-        known = self.values
-        self.values = known | dict.fromkeys(rest, TierValue())
-        if self._cheaper():
-            return True
-        self.values = known
+        try:
+            least = {tier: self._relaxed_loss(tier) for tier in rest}
+            found = self._rounded_rest(least)
+        except SolverFailed:
+            found = None
         self.program.back_to(mark)
-        return False
+        if found is None:
+            return []
+        plan, able = found
+        values = self.program.value(plan, able)
+        if any(values[tier].is_worse_than(self.values[tier]) for tier in self.program.held):
+            return []
+        settled = []
+        for tier in rest:
+            usd, unmet = least[tier]
+            if values[tier].usd > usd + PROVEN * usd or values[tier].unmet > unmet + PROVEN * unmet:
+                break
+            settled.append(tier)
+        is_better = [values[tier] for tier in rest], [self.values[tier] for tier in rest]
+        if settled or _rank(is_better[0]) < _rank(is_better[1]):
+            self.plan, self.able, self.values = plan, able, values
+        return settled
+
+    def _relaxed_loss(self, tier: int) -> tuple[float, float]:
+        """Least dollars, then least unmet work of unknown loss, with divisible replicas; held there."""
+        self.program.admit([*self.program.held, tier])
+        usd = self._relaxed(self.program.usd_lost(tier))
+        self.program.hold(tier, usd=Fraction(usd), unmet=self.program.all_unknown(tier))
+        unmet = self._relaxed(self.program.unmet_unknown(tier))
+        self.program.hold(tier, usd=Fraction(usd), unmet=Fraction(unmet))
+        return usd, unmet
+
+    def _relaxed(self, cost: Floats) -> float:
+        """Least cost with divisible replicas; 0 where it is the solver's noise."""
+        if not cost.any():
+            return 0.0
+        self._load(cost)
+        found = self.hot.relax()
+        if found.status == INFEASIBLE:
+            raise SolverFailed("what is held cannot be kept with divisible replicas")
+        return found.bound if found.bound > NOISE * cost[cost > 0].min() else 0.0
+
+    def _rounded_rest(self, least: Mapping[int, tuple[float, float]]) -> tuple[Plan, Exact] | None:
+        """Cheap places for what the relaxed week serves, and for what held tiers have been given, in whole replicas."""
+        if any(self.values[tier] != TierValue() for tier in self.tiers if tier not in least):
+            held = [tier for tier in self.tiers if tier not in least]
+            self.program.keep_unmet(self.plan, self.able, held)
+        cost = self.program.usd_of_places()
+        self._load(cost if cost.any() else self.program.accelerators_used())
+        relaxed = self.hot.relax()
+        return None if relaxed.values is None else rounded(self.program, relaxed.values)
 
     def place_at(self, served: ServedWeek) -> Plan | None:
         """The cheapest places at which no tier is worse than `served`; None where none were found."""
@@ -194,28 +248,33 @@ class _Climb:
         """
         cost = self.program.usd_of_places()
         self._load(cost if cost.any() else self.program.accelerators_used())
+        mark = self.program.mark()
         if same_unmet:
-            self.hot.upper, self.hot.row_upper = self.program.at_most_unmet(self.plan, self.able)
+            self.program.keep_unmet(self.plan, self.able, self.tiers)
+            self._load(self.hot.cost)
         try:
             relaxed = self.hot.relax()
             if relaxed.status == INFEASIBLE or relaxed.values is None:
                 return False
-            if not same_unmet and all(value == TierValue() for value in self.values.values()):
-                values = rounded_up(self.program, relaxed.values)
-                if values is not None and self._accept(Found(OPTIMAL, values, 0.0, 0.0), self.tiers):
-                    return True
+            near = rounded(self.program, relaxed.values)
+            if near is not None and self._take(*near, self.tiers):
+                return True
             found = self.hot.solve_whole(node_limit=self.node_limit, gap=ROUGH_COST, start=start)
             return self._accept(found, self.tiers)
         except SolverFailed:
             return False
+        finally:
+            self.program.back_to(mark)
 
     def _accept(self, found: Found, tiers: Sequence[int]) -> bool:
         """Takes a point that makes none of `tiers` worse than it is known to be."""
         if found.values is None:
             return False
-        plan, able = self.program.plan(found.values)
+        return self._take(*self.program.plan(found.values), tiers)
+
+    def _take(self, plan: Plan, able: Exact, tiers: Sequence[int]) -> bool:
         values = self.program.value(plan, able)
-        if any(values[tier].is_worse_than(self.values[tier]) for tier in tiers):
+        if not self.program.fits(plan) or any(values[tier].is_worse_than(self.values[tier]) for tier in tiers):
             return False
         self.plan, self.able, self.values = plan, able, values
         return True
@@ -226,6 +285,10 @@ class _Climb:
         hot.cost = cost
         hot.lower, hot.upper = program.lower, program.upper
         hot.row_lower, hot.row_upper = program.row_lower, program.row_upper
+
+
+def _rank(values: Sequence[TierValue]) -> list[tuple[Fraction, Fraction]]:
+    return [(value.usd, value.unmet) for value in values]
 
 
 def _bytes(values: Exact) -> object:

@@ -1,7 +1,7 @@
 """From a relaxed serving of one week to whole replicas, without a tree: what is left over goes where it costs least.
 
-What belongs here: the common week, in which everything can be served and only the places are to be chosen. It finds a
-plan or gives up; nothing it returns is believed before it was checked in exact numbers.
+What belongs here: the common week, in which whole replicas can serve what divisible ones can. It finds a plan or gives
+up; nothing it returns is believed before it was valued in exact numbers and compared with a bound.
 """
 
 from __future__ import annotations
@@ -10,25 +10,34 @@ from fractions import Fraction
 
 import numpy as np
 
+from capacity.allocation.domain.plan import Plan
+from capacity.allocation.domain.serving_numbers import Exact
 from capacity.allocation.domain.solver_arrays import Floats
-from capacity.allocation.domain.weekly_model import WeekProgram
+from capacity.allocation.domain.weekly_program import WeekProgram
 
 # Times that the classes which found no room are put first.
-ATTEMPTS = 24
+ATTEMPTS = 12
+# Classes tried in one pool to make room for another.
+PUSHED = 40
 WHOLE = 1e-6
 
 
-def rounded_up(program: WeekProgram, values: Floats) -> Floats | None:
-    """Whole counts that serve everything without burst, near the relaxed `values`; None where none were found."""
+def rounded(program: WeekProgram, values: Floats) -> tuple[Plan, Exact] | None:
+    """Whole replicas that serve what the relaxed `values` serve, near them; None where none were found."""
     rounding = _Rounding(program, values)
-    only_one = [c for c, options in rounding.cost.items() if len(options) == 1]
+    only_one = [c for c, options in rounding.cost.items() if len(options) == 1 and c not in rounding.cut]
     found_none: list[int] = []
     for _ in range(ATTEMPTS):
         failed = rounding.attempt([*only_one, *found_none])
         if failed is None:
-            return rounding.point()
-        if failed in only_one or failed == next(iter(found_none), None):
+            return rounding.plan()
+        if failed == next(iter(found_none), None):
             return None
+        if failed in only_one:
+            # Divisible replicas would serve it all, whole ones cannot.
+            rounding.cut.add(failed)
+            only_one.remove(failed)
+            continue
         found_none = [failed, *(c for c in found_none if c != failed)]
     return None
 
@@ -47,13 +56,14 @@ class _Rounding:
         self.floors = [
             [f for f, floor in enumerate(arrays.floors) if pool in floor.pools] for pool in range(len(arrays.supply))
         ]
-        self.pool_room = program.row_upper[model.pool_rows : model.floor_rows].tolist()
+        self.pool_room = program.room.tolist()
         self.floor_room = program.row_upper[model.floor_rows : model.carry_rows].tolist()
         price = [float(usd) for usd in arrays.usd_per_week]
         self.price = price if any(price) else [1.0] * len(price)
         # Most replicas first, which matters where max_pools allows only some of the options.
         self.relaxed = dict(sorted(relaxed.items(), key=lambda each: (-each[1], each[0])))
-        self.need = {c: program.work_of_class(c) for c in model.of_class}
+        self.need, self.cut = program.served_of_class(values)
+        self._buy(values)
         self.cost: dict[int, list[tuple[float, int]]] = {c: [] for c in model.of_class}
         for c, o in self.columns:
             option = arrays.classes[c].options[o]
@@ -61,10 +71,26 @@ class _Rounding:
             self.cost[c].append((usd, o))
         for options in self.cost.values():
             options.sort()
+        self.in_pool: dict[int, list[tuple[int, int]]] = {}
+        for c, o in self.columns:
+            self.in_pool.setdefault(arrays.classes[c].options[o].pool, []).append((c, o))
         self.counts: dict[tuple[int, int], int] = {}
+
+    def _buy(self, values: Floats) -> None:
+        """Burst of the relaxed solution, rounded up, is room too."""
+        model = self.program.model
+        self.bought = np.zeros(len(model.burst))
+        for i, (_, pool) in enumerate(model.burst):
+            most = float(self.program.upper[model.first_burst + i])
+            amount = min(most, float(np.ceil(values[model.first_burst + i] - WHOLE)))
+            self.bought[i] = amount
+            self.pool_room[pool] += amount
+            for f in self.floors[pool]:
+                self.floor_room[f] += amount
 
     def attempt(self, first: list[int]) -> int | None:
         """Fills `counts`; the class that found no room, or None where all did."""
+        self.barred = -1
         self.left_pool, self.left_floor = list(self.pool_room), list(self.floor_room)
         self.counts = dict.fromkeys(self.columns, 0)
         missing = {c: need for c, need in self.need.items() if need}
@@ -77,14 +103,50 @@ class _Rounding:
                 self._take(c, o, whole)
                 missing[c] -= whole * self.program.arrays.numbers.option_work[c][o]
         for c in sorted(missing, key=self._urgency):
-            if missing[c] > 0 and not self._complete(c, missing[c]):
+            if missing[c] <= 0 or self._complete(c, missing[c]) or self._move(c):
+                continue
+            if c not in self.cut and not self._push_out(c):
                 return c
         return None
 
-    def _urgency(self, c: int) -> tuple[int, float, int]:
-        """Fewest options first, then the one that loses most by not getting its cheapest."""
+    def _push_out(self, c: int) -> bool:
+        """Moves one other class out of a pool of the class's, whole, and places the class anew."""
+        for _, o in self.cost[c]:
+            pool = self.program.arrays.classes[c].options[o].pool
+            for other, at in self.in_pool.get(pool, ())[:PUSHED]:
+                count = self.counts[other, at]
+                if other == c or not count or len(self.cost[other]) == 1:
+                    continue
+                before = dict(self.counts)
+                self.barred = pool
+                self._take(other, at, -count)
+                moved = self._complete(other, count * self.program.arrays.numbers.option_work[other][at])
+                moved = moved or self._move(other)
+                self.barred = -1
+                if moved and self._move(c):
+                    return True
+                for each, was in before.items():
+                    if self.counts[each] != was:
+                        self._take(*each, was - self.counts[each])
+        return False
+
+    def _move(self, c: int) -> bool:
+        """Places the class anew, wherever there is room for all of it; as it was where there is none."""
+        before = [(o, self.counts[c, o]) for _, o in self.cost[c] if self.counts[c, o]]
+        for o, count in before:
+            self._take(c, o, -count)
+        if self._complete(c, self.need[c]):
+            return True
+        for _, o in self.cost[c]:
+            self._take(c, o, -self.counts[c, o])
+        for o, count in before:
+            self._take(c, o, count)
+        return False
+
+    def _urgency(self, c: int) -> tuple[bool, int, float, int]:
+        """Classes that are short anyway last; fewest options first, then who loses most by not getting its cheapest."""
         usd = [each for each, _ in self.cost[c]]
-        return (len(usd), -(usd[1] - usd[0]) if len(usd) > 1 else 0.0, c)
+        return (c in self.cut, len(usd), -(usd[1] - usd[0]) if len(usd) > 1 else 0.0, c)
 
     def _complete(self, c: int, missing: int | Fraction) -> bool:
         """Gives the class what it misses: in one option, the cheapest that holds it, else in several."""
@@ -121,6 +183,8 @@ class _Rounding:
 
     def _fits(self, c: int, o: int) -> int:
         option = self.program.arrays.classes[c].options[o]
+        if option.pool == self.barred:
+            return 0
         room = min([self.left_pool[option.pool], *(self.left_floor[f] for f in self.floors[option.pool])])
         return max(0, int(min(room, 1e15) // option.replica))
 
@@ -131,9 +195,12 @@ class _Rounding:
         for f in self.floors[option.pool]:
             self.left_floor[f] -= count * option.replica
 
-    def point(self) -> Floats:
-        """The counts as columns of the program, without burst."""
-        found = np.zeros(self.program.model.columns)
+    def plan(self) -> tuple[Plan, Exact] | None:
+        """The counts as a plan with the burst it needs; None where no tier's replicas can carry that."""
+        model = self.program.model
+        found = np.zeros(model.columns)
         for each, count in self.counts.items():
             found[self.columns[each]] = count
-        return found
+        found[model.first_burst : model.first_use] = self.bought
+        plan, able = self.program.plan(found, alike=True)
+        return (self.program.without_spare_burst(plan), able) if self.program.fits(plan) else None
