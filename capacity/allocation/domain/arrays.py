@@ -53,7 +53,8 @@ class OptionRow:
 class ClassRow:
     """best_rate: work per accelerator of the best option, 1 where there is none.
 
-    demands: positions in the order they are served: by tier, the dearest first, unknown loss last, then key.
+    demands: positions in the order they are served: by tier, the dearest first, unknown loss last, then key; demands
+    whose loss is known to be nothing come after all tiers, for they add nothing to the value of theirs.
     work_by_tier: per week, (tier, work of the class in it) where there is any, in tier order.
     """
 
@@ -264,9 +265,10 @@ def _work_by_tier(
     return tuple(sorted(work.items()))
 
 
-def _serving_order(demand: ServingDemand, tier_index: dict[str, int]) -> tuple[int, bool, Fraction, str]:
+def _serving_order(demand: ServingDemand, tier_index: dict[str, int]) -> tuple[bool, int, bool, Fraction, str]:
+    """By tier, the dearest first, then unknown loss; work that loses nothing takes what everybody else left."""
     lost = demand.usd_lost_per_work_week
-    return (tier_index[demand.tier], lost is None, -Fraction(lost or 0), demand.key)
+    return (lost is not None and not lost, tier_index[demand.tier], lost is None, -Fraction(lost or 0), demand.key)
 
 
 def _build_experiment(
