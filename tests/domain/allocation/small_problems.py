@@ -30,6 +30,7 @@ def small_problem(rng: random.Random) -> Row:
     experiment_tiers = [tier for tier in tiers if tier not in SERVING_TIERS]
     pools = [_pool(rng, key, weeks, serving_tiers) for key in ("east", "north", "west")[: rng.randint(1, 3)]]
     keys = [pool["key"] for pool in pools]
+    experiments = [experiment(rng, n, pools, weeks, experiment_tiers) for n in range(rng.randint(0, 6))]
     return {
         "version": 1,
         "first_week": monday(0),
@@ -38,8 +39,8 @@ def small_problem(rng: random.Random) -> Row:
         "floors": [_floor(rng, key, keys, weeks) for key in ("frontier", "research")[: rng.choice([0, 1, 1, 2])]],
         "pools": pools,
         "serving": _serving(rng, keys, weeks, serving_tiers),
-        "experiments": [_experiment(rng, n, pools, weeks, experiment_tiers) for n in range(rng.randint(0, 6))],
-        "previous": [],
+        "experiments": experiments,
+        "previous": [_before(rng, row, pools) for row in experiments if rng.random() < 0.3],
     }
 
 
@@ -88,19 +89,20 @@ def _floor(rng: random.Random, key: str, keys: list[str], weeks: int) -> Row:
 
 
 def _serving(rng: random.Random, keys: list[str], weeks: int, tiers: list[str]) -> list[Row]:
-    classes = [_class(rng, keys, name) for name in ("batch", "chat", "code")[: rng.randint(1, 3)]]
-    rows = []
-    for number in range(rng.randint(0, 5)):
-        row = dict(rng.choice(classes))
-        row["key"] = f"demand{number}"
-        row["tier"] = rng.choice([tiers[0], *tiers])
-        row["work"] = [rng.choice([0, 1, 2, 2.5, 4, 5.75, 7]) for _ in range(weeks)]
-        row["usd_lost_per_work_week"] = rng.choice([0, 1, 2, 3, 7.5, None])
-        rows.append(row)
-    return rows
+    classes = [serving_class(rng, keys, name) for name in ("batch", "chat", "code")[: rng.randint(1, 3)]]
+    return [demand(rng, number, rng.choice(classes), weeks, tiers) for number in range(rng.randint(0, 5))]
 
 
-def _class(rng: random.Random, keys: list[str], name: str) -> Row:
+def demand(rng: random.Random, number: int, of_class: Row, weeks: int, tiers: list[str]) -> Row:
+    return of_class | {
+        "key": f"demand{number}",
+        "tier": rng.choice([tiers[0], *tiers]),
+        "work": [rng.choice([0, 1, 2, 2.5, 4, 5.75, 7]) for _ in range(weeks)],
+        "usd_lost_per_work_week": rng.choice([0, 1, 2, 3, 7.5, None]),
+    }
+
+
+def serving_class(rng: random.Random, keys: list[str], name: str) -> Row:
     chosen = rng.sample(keys, rng.randint(0 if rng.random() < 0.1 else 1, len(keys)))
     options = [
         {
@@ -113,7 +115,7 @@ def _class(rng: random.Random, keys: list[str], name: str) -> Row:
     return {"class": name, "options": options, "max_pools": rng.choice([None, None, 1, 2])}
 
 
-def _experiment(rng: random.Random, number: int, pools: list[Row], weeks: int, tiers: list[str]) -> Row:
+def experiment(rng: random.Random, number: int, pools: list[Row], weeks: int, tiers: list[str]) -> Row:
     earliest = rng.randint(-1, weeks - 1)
     row: Row = {
         "key": f"experiment{number}",
@@ -137,6 +139,14 @@ def _experiment(rng: random.Random, number: int, pools: list[Row], weeks: int, t
     if rng.random() < 0.12 and not row["divisible"]:
         row["pinned"] = _pin(rng, row, pools, weeks)
     return row
+
+
+def _before(rng: random.Random, row: Row, pools: list[Row]) -> Row:
+    """Where the previous plan had it, which may be nowhere it can be now."""
+    pool = rng.choice(pools)
+    domain = rng.choice(pool["domains"])["key"] if "domains" in pool else None
+    place = {"pool": pool["key"], "domain": domain, "start": monday(rng.randint(0, 3))}
+    return {"key": row["key"], "weeks": rng.randint(1, 3), "accelerators": rng.randint(1, 9)} | place
 
 
 def _pin(rng: random.Random, row: Row, pools: list[Row], weeks: int) -> Row:
