@@ -122,7 +122,9 @@ class HeldRows:
     def options(self, request: Row) -> list[Row]:
         if "options" in request:
             return list(request["options"])
-        return [{"pool": pool} | {name: request[name] for name in ("accelerators", "weeks")} for pool in request["pools"]]
+        return [
+            {"pool": pool} | {name: request[name] for name in ("accelerators", "weeks")} for pool in request["pools"]
+        ]
 
     def spots(self, request: Row) -> list[Spot]:
         earliest, latest = self.week(request["earliest_start"]), self.week(request["latest_start"])

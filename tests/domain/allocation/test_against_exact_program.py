@@ -44,7 +44,11 @@ def values_of(solution: Solution) -> list[tuple[float, float, float]]:
 
 def first_difference(found: list[tuple[float, float, float]], best: TierValues) -> float:
     """Of the first value that differs, how much larger (worse) it was found; 0 where none differs."""
-    pairs = [(ours, float(theirs)) for row, other in zip(found, best, strict=True) for ours, theirs in zip(row, other)]
+    pairs = [
+        (ours, float(theirs))
+        for row, other in zip(found, best, strict=True)
+        for ours, theirs in zip(row, other, strict=True)
+    ]
     return next((ours - theirs for ours, theirs in pairs if abs(ours - theirs) > TOLERANCE), 0.0)
 
 

@@ -53,7 +53,7 @@ def test_a_gang_runs_whole_in_one_domain_within_its_window_and_options(
         assert row["domain"] in domains
         if not request.get("pinned"):
             assert request["earliest_start"] <= row["start"] <= request["latest_start"]
-            assert 0 <= rows.week(row["start"]) and rows.week(row["start"]) + row["weeks"] <= len(rows.weeks)
+            assert rows.week(row["start"]) >= 0 and rows.week(row["start"]) + row["weeks"] <= len(rows.weeks)
 
 
 @for_all(PROBLEMS, ROUTES, examples=100)

@@ -180,4 +180,8 @@ def test_names_do_not_change_the_value_of_a_tier(document: Row, rng: random.Rand
         return names[value] if isinstance(value, str) else value
 
     found, before = tier_rows(renamed(document), None), tier_rows(document, None)
-    assert all(abs(a - b) <= TOLERANCE for row, other in zip(found, before, strict=True) for a, b in zip(row, other))
+    assert all(
+        abs(a - b) <= TOLERANCE
+        for row, other in zip(found, before, strict=True)
+        for a, b in zip(row, other, strict=True)
+    )
