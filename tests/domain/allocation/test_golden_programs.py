@@ -150,14 +150,20 @@ PROGRAMS: dict[str, tuple[dict[str, Any], tuple[Any, ...]]] = {
         (objectives.usd_lost, 0),
     ),
     "starts": (
-        # Two sizes, a window that begins before the horizon, and a second week in which the larger one does not fit.
+        # A window that begins before the horizon; 6 fit only in domain a in the first week, 3 for two weeks only in b.
         problem(
             weeks=2,
-            pools=[pool("h100_use1", allocatable=[10, 6])],
+            pools=[
+                pool(
+                    "h100_use1",
+                    allocatable=[10, 6],
+                    domains=[{"key": "a", "allocatable": [7, 2]}, {"key": "b", "allocatable": [3, 4]}],
+                )
+            ],
             experiments=[
                 choice(
                     "e1",
-                    ("h100_use1", 8, 1),
+                    ("h100_use1", 6, 1),
                     ("h100_use1", 3, 2),
                     earliest_start="2026-12-21",
                     latest_start="2027-01-04",
