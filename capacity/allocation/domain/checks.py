@@ -12,7 +12,6 @@ from fractions import Fraction
 
 from capacity.allocation.domain.accounts import wrong_accounts, wrong_names
 from capacity.allocation.domain.problem import (
-    KEY_PATTERN,
     MAX_WEEKS,
     Experiment,
     Placement,
@@ -66,7 +65,6 @@ def check_problem(problem: Problem) -> None:
             if option.work_per_accelerator <= 0 or option.replica_accelerators < 1:
                 errors.add(f"$.serving[{position}].options[{number}]", "serves nothing")
     _check_domains(problem, errors)
-    _check_keys(problem, errors)
     report_bad_references(
         tiers=problem.tiers,
         pools=[(f"$.pools[{i}]", row) for i, row in enumerate(problem.pools)],
@@ -129,19 +127,6 @@ def _check_domains(problem: Problem, errors: Errors) -> None:
             if pool.domains and total != pool.allocatable[week]:
                 errors.add(f"$.pools[{i}].domains", f"sum to {total} in week {week + 1}, not {pool.allocatable[week]}")
                 break
-
-
-def _check_keys(problem: Problem, errors: Errors) -> None:
-    keys = {
-        "pools": [row.key for row in problem.pools],
-        "floors": [row.key for row in problem.floors],
-        "serving": [row.key for row in problem.serving],
-        "experiments": [row.key for row in problem.experiments],
-    }
-    for name, those in keys.items():
-        for i, key in enumerate(those):
-            if not KEY_PATTERN.fullmatch(key):
-                errors.add(f"$.{name}[{i}].key", f"{ascii(key)} is not a key")
 
 
 def check_solution(*, problem: Problem, solution: Solution) -> None:

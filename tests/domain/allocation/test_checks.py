@@ -230,7 +230,7 @@ CONTRADICTIONS: dict[str, Callable[[Problem], Problem]] = {
     "$.pools[0].burst.tiers[0]": lambda p: pools(p, 0, burst=replace(p.pools[0].burst, tiers=("P0",))),
     "$.pools[1].usd_per_accelerator_hour": lambda p: pools(p, 1, usd_per_accelerator_hour=-1),
     "$.pools[1].node_size": lambda p: pools(p, 1, node_size=0),
-    "$.pools[1].key": lambda p: pools(p, 1, key="two words"),
+    "$.pools[1].key": lambda p: pools(p, 1, key="west"),
     "$.floors[0].accelerators": lambda p: replace(p, floors=(replace(p.floors[0], accelerators=(-1, 0)),)),
     "$.floors[0].pools[0]": lambda p: replace(p, floors=(replace(p.floors[0], pools=("south",)),)),
     "$.serving[0].work": lambda p: serving(p, 0, work=(8, -1)),
