@@ -46,7 +46,7 @@ PURE_MODULES = {
     "capacity.access.visibility",
 }
 ONLY_IN = {
-    "highspy": lambda name: name == "capacity.allocation.domain.solver",
+    "highspy": lambda name: name.startswith("capacity.allocation.domain.solver"),
     "plotly": lambda name: name.endswith(".plots") or name == "capacity.review.finders",
 }
 # Inside an app, highest first. A module imports its own level and those below it.

@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from capacity.allocation.domain import results
 from capacity.allocation.domain.arrays import Arrays, build_arrays
-from capacity.allocation.domain.by_parts import solve_by_parts, tidy
+from capacity.allocation.domain.by_parts import QUICK, RECORD, solve_by_parts, tidy
 from capacity.allocation.domain.checks import check_problem, check_solution
 from capacity.allocation.domain.explain import explain_unplaced
 from capacity.allocation.domain.ladder import StepResult
@@ -34,14 +35,14 @@ class SolveOptions:
     """Limits by nodes and size, never by the clock, so that a plan is repeatable.
 
     node_limit: branch-and-bound nodes per step. gap: relative gap at which a step may stop (0 proves optimality).
-    thorough: pack tiers together however large that is, for a plan of record that may take minutes.
+    effort: how hard experiments are packed: quick after an edit, record for a plan of record that may take minutes.
     whole_limit: most columns and row entries of a problem that is solved whole rather than by parts.
     ties_limit: the same for ties between equal plans being broken to optimality.
     """
 
     node_limit: int = 1000
     gap: float = 0.0
-    thorough: bool = False
+    effort: Literal["quick", "record"] = "record"
     whole_limit: int = 3000
     ties_limit: int = 800
 
@@ -97,7 +98,7 @@ def _plan(
     size = _size(arrays)
     if size > options.whole_limit:
         return solve_by_parts(
-            arrays, pinned=pinned, free=free, node_limit=options.node_limit, thorough=options.thorough, progress=tell
+            arrays, pinned=pinned, free=free, node_limit=options.node_limit, effort=RECORD if options.effort == "record" else QUICK, progress=tell
         )
     break_ties = size <= options.ties_limit
     plan, steps = solve_whole(

@@ -74,6 +74,15 @@ def solve_model(
     return replace(solved, objective=solved.objective * unit, bound=solved.bound * unit)
 
 
+def solve_with_duals(model: Model, *, minimise: Terms) -> tuple[float, list[float]]:
+    """The least value of `minimise` over the relaxed model, and what each row's side is worth at the optimum."""
+    highs = _load(model, minimise, relax=True)
+    highs.setOptionValue("presolve", "off")
+    if highs.run() == highspy.HighsStatus.kError or highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        raise SolverFailed("HiGHS finds no optimum of a relaxed model")
+    return highs.getInfo().objective_function_value, list(highs.getSolution().row_dual)
+
+
 def _cost_unit(minimise: Terms) -> float:
     """A power of two by which costs are divided so that the solver's absolute tolerances do not swallow them."""
     sizes = [abs(cost) for _, cost in minimise if cost]
