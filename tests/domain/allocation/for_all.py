@@ -21,7 +21,9 @@ from tests.domain.allocation.tiny_problems import as_problem
 
 LONG = 10
 BY_PARTS = SolveOptions(whole_limit=0)
-ROUTES = st.sampled_from([None, BY_PARTS])
+QUICKLY = SolveOptions(whole_limit=0, effort="quick")
+# Solved whole, and by parts as a plan of record and as a quick plan.
+ROUTES = st.sampled_from([None, BY_PARTS, QUICKLY])
 # Drawn by hypothesis itself, so that a failing problem is made smaller before it is shown.
 CHANCE = st.randoms(use_true_random=False, note_method_calls=False)
 PROBLEMS = CHANCE.map(small_problem)

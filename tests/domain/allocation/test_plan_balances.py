@@ -17,7 +17,7 @@ TOLERANCE = 1e-9
 Row = dict[str, Any]
 
 
-@for_all(PROBLEMS, ROUTES, examples=200)
+@for_all(PROBLEMS, ROUTES, examples=130)
 def test_pools_and_domains_hold_no_more_than_they_have(document: Row, route: SolveOptions | None) -> None:
     plan = plan_of(document, route)
     rows = HeldRows(document, plan)
@@ -33,7 +33,7 @@ def test_pools_and_domains_hold_no_more_than_they_have(document: Row, route: Sol
     assert idle == {(pool, week): rows.pool_free(pool, week) for pool in rows.pools for week in rows.weeks}
 
 
-@for_all(PROBLEMS, ROUTES, examples=200)
+@for_all(PROBLEMS, ROUTES, examples=130)
 def test_a_gang_runs_whole_in_one_domain_within_its_window_and_options(
     document: Row, route: SolveOptions | None
 ) -> None:
@@ -56,7 +56,7 @@ def test_a_gang_runs_whole_in_one_domain_within_its_window_and_options(
             assert rows.week(row["start"]) >= 0 and rows.week(row["start"]) + row["weeks"] <= len(rows.weeks)
 
 
-@for_all(PROBLEMS, ROUTES, examples=100)
+@for_all(PROBLEMS, ROUTES, examples=80)
 def test_divisible_work_stays_within_its_size_its_weeks_and_one_option(
     document: Row, route: SolveOptions | None
 ) -> None:
@@ -81,7 +81,7 @@ def test_divisible_work_stays_within_its_size_its_weeks_and_one_option(
         )
 
 
-@for_all(PROBLEMS, ROUTES, examples=150)
+@for_all(PROBLEMS, ROUTES, examples=100)
 def test_a_floor_keeps_the_least_of_what_it_asks_and_what_there_is(document: Row, route: SolveOptions | None) -> None:
     plan = plan_of(document, route)
     rows = HeldRows(document, plan)
@@ -97,7 +97,7 @@ def test_a_floor_keeps_the_least_of_what_it_asks_and_what_there_is(document: Row
             assert ((floor["key"], week) in issues) == (floor["accelerators"][week] > supply)
 
 
-@for_all(PROBLEMS, ROUTES, examples=150)
+@for_all(PROBLEMS, ROUTES, examples=100)
 def test_work_is_served_or_short_by_whole_replicas_and_within_max_pools(
     document: Row, route: SolveOptions | None
 ) -> None:
@@ -125,7 +125,7 @@ def test_work_is_served_or_short_by_whole_replicas_and_within_max_pools(
         assert all(most is None or spread.get((demand["class"], week), 0) <= most for week in rows.weeks)
 
 
-@for_all(PROBLEMS, ROUTES, examples=150)
+@for_all(PROBLEMS, ROUTES, examples=100)
 def test_the_values_told_are_those_of_the_rows_and_lie_on_the_right_side_of_their_bounds(
     document: Row, route: SolveOptions | None
 ) -> None:

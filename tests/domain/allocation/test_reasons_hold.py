@@ -37,7 +37,7 @@ def best_spots(rows: HeldRows, request: Row) -> list[Spot]:
     return [spot for spot in spots if spot.accelerators - rows.room(request, spot) == least]
 
 
-@for_all(PROBLEMS, ROUTES, examples=200)
+@for_all(PROBLEMS, ROUTES, examples=130)
 def test_what_is_unplaced_does_not_fit_and_its_numbers_are_those_of_its_best_spot(
     document: Row, route: SolveOptions | None
 ) -> None:
@@ -57,7 +57,7 @@ def test_what_is_unplaced_does_not_fit_and_its_numbers_are_those_of_its_best_spo
         ), told
 
 
-@for_all(PROBLEMS, ROUTES, examples=250)
+@for_all(PROBLEMS, ROUTES, examples=200)
 def test_the_reason_told_is_true(document: Row, route: SolveOptions | None) -> None:
     for rows, request, told in explained(document, route):
         assert is_true(told["reason"], rows, request, told), (told, request)
@@ -137,7 +137,7 @@ def kind_of(rows: HeldRows, request: Row, key: str) -> str:
     return "blocked_by_higher_class" if rows.tier(other) < rows.tier(request) else "lower class"
 
 
-@for_all(PROBLEMS, ROUTES, examples=150)
+@for_all(PROBLEMS, ROUTES, examples=130)
 def test_blockers_have_what_is_told_of_them_in_one_week_of_the_window(
     document: Row, route: SolveOptions | None
 ) -> None:
@@ -161,7 +161,7 @@ def blockers_lie_there(rows: HeldRows, request: Row, told: Row, week: int) -> bo
     return all(amount <= there[name] for name, amount in of_class.items())
 
 
-@for_all(PROBLEMS, ROUTES, examples=300)
+@for_all(PROBLEMS, ROUTES, examples=250)
 def test_a_smallest_change_fits_with_all_else_held_and_one_unit_less_does_not(
     document: Row, route: SolveOptions | None
 ) -> None:
