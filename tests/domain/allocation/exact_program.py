@@ -45,7 +45,7 @@ class ExactProgram:
         self._place_pins()
         for row in document["experiments"]:
             if not row.get("pinned"):
-                (self._divisible if row["divisible"] else self._gang)(row)
+                (self._divisible if row.get("divisible") else self._gang)(row)
         self._serve()
         self._limit_room()
 
@@ -64,7 +64,7 @@ class ExactProgram:
         if domain is not None:
             self.in_domain[pool, domain, week].append((Fraction(size), variable))
         for number, floor in enumerate(self.document["floors"]):
-            lent = row["preemptible"] and floor["lendable"]
+            lent = row.get("preemptible") and floor.get("lendable")
             if pool in floor["pools"] and not row["model_development"] and not lent:
                 self.in_floor[number, week].append((Fraction(size), variable))
 
@@ -85,7 +85,9 @@ class ExactProgram:
             for week in inside:
                 self._occupy(row, pin["pool"], pin["domain"], week, option["accelerators"], None)
             if self._fixed_amounts_fit():
-                self.placed[row["tier"]].append((exact(row["weight"]) * option["accelerators"] * len(inside), None))
+                self.placed[row["tier"]].append(
+                    (exact(row.get("weight", 1)) * option["accelerators"] * len(inside), None)
+                )
             else:
                 for table, old in zip((self.in_pool, self.in_domain, self.in_floor), before, strict=True):
                     table.clear()
@@ -122,7 +124,7 @@ class ExactProgram:
                         chosen.append(here)
                         for week in range(start, start + long):
                             self._occupy(row, option["pool"], domain["key"], week, size, here)
-                        self.placed[row["tier"]].append((exact(row["weight"]) * size * long, here))
+                        self.placed[row["tier"]].append((exact(row.get("weight", 1)) * size * long, here))
         self.model.add_at_most_one(chosen)
 
     def _divisible(self, row: Row) -> None:
@@ -144,7 +146,7 @@ class ExactProgram:
                 everything.extend(parts)
                 for pool, part in zip(pools, parts, strict=True):
                     self._occupy(row, pool, None, week, 1, part)
-                    self.placed[row["tier"]].append((exact(row["weight"]), part))
+                    self.placed[row["tier"]].append((exact(row.get("weight", 1)), part))
             if everything:
                 self.model.add(sum(everything) <= size * long)
 
@@ -167,7 +169,7 @@ class ExactProgram:
         tiers = sorted({row["tier"] for row in members if row["work"][week]}, key=order.index)
         done: dict[str, list[Any]] = {row["key"]: [] for row in members}
         work = [exact(row["work"][week]) for row in members]
-        each = [exact(option["work_per_accelerator"]) * option["replica_accelerators"] for option in options]
+        each = [exact(option["work_per_accelerator"]) * option.get("replica_accelerators", 1) for option in options]
         unit = math.lcm(*(number.denominator for number in [*work, *each]))
         uses: dict[str, list[Any]] = defaultdict(list)
         for tier in tiers:
@@ -175,7 +177,7 @@ class ExactProgram:
             for option, amount in zip(options, each, strict=True):
                 most = math.ceil(sum(work) / amount)
                 count = self.model.new_int_var(0, most, "")
-                size = option["replica_accelerators"]
+                size = option.get("replica_accelerators", 1)
                 carried[tier, option["pool"]].append(size * count)
                 self._serving_lies(option["pool"], week, size, count)
                 is_used = self.model.new_bool_var("")
@@ -209,10 +211,10 @@ class ExactProgram:
         """What is not done of the work, priced in dollars or, where the loss is unknown, counted in accelerators."""
         short = self.model.new_int_var(0, int(asked * unit), "")
         self.model.add(short + sum(done) == int(asked * unit))
-        if row["usd_lost_per_work_week"] is None:
+        if row.get("usd_lost_per_work_week") is None:
             self.unmet[row["tier"]].append((1 / best / unit, short))
         else:
-            self.usd[row["tier"]].append((exact(row["usd_lost_per_work_week"]) / unit, short))
+            self.usd[row["tier"]].append((exact(row.get("usd_lost_per_work_week")) / unit, short))
 
     def _serving_lies(self, pool: str, week: int, size: int, count: Any) -> None:
         self.in_pool[pool, week].append((Fraction(size), count))
