@@ -54,7 +54,7 @@ class OptionRow:
 class ClassRow:
     """best_rate: work per accelerator of the best option, 1 where there is none.
 
-    demands: positions in the order they are served: by tier, the dearest first, unknown loss last, then key.
+    demands: positions by tier, the dearest first, then unknown loss, then what loses nothing, then key.
     work_by_tier: per week, (tier, work of the class in it) where there is any, in tier order.
     """
 
@@ -270,9 +270,11 @@ def _build_serving(
     return classes, tuple(demands), numbers
 
 
-def _serving_order(demand: ServingDemand, tier_index: dict[str, int]) -> tuple[int, bool, Fraction, str]:
+def _serving_order(demand: ServingDemand, tier_index: dict[str, int]) -> tuple[int, int, Fraction, str]:
+    """By tier, the dearest first, then unknown loss, then work whose loss is known to be nothing."""
     lost = demand.usd_lost_per_work_week
-    return (tier_index[demand.tier], lost is None, -Fraction(lost or 0), demand.key)
+    rank = 1 if lost is None else 0 if lost else 2
+    return (tier_index[demand.tier], rank, -Fraction(lost or 0), demand.key)
 
 
 def _build_experiment(

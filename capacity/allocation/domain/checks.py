@@ -10,9 +10,18 @@ from collections import defaultdict
 from collections.abc import Iterable
 from fractions import Fraction
 
-from capacity.allocation.domain.problem import MAX_WEEKS, Experiment, Placement, Pool, Problem, ServingDemand
+from capacity.allocation.domain.accounts import wrong_accounts, wrong_names
+from capacity.allocation.domain.problem import (
+    MAX_WEEKS,
+    Experiment,
+    Placement,
+    Pool,
+    Problem,
+    Quantity,
+    ServingDemand,
+)
 from capacity.allocation.domain.problem_references import report_bad_references
-from capacity.allocation.domain.reading import Errors
+from capacity.allocation.domain.reading import Errors, report_repeated
 from capacity.allocation.domain.solution import Solution
 from capacity.lib.horizon import Week
 
@@ -46,30 +55,32 @@ def check_problem(problem: Problem) -> None:
             errors.add(path, f"expected {problem.weeks} values, one a week, not {len(row)}")
         elif min(row, default=0) < 0:
             errors.add(path, f"{min(row)} is below 0")
+    for path, amount, least in _amounts(problem):
+        if amount < least:
+            errors.add(path, f"{amount} is below {least}")
     for position, experiment in enumerate(problem.experiments):
         _check_experiment(experiment, f"$.experiments[{position}]", errors)
     for position, demand in enumerate(problem.serving):
         for number, option in enumerate(demand.options):
             if option.work_per_accelerator <= 0 or option.replica_accelerators < 1:
                 errors.add(f"$.serving[{position}].options[{number}]", "serves nothing")
-    if not errors:
-        _check_domains(problem, errors)
-        report_bad_references(
-            tiers=problem.tiers,
-            pools=[(f"$.pools[{i}]", row) for i, row in enumerate(problem.pools)],
-            floors=[(f"$.floors[{i}]", row) for i, row in enumerate(problem.floors)],
-            serving=[(f"$.serving[{i}]", row) for i, row in enumerate(problem.serving)],
-            experiments=[(f"$.experiments[{i}]", row) for i, row in enumerate(problem.experiments)],
-            with_options=frozenset(
-                f"$.experiments[{i}]" for i, row in enumerate(problem.experiments) if len(row.options) > 1
-            ),
-            errors=errors,
-        )
+    _check_domains(problem, errors)
+    report_bad_references(
+        tiers=problem.tiers,
+        pools=[(f"$.pools[{i}]", row) for i, row in enumerate(problem.pools)],
+        floors=[(f"$.floors[{i}]", row) for i, row in enumerate(problem.floors)],
+        serving=[(f"$.serving[{i}]", row) for i, row in enumerate(problem.serving)],
+        experiments=[(f"$.experiments[{i}]", row) for i, row in enumerate(problem.experiments)],
+        with_options=frozenset(
+            f"$.experiments[{i}]" for i, row in enumerate(problem.experiments) if len(row.options) > 1
+        ),
+        errors=errors,
+    )
     if errors:
         raise BadProblem(errors.lines())
 
 
-def _weekly_rows(problem: Problem) -> Iterable[tuple[str, tuple[Fraction | int, ...]]]:
+def _weekly_rows(problem: Problem) -> Iterable[tuple[str, tuple[Quantity, ...]]]:
     for i, pool in enumerate(problem.pools):
         yield f"$.pools[{i}].allocatable", pool.allocatable
         for j, domain in enumerate(pool.domains):
@@ -79,7 +90,21 @@ def _weekly_rows(problem: Problem) -> Iterable[tuple[str, tuple[Fraction | int, 
     for i, floor in enumerate(problem.floors):
         yield f"$.floors[{i}].accelerators", floor.accelerators
     for i, demand in enumerate(problem.serving):
-        yield f"$.serving[{i}].work", tuple(Fraction(work) for work in demand.work)
+        yield f"$.serving[{i}].work", demand.work
+
+
+def _amounts(problem: Problem) -> Iterable[tuple[str, Quantity, int]]:
+    """(path, amount, least it may be) of single numbers."""
+    for i, pool in enumerate(problem.pools):
+        yield f"$.pools[{i}].usd_per_accelerator_hour", pool.usd_per_accelerator_hour, 0
+        yield f"$.pools[{i}].node_size", pool.node_size, 1
+        if pool.burst is not None:
+            yield f"$.pools[{i}].burst.usd_per_accelerator_hour", pool.burst.usd_per_accelerator_hour, 0
+    for i, demand in enumerate(problem.serving):
+        yield f"$.serving[{i}].usd_lost_per_work_week", demand.usd_lost_per_work_week or 0, 0
+        yield f"$.serving[{i}].max_pools", 1 if demand.max_pools is None else demand.max_pools, 1
+    for i, experiment in enumerate(problem.experiments):
+        yield f"$.experiments[{i}].weight", experiment.weight, 0
 
 
 def _check_experiment(experiment: Experiment, path: str, errors: Errors) -> None:
@@ -91,7 +116,12 @@ def _check_experiment(experiment: Experiment, path: str, errors: Errors) -> None
 
 
 def _check_domains(problem: Problem, errors: Errors) -> None:
+    """Domains of a pool have keys of their own and sum to its allocatable, where all are as long as the horizon."""
     for i, pool in enumerate(problem.pools):
+        keys = [(f"$.pools[{i}].domains[{j}].key", domain.key) for j, domain in enumerate(pool.domains)]
+        report_repeated(keys, errors)
+        if {len(pool.allocatable), *(len(domain.allocatable) for domain in pool.domains)} != {problem.weeks}:
+            continue
         for week in range(problem.weeks):
             total = sum(domain.allocatable[week] for domain in pool.domains)
             if pool.domains and total != pool.allocatable[week]:
@@ -101,6 +131,9 @@ def _check_domains(problem: Problem, errors: Errors) -> None:
 
 def check_solution(*, problem: Problem, solution: Solution) -> None:
     """Raises PlanInconsistent with every balance of methods, "Allocation program", that the rows do not keep."""
+    unknown = wrong_names(problem, solution)
+    if unknown:
+        raise PlanInconsistent(unknown)
     judge = _Judge(problem, solution)
     judge.check_replicas()
     judge.check_placements()
@@ -109,6 +142,7 @@ def check_solution(*, problem: Problem, solution: Solution) -> None:
     judge.check_capacity()
     judge.check_floors()
     judge.check_accounts()
+    judge.wrong += wrong_accounts(problem, solution)
     if judge.wrong:
         raise PlanInconsistent(judge.wrong)
 
@@ -180,7 +214,9 @@ class _Judge:
         pin = experiment.pinned
         row = placed[0]
         holds = pin is not None and (row.pool, row.domain, row.start) == (pin.pool, pin.domain, pin.start)
-        self._require(holds and len(placed) == 1, f"{experiment.key} is not where it is pinned.")
+        sizes = [(each.accelerators, each.weeks) for each in experiment.options if row.pool in each.pools]
+        is_option = (row.accelerators, row.weeks) in sizes
+        self._require(holds and is_option and len(placed) == 1, f"{experiment.key} is not where it is pinned.")
 
     def _check_gang(self, experiment: Experiment, placed: list[Placement]) -> None:
         row = placed[0]

@@ -30,7 +30,7 @@ ZERO = Fraction(0)
 
 @dataclass(frozen=True, eq=False)
 class ServingNumbers:
-    """Demands in the order they are served: by class, tier, the dearest first.
+    """Demands by class, tier, the dearest first: the order they are served in, but for work that loses nothing.
 
     order[i]: position of the i-th among the problem's demands. work[week, i] and option_work[class][option] (of one
     replica) are × scale. usd[i]: dollars lost per unit of work × usd_scale, 0 where unknown.
@@ -49,6 +49,11 @@ class ServingNumbers:
     group_tier: Positions
     option_work: tuple[tuple[Any, ...], ...]
     best_rates: tuple[Fraction, ...]
+
+    @cached_property
+    def loses_nothing(self) -> NDArray[np.bool_]:
+        """Demands whose loss is known and 0, in order."""
+        return np.asarray([not usd for usd in self.usd], dtype=bool) & ~self.is_unknown
 
     @cached_property
     def group_at(self) -> dict[tuple[int, int], int]:
@@ -72,16 +77,36 @@ class ServingNumbers:
     def served(self, week: int, capacity: Exact) -> Exact:
         """Work served of each demand, in order. capacity[g]: work that the replicas of group g's tier can do.
 
-        A tier is served from its own replicas and from what the rounding of the tiers above it left over.
+        A tier is served from its own replicas and from what the rounding of the tiers above it left over. Work whose
+        loss is known to be nothing adds nothing to the value of its tier and takes what all others of its class left.
         """
         work: Exact = self.work[week]
         if not len(work):
             return work
-        needed = self.group_work(week)
+        if not self.loses_nothing.any():
+            return self._served_by_tier(work, list(capacity))
+        counts = np.where(self.loses_nothing, 0, work)
+        served = self._served_by_tier(counts, list(capacity))
+        there, taken = self._per_class(capacity), self._per_class(_sums(served, self.starts))
+        left = [amount - gone for amount, gone in zip(there, taken, strict=True)]
+        firsts = np.searchsorted(self.group_class, self.group_class)
+        room = [amount if g == first else 0 for g, (amount, first) in enumerate(zip(left, firsts, strict=True))]
+        return np.asarray(served + self._served_by_tier(work - counts, room))
+
+    def _per_class(self, by_group: Exact) -> list[Any]:
+        """For each group, the sum over the groups of its class."""
+        sums: dict[int, Any] = {}
+        for c, amount in zip(self.group_class.tolist(), list(by_group), strict=True):
+            sums[c] = sums.get(c, 0) + amount
+        return [sums[c] for c in self.group_class.tolist()]
+
+    def _served_by_tier(self, work: Exact, capacity: list[Any]) -> Exact:
+        """Each group from its own capacity and what the groups of its class before it left, in order."""
+        needed = _sums(work, self.starts)
         room = np.zeros_like(needed)
         left = np.zeros_like(needed[:1])[0]
-        rooms, before = list(capacity), -1
-        for g, (c, own, want) in enumerate(zip(self.group_class.tolist(), rooms, needed.tolist(), strict=True)):
+        before = -1
+        for g, (c, own, want) in enumerate(zip(self.group_class.tolist(), capacity, needed.tolist(), strict=True)):
             have = (left if c == before else 0) + own
             room[g] = have
             left, before = max(have - want, 0), c
