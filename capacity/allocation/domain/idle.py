@@ -99,12 +99,13 @@ def _waiting(problem: Problem, solution: Solution) -> dict[Week, list[_Waiting]]
 
 
 def _waits(problem: Problem, request: Experiment) -> dict[Week, _Waiting]:
-    """A request without a place waits in the weeks its window reaches, with its smallest option."""
-    if not request.options:
+    """A request without a place waits in the weeks its window reaches, with its smallest option; a closed one no more."""
+    latest = problem.first_week.weeks_until(request.latest_start)
+    if not request.options or latest < 0:
         return {}
     least = min(option.accelerators for option in request.options)
     pools = frozenset(pool for option in request.options for pool in option.pools)
     longest = max(option.weeks for option in request.options)
     first = max(0, problem.first_week.weeks_until(request.earliest_start))
-    last = min(problem.weeks, problem.first_week.weeks_until(request.latest_start) + longest)
+    last = min(problem.weeks, latest + longest)
     return {problem.first_week.plus(week): _Waiting(least, pools) for week in range(first, last)}

@@ -48,7 +48,9 @@ def changes_of_window(residual: Residual) -> tuple[SmallestChange, ...]:
     """For a request none of whose starts ends inside the horizon: a later start, or fewer weeks."""
     if residual.row.divisible:
         return ()
-    shorter = [_shorter(residual, option) for option in range(len(residual.request.options))]
+    size = residual.request.options[0].accelerators
+    alike = [number for number, option in enumerate(residual.request.options) if option.accelerators == size]
+    shorter = [_shorter(residual, number) for number in alike]
     found = [_later_start(residual), max((c for c in shorter if c), key=lambda c: c.weeks or 0, default=None)]
     return tuple(change for change in found if change is not None)
 
