@@ -19,7 +19,7 @@ class Extra:
     """What a change adds: supply by (pool, domain, week), serving given up by (pool, week)."""
 
     supply: dict[tuple[str, str | None, int], int] = field(default_factory=dict)
-    serving: dict[str, int] = field(default_factory=dict)
+    serving: dict[tuple[str, int], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class ResidualCheck:
         return int(self.pools[pool]["allocatable"][week]) + more
 
     def _serving(self, pool: str, week: int, extra: Extra) -> int:
-        return self.serving.get((pool, week), 0) - extra.serving.get(pool, 0)
+        return self.serving.get((pool, week), 0) - extra.serving.get((pool, week), 0)
 
     def _beside_floor(self, floor: Json, week: int, held: Held, extra: Extra) -> int:
         supply = sum(self._supply(pool, week, extra) for pool in floor["pools"])
@@ -221,18 +221,26 @@ class ResidualCheck:
         return tried(change["weeks"]), tried(change["weeks"] - 1)
 
     def _smaller_serving(self, unplaced: Json, change: Json) -> tuple[bool, bool]:
+        """In one pool, in the weeks in which its class holds that much there, and it is served that much."""
         demand = next(row for row in self.problem["serving"] if row["key"] == change["key"])
+        allocated = {
+            (row["pool"], self.week(row["week"])): row["accelerators"]
+            for row in self.solution["allocations"]
+            if row["class"] == demand["class"]
+        }
 
-        def tried(less: bool) -> bool:
-            return any(
-                self.fits(
-                    unplaced["key"],
-                    extra=Extra(
-                        serving={option["pool"]: change["accelerators"] - less * option.get("replica_accelerators", 1)}
-                    ),
-                )
-                for option in demand["options"]
-                if change["accelerators"] % option.get("replica_accelerators", 1) == 0
-            )
+        served = {self.week(row["week"]): row["work"] for row in self.solution["served"] if row["key"] == change["key"]}
 
-        return tried(False), tried(True)
+        def tried(option: Json, accelerators: int) -> bool:
+            least = (accelerators - option.get("replica_accelerators", 1)) * option["work_per_accelerator"]
+            less = {
+                at: accelerators for at, held in allocated.items() if at[0] == option["pool"] and held >= accelerators
+            }
+            return self.fits(unplaced["key"], extra=Extra(serving=less))
+
+        sizes = [(option, option.get("replica_accelerators", 1)) for option in demand["options"]]
+        whole = [(option, size) for option, size in sizes if change["accelerators"] % size == 0]
+        return (
+            any(tried(option, change["accelerators"]) for option, _ in whole),
+            any(tried(option, change["accelerators"] - size) for option, size in whole),
+        )

@@ -105,14 +105,15 @@ class HeldRoom:
             self._least[kind, weeks] = sliding_least(self.free(kind), weeks)
         return self._least[kind, weeks]
 
-    def supply_needed(self, kind: Kind, domains: Sequence[int], accelerators: int) -> Grid:
+    def supply_needed(self, kind: Kind, domains: Sequence[int], accelerators: int, *, elsewhere: bool = False) -> Grid:
         """[domain, week]: least supply more in the domain until the week has room.
 
         Supply counts in full for the pool and the domain; a floor above its supply takes what it lacks first.
+        elsewhere: supply more in another domain of the pool, whatever the domain itself has.
         """
         rows = np.array(domains, dtype=np.intp)
         needed = accelerators - self.pool[self.pool_of[rows]]
-        if not kind.divisible:
+        if not kind.divisible and not elsewhere:
             needed = np.maximum(needed, accelerators - self.domain[rows])
         for position, q in enumerate(domains):
             for f in self.floors(kind, int(self.pool_of[q])):

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from capacity.allocation.domain.residual import Places, Residual, Spot, sliding_least, sliding_most
+from capacity.allocation.domain.residual import UNBOUND, Places, Residual, Spot, sliding_least, sliding_most
 from capacity.allocation.domain.results import week_at
 from capacity.allocation.domain.solution import SmallestChange
 
@@ -143,25 +143,32 @@ def _first_least(grid: np.ndarray) -> tuple[int, int]:
 
 
 def _earlier_delivery(residual: Residual) -> SmallestChange | None:
-    """What arrives in a domain in one week, by the fewest weeks earlier; accelerators and from_: as announced."""
-    arrays = residual.arrays
+    """What arrives in a domain in one week, by the fewest weeks earlier; accelerators and from_: as announced.
+
+    It helps the request there, and in the other domains of the pool where only the pool is short.
+    """
+    arrays, held = residual.arrays, residual.held
     found: tuple[int, int, int] | None = None
     for places in residual.places():
-        needed = residual.held.supply_needed(residual.kind, places.domains, places.accelerators)
-        last_end = places.first + places.grid.shape[1] + places.weeks - 1
+        here = held.supply_needed(residual.kind, places.domains, places.accelerators)
+        beside = held.supply_needed(residual.kind, places.domains, places.accelerators, elsewhere=True)
+        alone = beside.copy()
+        alone[held.domain[np.array(places.domains)] < places.accelerators] = UNBOUND
         for row, q in enumerate(places.domains):
-            for arrival, step in _arrivals(arrays.domains[q].supply, after=places.first):
-                weeks = _weeks_earlier(needed[row], places, arrival, step, last_end)
-                if weeks and (found is None or (weeks, arrival, q) < found):
-                    found = (weeks, arrival, q)
+            for to in arrays.domains_of[arrays.domains[q].pool]:
+                needed = here[row] if to == q else alone[row]
+                for arrival, step in _arrivals(arrays.domains[to].supply, after=places.first):
+                    weeks = _weeks_earlier(needed, places, arrival, step)
+                    if weeks and (found is None or (weeks, arrival, to) < found):
+                        found = (weeks, arrival, to)
     if found is None:
         return None
-    weeks, arrival, q = found
-    supply = arrays.domains[q].supply
+    weeks, arrival, to = found
+    supply = arrays.domains[to].supply
     return SmallestChange(
         "earlier_delivery",
         accelerators=supply[arrival] - supply[arrival - 1],
-        pool=arrays.problem.pools[arrays.domains[q].pool].key,
+        pool=arrays.problem.pools[arrays.domains[to].pool].key,
         from_=week_at(arrays, arrival),
         weeks=weeks,
     )
@@ -173,7 +180,7 @@ def _arrivals(supply: tuple[int, ...], *, after: int) -> Iterator[tuple[int, int
             yield week, supply[week] - supply[week - 1]
 
 
-def _weeks_earlier(needed: np.ndarray, places: Places, arrival: int, step: int, last_end: int) -> int:
+def _weeks_earlier(needed: np.ndarray, places: Places, arrival: int, step: int) -> int:
     """Fewest weeks earlier at which some start fits; 0 where none does."""
     enough = needed <= np.where(np.arange(len(needed)) < arrival, step, 0)
     fewest = 0
