@@ -234,7 +234,9 @@ class ResidualCheck:
         def tried(option: Json, accelerators: int) -> bool:
             least = (accelerators - option.get("replica_accelerators", 1)) * option["work_per_accelerator"]
             less = {
-                at: accelerators for at, held in allocated.items() if at[0] == option["pool"] and held >= accelerators
+                at: accelerators
+                for at, held in allocated.items()
+                if at[0] == option["pool"] and held >= accelerators and served.get(at[1], 0) > least
             }
             return self.fits(unplaced["key"], extra=Extra(serving=less))
 

@@ -19,7 +19,8 @@ PARTS = (
 
 
 def idle_now(*, pools: Sequence[Row], weeks: Sequence[Row]) -> dict[str, Any] | None:
-    """heads; rows (name, idle, parts) with the most idle first; total in H100e. None where the reader may not know
+    """heads; rows (name, idle, parts) of pools with any, the most first; total in H100e; how many
+    have none. None where the reader may not know
     the parts, or the run does not tell them."""
     now = {row["pool_key"]: row for row in weeks if row["week_index"] == 0}
     if not now or any(not _is_told(row) for row in now.values()):
@@ -41,8 +42,8 @@ def idle_now(*, pools: Sequence[Row], weeks: Sequence[Row]) -> dict[str, Any] | 
             sum((row["parts"][n] * factor[row["pool_key"]] for row in rows), Decimal(0)) for n in range(len(PARTS))
         ],
     }
-    rows.sort(key=lambda row: (-row["idle"], row["name"]))
-    return {"heads": [label for _, label in PARTS], "rows": rows, "total": total}
+    idle = sorted((row for row in rows if row["idle"]), key=lambda row: (-row["idle"], row["name"]))
+    return {"heads": [label for _, label in PARTS], "rows": idle, "total": total, "busy": len(rows) - len(idle)}
 
 
 def _is_told(row: Row) -> bool:

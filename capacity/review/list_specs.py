@@ -136,6 +136,7 @@ SHORT = ListSpec(
     ),
     search=("label", "workload_key", "serving_class", "pool_key"),
     prefix="short-",
+    rows_per_page=20,
     empty="Nobody is short in this plan.",
 )
 
@@ -145,6 +146,7 @@ SCARCITY_PRICES = ListSpec(
     columns=_pick(SCARCITY, "pool_key week usd_per_accelerator_week node_size usd_node_more usd_node_less unlocks"),
     search=("pool_key",),
     prefix="scarcity-",
+    rows_per_page=20,
     empty="No accelerator more would be worth anything to serving.",
 )
 

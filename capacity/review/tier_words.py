@@ -39,7 +39,7 @@ def _amount(value: Any, is_usd: bool) -> str:
     if value is RESTRICTED:
         return ""
     if isinstance(value, Absent):
-        return value.word
+        return f"{value.word} dollars" if is_usd else value.word
     return usd(value) if is_usd else thousands(round(value))
 
 

@@ -22,6 +22,7 @@ def assemble_solution(
     """The solution of a plan. steps: what is known of each tier's bound. asked_gap: relative, for the termination."""
     tiers = results.tier_results(arrays, plan, steps)
     work = served_work(arrays, plan)
+    short = results.capacity_shortfalls(arrays, plan, work)
     unplaced = explain_unplaced(arrays, plan)
     return Solution(
         termination=results.termination(tiers, asked_gap=asked_gap),
@@ -29,10 +30,10 @@ def assemble_solution(
         allocations=results.allocations(arrays, plan, work),
         served=results.served(arrays, plan, work),
         burst=results.burst_rows(arrays, plan),
-        capacity_shortfalls=results.capacity_shortfalls(arrays, plan, work),
+        capacity_shortfalls=short,
         placements=results.placements(arrays, plan),
         unplaced=unplaced,
-        scarcity_prices=scarcity_prices(arrays, plan, work=work, unplaced=unplaced),
+        scarcity_prices=scarcity_prices(arrays, plan, short=short, unplaced=unplaced),
         idle=results.idle_rows(arrays, plan),
         issues=(*results.floor_issues(arrays), *pin_issues),
         warnings=placement_warnings(arrays, plan),

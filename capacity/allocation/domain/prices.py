@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from capacity.allocation.domain import objectives
 from capacity.allocation.domain.arrays import Arrays
 from capacity.allocation.domain.formulation import INFINITY, define_program
-from capacity.allocation.domain.plan import ExperimentUse, Plan, served_work
-from capacity.allocation.domain.results import week_at
-from capacity.allocation.domain.solution import ScarcityPrice, Unlock, Unplaced
+from capacity.allocation.domain.plan import ExperimentUse, Plan
+from capacity.allocation.domain.results import capacity_shortfalls, week_at
+from capacity.allocation.domain.solution import CapacityShortfall, ScarcityPrice, Unlock, Unplaced
 from capacity.allocation.domain.solver import HotModel, SolverFailed
 
 # A step of supply this small stays on one piece of the (piecewise linear) value of supply.
@@ -30,20 +30,22 @@ TIGHT = 1e-6
 NOISE = 1e-10
 DECIMALS = 6
 
-Work = Mapping[tuple[int, int], Fraction]
-
 
 def scarcity_prices(
-    arrays: Arrays, plan: Plan, *, work: Work | None = None, unplaced: Iterable[Unplaced] = ()
+    arrays: Arrays,
+    plan: Plan,
+    *,
+    short: Iterable[CapacityShortfall] | None = None,
+    unplaced: Iterable[Unplaced] = (),
 ) -> tuple[ScarcityPrice, ...]:
-    """Prices above zero, by pool and week. work: what the plan serves (`plan.served_work`), where it is at hand.
+    """Prices above zero, by pool and week. short: the plan's shortfalls, where they are at hand.
 
     unplaced: the plan's requests without a place, of which a price says which one more node would place.
     """
     use = ExperimentUse.of(arrays, plan)
     nodes = _requests_by_node(arrays, unplaced)
     rows = []
-    for week in _weeks_that_cost(arrays, plan, served_work(arrays, plan) if work is None else work):
+    for week in _weeks_that_cost(arrays, plan, capacity_shortfalls(arrays, plan) if short is None else short):
         prices = _WeekPrices(arrays, week, use)
         for pool in range(len(arrays.supply)):
             row = prices.price(pool)
@@ -53,10 +55,12 @@ def scarcity_prices(
     return tuple(sorted(rows, key=lambda row: (row.pool, row.week)))
 
 
-def _weeks_that_cost(arrays: Arrays, plan: Plan, work: Work) -> list[int]:
+def _weeks_that_cost(arrays: Arrays, plan: Plan, short: Iterable[CapacityShortfall]) -> list[int]:
     """Weeks with dollars lost or burst bought; in every other week one more accelerator is worth nothing."""
-    short = {week for (d, week), done in work.items() if arrays.demands[d].usd and done < arrays.demands[d].work[week]}
-    return sorted(short | {week for (_, _, week), bought in plan.burst.items() if bought})
+    paying = {row.key for row in arrays.demands if row.usd}
+    first = arrays.problem.first_week
+    weeks = {first.weeks_until(row.week) for row in short if row.key in paying}
+    return sorted(weeks | {week for (_, _, week), bought in plan.burst.items() if bought})
 
 
 def _requests_by_node(arrays: Arrays, unplaced: Iterable[Unplaced]) -> dict[tuple[int, int], list[Unlock]]:
@@ -125,7 +129,7 @@ class _WeekPrices:
         if self.base is not None:
             for step in self.steps:
                 self.is_priced |= np.abs(step.hot.row_duals()[: len(self.upper)]) > TIGHT
-            self.unmet = self._unmet()
+            self.point = self.steps[-1].hot.point() if self.steps else np.zeros(0)
 
     def _steps(self) -> list[_Step]:
         model, found = self.program.model, []
@@ -222,13 +226,17 @@ class _WeekPrices:
 
     def _served_more(self) -> tuple[tuple[int, float], ...]:
         """(demand, accelerators) that the last solve serves more than the base does."""
-        left, demands = self._unmet(), self.arrays.demands
-        gained = [(d, had - left[d]) for d, had in self.unmet.items() if had - left[d] > TIGHT]
+        before, left, demands = self.unmet, self._unmet(self.steps[-1].hot.point()), self.arrays.demands
+        gained = [(d, had - left[d]) for d, had in before.items() if had - left[d] > TIGHT]
         return tuple(sorted(gained, key=lambda row: (demands[row[0]].tier, demands[row[0]].key)))
 
-    def _unmet(self) -> dict[int, float]:
-        """Unmet work by demand at the last point: that of a class and tier laid on its last served first."""
-        point = self.steps[-1].hot.point()
+    @cached_property
+    def unmet(self) -> dict[int, float]:
+        """Of the base."""
+        return self._unmet(self.point)
+
+    def _unmet(self, point: NDArray[np.float64]) -> dict[int, float]:
+        """Unmet work by demand at a point: that of a class and tier laid on its last served first."""
         total: dict[tuple[int, int], float] = {}
         columns = self.program.variables.unmet
         for (d, _), column in columns.items():
