@@ -117,6 +117,7 @@ class _WeekPrices:
     def __init__(self, arrays: Arrays, week: int, use: ExperimentUse) -> None:
         self.arrays, self.week = arrays, week
         self.program = define_program(arrays, weeks=[week], experiments=(), held=use)
+        self._open_columns()
         self.upper = list(self.program.model.row_upper)
         self.rows_of_pool = [self._rows_of(pool) for pool in range(len(arrays.supply))]
         self.units = {c: self.program.unmet_unit(c, week) for c in range(len(arrays.classes))}
@@ -130,6 +131,23 @@ class _WeekPrices:
             for step in self.steps:
                 self.is_priced |= np.abs(step.hot.row_duals()[: len(self.upper)]) > TIGHT
             self.point = self.steps[-1].hot.point() if self.steps else np.zeros(0)
+
+    def _open_columns(self) -> None:
+        """Replicas up to what the pool would hold with a node more: the supply's own row limits them, not their column.
+
+        A whole plan may stop at the replicas that fit; a price must see what one accelerator more would carry.
+        """
+        arrays, model = self.arrays, self.program.model
+        for (c, tier, o, week), column in self.program.variables.replicas.items():
+            option = arrays.classes[c].options[o]
+            burst = arrays.burst[option.pool]
+            room = arrays.supply[option.pool][week] + (burst.limit[week] if burst else 0) + arrays.node_size[option.pool]
+            work = dict(arrays.classes[c].work_by_tier[week])[tier]
+            model.upper[column] = min(float(-(-work // option.work)), room / option.replica)
+        for row, name in enumerate(model.row_names):
+            if name[0] == "uses_pool":
+                (replicas, one), (uses, _) = model.rows[row]
+                model.rows[row] = [(replicas, one), (uses, -model.upper[replicas])]
 
     def _steps(self) -> list[_Step]:
         model, found = self.program.model, []
