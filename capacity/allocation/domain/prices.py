@@ -141,7 +141,9 @@ class _WeekPrices:
         for (c, tier, o, week), column in self.program.variables.replicas.items():
             option = arrays.classes[c].options[o]
             burst = arrays.burst[option.pool]
-            room = arrays.supply[option.pool][week] + (burst.limit[week] if burst else 0) + arrays.node_size[option.pool]
+            room = (
+                arrays.supply[option.pool][week] + (burst.limit[week] if burst else 0) + arrays.node_size[option.pool]
+            )
             work = dict(arrays.classes[c].work_by_tier[week])[tier]
             model.upper[column] = min(float(-(-work // option.work)), room / option.replica)
         for row, name in enumerate(model.row_names):
