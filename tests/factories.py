@@ -106,6 +106,7 @@ RUN_MODELS: dict[str, Any] = {
     "placements": allocation.RunPlacement,
     "unplaced": allocation.RunUnplaced,
     "scarcity-prices": allocation.RunScarcityPrice,
+    "shortfall-remedies": allocation.RunShortfallRemedy,
     "tiers": allocation.RunTier,
     "issues": allocation.RunIssue,
     "workloads": RunWorkload,

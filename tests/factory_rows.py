@@ -48,6 +48,7 @@ def all_tables(horizon: Horizon, *, scale: int, changes: Changes) -> dict[str, l
         "placements": _copies(_placements(horizon), scale, "experiment_key"),
         "unplaced": _copies(_unplaced(horizon), scale, "experiment_key"),
         "scarcity-prices": _scarcity(horizon),
+        "shortfall-remedies": _copies(_remedies(horizon), scale, "demand_key", "contract_key"),
         "tiers": _tiers(),
         "issues": _copies(_issues(), scale, "subject"),
         "workloads": _copies(_workloads(), scale, "workload_key"),
@@ -70,6 +71,7 @@ ROW_KEYS = {
     "placements": "experiment_key",
     "unplaced": "experiment_key",
     "scarcity-prices": "pool_key",
+    "shortfall-remedies": "remedy",
     "tiers": "tier",
     "issues": "subject",
     "workloads": "workload_key",
@@ -156,6 +158,11 @@ def _pool_week(pool_key: str, week: str, index: int, amount: dict[str, int], sho
         "envelope_usd": None if rate is None else allocatable * HOURS * rate,
         "envelope_parts": None if rate is None else _envelope(amount, idle, rate),
         "idle_usd": None if rate is None else idle * HOURS * rate,
+        "idle_floor": idle // 2 if has_floor else 0,
+        "idle_fragment": 0,
+        "idle_wrong_kind": 0,
+        "idle_unaccepted": 0,
+        "idle_no_demand": idle - (idle // 2 if has_floor else 0),
     }
 
 
@@ -292,7 +299,49 @@ def _unplaced(horizon: Horizon) -> list[Row]:
 
 def _scarcity(horizon: Horizon) -> list[Row]:
     week = horizon.first.plus(min(3, len(horizon) - 1)).key
-    return [{"pool_key": POOL_B, "week": week, "usd_per_accelerator_week": D("1777.31")}]
+    return [
+        {
+            "pool_key": POOL_B,
+            "week": week,
+            "usd_per_accelerator_week": D("1777.31"),
+            "node_size": 8,
+            "usd_node_more": D("14218.48"),
+            "usd_node_less": D("16618.93"),
+            "unlocks": [
+                {"key": "c.borealis_api.v1", "is_request": False, "accelerators": 8, "weeks": 1},
+                {"key": "e_scale", "is_request": True, "accelerators": 128, "weeks": 2},
+            ],
+        }
+    ]
+
+
+def _remedies(horizon: Horizon) -> list[Row]:
+    """Cygnus is short in the fourth week: doing nothing loses $8,123.45; burst in part, or accelerators too late."""
+    week = horizon.first.plus(min(3, len(horizon) - 1)).key
+    shortage = {
+        "demand_key": "c.cygnus_flat.v1",
+        "contract_key": "cygnus_flat",
+        "workload_key": "support_bot",
+        "serving_class": "mid_bot.standard",
+        "tier": "committed",
+        "pool_keys": [POOL_B],
+        "first_week": week,
+        "weeks": 1,
+        "short_accelerators": 30,
+        "short_accelerator_weeks": 30,
+        "usd_lost": D("8123.45"),
+    }
+    names = ("rank", "remedy", "pool_key", "accelerators", "covered_accelerator_weeks", "usd", "lead_weeks_p50",
+             "lead_weeks_p90", "helps_from", "displaces")  # fmt: skip
+    return [
+        {**shortage, **dict(zip(names, row, strict=True))}
+        for row in (
+            (0, "do_nothing", "", 0, 0, D("8123.45"), None, None, "", []),
+            (1, "burst", POOL_B, 16, 16, D("5376.11"), 0, 0, week, []),
+            (2, "demote", POOL_B, 8, 8, D("2711.19"), 0, 0, week, [{"key": "c.borealis_api.v1", "accelerators": 8}]),
+            (3, "more_supply", POOL_B, 32, 0, D(0), 26, 40, horizon.first.plus(26).key, []),
+        )
+    ]
 
 
 def _tiers() -> list[Row]:

@@ -63,7 +63,11 @@ TABLE: dict[str, dict[str, Rule]] = {
             "pretrain research evals idle burst committed_need expected_need p10_need p90_need requested "
             "capacity_shortfall consumed allocated spare spare_share",
         ),
-        **fields_of(NOT_SALES, "floor floor_held floor_share"),
+        # Idle without the floor's part would be the floor's part: all of it or nothing.
+        **fields_of(
+            NOT_SALES,
+            "floor floor_held floor_share idle_floor idle_fragment idle_wrong_kind idle_unaccepted idle_no_demand",
+        ),
         **fields_of(COST_AND_RESEARCH, "usd_per_accelerator_hour"),
         **fields_of(COST, "envelope_usd envelope_parts idle_usd"),
     },
@@ -97,11 +101,22 @@ TABLE: dict[str, dict[str, Rule]] = {
     ),
     # A scarcity price is one customer's contribution (the marginal one).
     "scarcity": {
-        **fields_of(COST, "pool_key week"),
-        **fields_of(TOTAL_MONEY, "usd_per_accelerator_week"),
+        **fields_of(COST, "pool_key week node_size unlocks"),
+        **fields_of(TOTAL_MONEY, "usd_per_accelerator_week usd_node_more usd_node_less"),
+    },
+    # `displaces` may name contracts: pass it through label_blockers. What a remedy costs is the chair's in bands, as
+    # what it saves is: burst is worth buying only below what the demand brings.
+    "remedy": {
+        **fields_of(
+            NOT_SALES,
+            "workload_key serving_class tier pool_keys first_week weeks short_accelerators short_accelerator_weeks rank "
+            "remedy pool_key accelerators covered_accelerator_weeks lead_weeks_p50 lead_weeks_p90 helps_from displaces",
+        ),
+        **fields_of(NAMES, "demand_key contract_key"),
+        **fields_of(MARGIN, "usd usd_lost"),
     },
     "tier": {
-        **fields_of(NOT_SALES, "position tier unit gap_relative"),
+        **fields_of(NOT_SALES, "position tier unit gap_relative unmet_accelerators"),
         **fields_of(TOTAL_NUMBER, "value bound gap_absolute"),
     },
     "issue": {**fields_of(ALL, "code"), **fields_of(NAMES, "subject sentence")},

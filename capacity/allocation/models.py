@@ -176,6 +176,12 @@ class RunPoolWeek(RunTable):
     envelope_usd = models.DecimalField(max_digits=28, decimal_places=8, null=True)
     envelope_parts = models.JSONField(null=True)
     idle_usd = models.DecimalField(max_digits=28, decimal_places=8, null=True)
+    # Why it is idle; the five sum to `idle`. None in runs made before they were told apart.
+    idle_floor = models.IntegerField(null=True)
+    idle_fragment = models.IntegerField(null=True)
+    idle_wrong_kind = models.IntegerField(null=True)
+    idle_unaccepted = models.IntegerField(null=True)
+    idle_no_demand = models.IntegerField(null=True)
 
     class Meta(RunTable.Meta):
         abstract = False
@@ -300,6 +306,46 @@ class RunUnplaced(RunTable):
         return f"{self.run_id} {self.experiment_key} {self.reason}"
 
 
+class RunShortfallRemedy(RunTable):
+    """One way out of a capacity shortfall: a demand that is short over consecutive weeks, and what would help.
+
+    rank 0 is doing nothing: what it costs. The others stand in the order of their net cost. Accelerators at the best
+    rate of the demand's options (short, covered) or of the pool (offered).
+    """
+
+    run = models.ForeignKey(Run, models.PROTECT, related_name="shortfall_remedies")
+    demand_key = models.CharField(max_length=80)
+    contract_key = models.CharField(max_length=80, blank=True)
+    workload_key = models.CharField(max_length=80, blank=True)
+    serving_class = models.CharField(max_length=80)
+    tier = models.CharField(max_length=40)
+    pool_keys = models.JSONField(default=list)
+    first_week = models.CharField(max_length=8)
+    weeks = models.PositiveSmallIntegerField()
+    short_accelerators = models.IntegerField()
+    short_accelerator_weeks = models.IntegerField()
+    rank = models.PositiveSmallIntegerField()
+    remedy = models.CharField(max_length=20)
+    pool_key = models.CharField(max_length=80, blank=True)
+    accelerators = models.IntegerField()
+    covered_accelerator_weeks = models.IntegerField()
+    usd = models.DecimalField(max_digits=28, decimal_places=8, null=True)
+    usd_lost = models.DecimalField(max_digits=28, decimal_places=8, null=True)
+    lead_weeks_p50 = models.PositiveSmallIntegerField(null=True)
+    lead_weeks_p90 = models.PositiveSmallIntegerField(null=True)
+    helps_from = models.CharField(max_length=8, blank=True)
+    displaces = models.JSONField(default=list)
+
+    class Meta(RunTable.Meta):
+        abstract = False
+        constraints = [
+            models.UniqueConstraint(fields=["run", "demand_key", "first_week", "rank"], name="one_run_remedy_rank")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.demand_key} {self.first_week} {self.remedy}"
+
+
 class RunScarcityPrice(RunTable):
     """The dual of a pool-week's capacity row. Reveals one customer's contribution: chair (banded), finance, exec only."""
 
@@ -307,6 +353,10 @@ class RunScarcityPrice(RunTable):
     pool_key = models.CharField(max_length=80)
     week = models.CharField(max_length=8)
     usd_per_accelerator_week = models.DecimalField(max_digits=24, decimal_places=8)
+    node_size = models.PositiveIntegerField(null=True)
+    usd_node_more = models.DecimalField(max_digits=24, decimal_places=8, null=True)
+    usd_node_less = models.DecimalField(max_digits=24, decimal_places=8, null=True)
+    unlocks = models.JSONField(default=list)
 
     class Meta(RunTable.Meta):
         abstract = False
@@ -316,7 +366,7 @@ class RunScarcityPrice(RunTable):
 
 
 class RunTier(RunTable):
-    """Value and valid bound of a tier."""
+    """Value and valid bound of a tier. unmet_accelerators: of serving whose loss is not known, over the horizon."""
 
     run = models.ForeignKey(Run, models.PROTECT, related_name="tiers")
     position = models.PositiveSmallIntegerField()
@@ -326,6 +376,7 @@ class RunTier(RunTable):
     bound = models.DecimalField(max_digits=28, decimal_places=8)
     gap_absolute = models.DecimalField(max_digits=28, decimal_places=8)
     gap_relative = models.DecimalField(max_digits=14, decimal_places=10)
+    unmet_accelerators = models.DecimalField(max_digits=20, decimal_places=6, null=True)
 
     class Meta(RunTable.Meta):
         abstract = False

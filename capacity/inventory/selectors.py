@@ -8,6 +8,7 @@ from capacity.inventory.models import (
     CostLine,
     CostRate,
     FxRate,
+    LeadTime,
     Lot,
     LotMove,
     NetworkDomain,
@@ -19,9 +20,14 @@ from capacity.inventory.models import (
 
 
 def input_rows() -> dict[str, list[Row]]:
-    """The inventory tables as a run reads them. Tables the plan does not use (lead times, budgets, bills) stay out."""
+    """The inventory tables as a run reads them. Tables the plan does not use (budgets, bills) stay out."""
     return {
         "suppliers": table_rows(Supplier, keys=["key"]),
+        "lead_times": table_rows(
+            LeadTime,
+            keys=["supplier", "accelerator_type"],
+            foreign={"supplier": "supplier__key", "accelerator_type": "accelerator_type__key"},
+        ),
         "sites": table_rows(Site, keys=["key"]),
         "accelerator_types": table_rows(AcceleratorType, keys=["key"]),
         "pools": table_rows(

@@ -39,7 +39,9 @@ from capacity.review.serializers import row_serializer, serializer_for
 from capacity.review.tables import (
     ALLOCATIONS,
     ISSUES,
+    REMEDIES,
     RUN_TABLES,
+    SCARCITY,
     SHORTFALLS,
     UNPLACED,
     Row,
@@ -47,7 +49,7 @@ from capacity.review.tables import (
     contract_labels,
 )
 
-_NAMES_CONTRACTS = (UNPLACED, ALLOCATIONS, SHORTFALLS, ISSUES)
+_NAMES_CONTRACTS = (UNPLACED, ALLOCATIONS, SHORTFALLS, REMEDIES, SCARCITY, ISSUES)
 _RUN = OpenApiParameter("run", int, description="A run's id; without it the current plan.")
 _REVIEW = OpenApiParameter("review", str, description="The week of a frozen review, such as 2026-W48.")
 _ORDERING = OpenApiParameter("ordering", str, description="A column; with a minus before it, descending.")

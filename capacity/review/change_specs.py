@@ -93,6 +93,13 @@ TABLES: dict[str, TableSpec] = {
             **_all(_SUPPLIER_TERMS, "min_spend_usd_per_year revenue_share"),
         },
     ),
+    "lead_times": TableSpec(
+        group="supply",
+        noun="Lead time",
+        key=("supplier", "accelerator_type"),
+        gate=_LOT,
+        columns=_all(_LOT, "supplier accelerator_type p50_weeks p90_weeks"),
+    ),
     "sites": TableSpec(
         group="supply",
         noun="Site",

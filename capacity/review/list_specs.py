@@ -10,6 +10,8 @@ from capacity.review.tables import (
     LOT_EVENTS,
     PLACEMENTS,
     POOL_WEEKS,
+    REMEDIES,
+    SCARCITY,
     UNPLACED,
     WORKLOADS,
     Column,
@@ -121,6 +123,33 @@ LOTS = ListSpec(
     empty="No lot arrives or leaves inside the horizon.",
 )
 
+SHORT = ListSpec(
+    name="shortfall-remedies",
+    title="Who is short, and what helps",
+    columns=(
+        Column(name="label", label="Demand"),
+        *_pick(
+            REMEDIES,
+            "tier first_week weeks short_accelerators short_accelerator_weeks usd_lost rank remedy pool_key "
+            "accelerators covered_accelerator_weeks usd lead_weeks_p50 lead_weeks_p90 helps_from displaces",
+        ),
+    ),
+    search=("label", "workload_key", "serving_class", "pool_key"),
+    prefix="short-",
+    rows_per_page=20,
+    empty="Nobody is short in this plan.",
+)
+
+SCARCITY_PRICES = ListSpec(
+    name="scarcity-prices",
+    title="Scarcity prices",
+    columns=_pick(SCARCITY, "pool_key week usd_per_accelerator_week node_size usd_node_more usd_node_less unlocks"),
+    search=("pool_key",),
+    prefix="scarcity-",
+    rows_per_page=20,
+    empty="No accelerator more would be worth anything to serving.",
+)
+
 POOL_WEEK_TABLE = ListSpec(
     name="pool-weeks",
     title="Week by week",
@@ -129,6 +158,7 @@ POOL_WEEK_TABLE = ListSpec(
         for column in _pick(
             POOL_WEEKS,
             "week installed maintenance allocatable serving product internal no_choice pretrain research evals idle "
+            "idle_floor idle_fragment idle_wrong_kind idle_unaccepted idle_no_demand "
             "burst floor floor_held committed_need expected_need p90_need capacity_shortfall "
             "usd_per_accelerator_hour envelope_usd idle_usd",
         )

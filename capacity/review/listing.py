@@ -21,7 +21,7 @@ from capacity.lib.horizon import Week
 from capacity.review import words
 from capacity.review.tables import Column, Row
 
-WEEK_COLUMNS = frozenset({"week", "start_week", "first_short_week", "first_week", "worst_week"})
+WEEK_COLUMNS = frozenset({"week", "start_week", "first_short_week", "first_week", "worst_week", "helps_from"})
 LONGEST_SEARCH = 100
 
 _DIGITS = re.compile(r"([0-9]+)")

@@ -7,13 +7,14 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any
 
+from capacity.allocation.domain.solution import Unplaced
 from capacity.imports.rows import decimal_text
 from capacity.inventory.inputs import BASE_CURRENCY, fx_in_force
 from capacity.lib.money import exact_context, to_decimal
 from capacity.lib.units import HOURS_PER_WEEK, exact
 from capacity.review.cards import is_choice, missing_justification, missing_on_card
 from capacity.review.plan_rows import PlanRows
-from capacity.review.reasons import change_row, engine_issue, reason_sentence
+from capacity.review.reasons import change_row, engine_issue, reason_sentence, warning_issue, without_pools
 from contracts.remarks import Remarks
 
 Row = dict[str, Any]
@@ -100,8 +101,7 @@ def unplaced_rows(rows: PlanRows) -> list[Row]:
             **rows.request_columns(each.key),
             "accelerators": rows.experiments[each.key]["accelerators"],
             "weeks": rows.experiments[each.key]["weeks"],
-            "reason": each.reason,
-            "sentence": reason_sentence(each),
+            **_reason(rows, each),
             "week": each.week.key if each.week else "",
             "needed": each.needed,
             "free": each.free,
@@ -111,6 +111,14 @@ def unplaced_rows(rows: PlanRows) -> list[Row]:
         }
         for each in rows.plan.solution.unplaced
     ]
+
+
+def _reason(rows: PlanRows, each: Unplaced) -> Row:
+    """Reason and sentence. The plan only knows that there is no pool; why not stands in the request."""
+    if each.reason != "region":
+        return {"reason": each.reason, "sentence": reason_sentence(each)}
+    reason, sentence = without_pools(request=rows.experiments[each.key], pools=rows.tables["pools"])
+    return {"reason": reason, "sentence": sentence}
 
 
 def issue_rows(rows: PlanRows) -> list[Row]:
@@ -155,6 +163,7 @@ def issue_rows(rows: PlanRows) -> list[Row]:
             )
     found += [*_currencies(rows), *_waivers(rows)]
     found += [engine_issue(issue) for issue in rows.plan.solution.issues]
+    found += [warning_issue(warning) for warning in rows.plan.solution.warnings]
     unique = {(row["code"], row["subject"], row["sentence"]): row for row in found}
     return [unique[key] for key in sorted(unique)]
 

@@ -19,9 +19,12 @@ from capacity.lib.figures import RESTRICTED, Absent, day_range, share, thousands
 from capacity.lib.horizon import Week
 from capacity.review import sections, tables
 from capacity.review.gantt import placement_gantt
+from capacity.review.idle_rows import idle_now
 from capacity.review.models import RunFigure
 from capacity.review.plots import allocation_by_purpose, supply_demand
 from capacity.review.review_verdict import verdict_sentences
+from capacity.review.shortage_rows import shortages
+from capacity.review.tier_words import plan_quality
 from capacity.review.words import part, word
 
 Row = dict[str, Any]
@@ -36,6 +39,7 @@ KPI_NAMES = {
 }
 STATE_WORDS = {"good": "on track", "warn": "watch", "bad": "off track"}
 RANKING_ROWS = 12
+SHORTAGE_ROWS = 8
 GANTT_WEEKS = 26
 # What the meeting looks at one by one: what runs, and the first class. The rest is on the page of requests.
 MEETING_CLASSES = ("P0",)
@@ -59,6 +63,8 @@ class RunRows:
     workloads: list[Row]
     placements: list[Row]
     unplaced: list[Row]
+    remedies: list[Row]
+    tiers: list[Row]
 
 
 def read_run(*, viewer: Viewer, run: Run, previous_run_id: int | None) -> RunRows:
@@ -72,6 +78,10 @@ def read_run(*, viewer: Viewer, run: Run, previous_run_id: int | None) -> RunRow
     stored = stored_figures([run_id] if previous_run_id is None else [run_id, previous_run_id])
     figures = visible_figures(viewer, stored)
     sees_requests = see(viewer, "placement", "experiment_key", "") is not RESTRICTED
+    several: dict[str, list[Row]] = {}
+    if sees_requests:
+        together = (tables.PLACEMENTS, tables.UNPLACED, tables.REMEDIES, tables.TIERS)
+        several = tables.rows_of_several(viewer=viewer, run_id=run_id, specs=together, labels=labels)
     sees_lots = see(viewer, "lot", "lot_key", "") is not RESTRICTED
     return RunRows(
         run=run,
@@ -88,8 +98,10 @@ def read_run(*, viewer: Viewer, run: Run, previous_run_id: int | None) -> RunRow
         lots=rows(tables.LOT_EVENTS) if sees_lots else [],
         exposure=exposure,
         workloads=rows(tables.WORKLOADS),
-        placements=rows(tables.PLACEMENTS) if sees_requests else [],
-        unplaced=rows(tables.UNPLACED) if sees_requests else [],
+        placements=several.get(tables.PLACEMENTS.name, []),
+        unplaced=several.get(tables.UNPLACED.name, []),
+        remedies=several.get(tables.REMEDIES.name, []),
+        tiers=several.get(tables.TIERS.name, []),
     )
 
 
@@ -227,6 +239,9 @@ def review_context(*, viewer: Viewer, rows: RunRows, week: Week, now: datetime) 
         "workload_total": _workload_totals(rows),
         "promises": _promise_rows(viewer, rows),
         "strips": sections.pool_strips(pools=rows.pools, pool_weeks=rows.pool_weeks, year=week.monday.year),
+        **_short_context(rows, names, week),
+        "idle": idle_now(pools=rows.pools, weeks=rows.pool_weeks),
+        "quality": plan_quality(rows.tiers),
         "supply_figure": supply_demand(chart),
         "supply_label": rows.figures and _supply_label(rows, names),
         "lots": _lot_rows(rows, names),
@@ -463,6 +478,17 @@ def _floor_facts(viewer: Viewer, rows: RunRows) -> Row | None:
 def _term_text(value: str) -> str:
     """A term's stored text: whole numbers with their thousands, anything else as it is."""
     return thousands(int(value)) if value.isdigit() else value
+
+
+def _short_context(rows: RunRows, names: Mapping[str, str], week: Week) -> Row:
+    """Who is short within the year, the first of them in full. None where the reader may not know who."""
+    if rows.remedies == [] and not rows.tiers:
+        return {"shortages": None}
+    ahead = [row for row in rows.remedies if week.weeks_until(Week.parse(row["first_week"])) < SHOWN_WEEKS]
+    found = shortages(ahead, names=names, year=week.monday.year)
+    for row in found:
+        row["url"] = _contract_url(row) if row["contract_key"] else ""
+    return {"shortages": found[:SHORTAGE_ROWS], "shortages_left_out": max(0, len(found) - SHORTAGE_ROWS)}
 
 
 def _unplaced_rows(rows: RunRows) -> list[Row]:

@@ -13,6 +13,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from capacity.allocation.domain.idle import IdleReasons, idle_by_reason
 from capacity.allocation.domain.problem import Experiment
 from capacity.inventory.domain.envelope import PurposeHours, split_envelope
 from capacity.lib.horizon import Week
@@ -328,6 +329,17 @@ class PlanRows:
         return {(each.pool, each.week): each.accelerators for each in self.plan.solution.idle}
 
     @cached_property
+    def idle_parts(self) -> dict[tuple[str, Week], IdleReasons]:
+        """Why accelerators stand idle; of a lot that counts by an announced date, idle is told as not accepted yet."""
+        accepted = {row["key"] for row in self.tables["lots"] if row["state"] == "accepted"}
+        unaccepted: dict[tuple[str, Week], int] = defaultdict(int)
+        for row in self.plan.calendar.lot_weeks:
+            if row.counted and row.lot_key not in accepted:
+                unaccepted[row.pool_key, row.week] += row.accelerators
+        found = idle_by_reason(problem=self.plan.problem, solution=self.plan.solution, unaccepted=unaccepted)
+        return {(row.pool, row.week): row for row in found}
+
+    @cached_property
     def burst(self) -> dict[tuple[str, Week], int]:
         return {(each.pool, each.week): each.accelerators for each in self.plan.solution.burst}
 
@@ -350,6 +362,7 @@ class PlanRows:
         envelope = self._envelope(supply, hours, burst)
         floor = self.floor_parts.get(place)
         requested = sum(amount for _, amount in self.running_by_pool.get(place, []))
+        why = self.idle_parts[place]
         return {
             "pool_key": supply.pool_key,
             "week": supply.week.key,
@@ -374,6 +387,11 @@ class PlanRows:
             "envelope_usd": None if envelope is None else sum(envelope.values(), ZERO),
             "envelope_parts": None if envelope is None else {line: f"{usd:f}" for line, usd in envelope.items()},
             "idle_usd": None if envelope is None else envelope["idle"],
+            "idle_floor": why.floor,
+            "idle_fragment": why.fragment,
+            "idle_wrong_kind": why.wrong_kind,
+            "idle_unaccepted": why.unaccepted,
+            "idle_no_demand": why.no_demand,
         }
 
     def _purpose_hours(self, place: tuple[str, Week]) -> PurposeHours:
@@ -519,6 +537,7 @@ class PlanRows:
                 "bound": _number(tier.bound),
                 "gap_absolute": _number(tier.gap_absolute),
                 "gap_relative": _number(tier.gap_relative),
+                "unmet_accelerators": None if tier.unmet_accelerators is None else _number(tier.unmet_accelerators),
             }
             for position, tier in enumerate(self.plan.solution.tiers)
         ]
@@ -530,6 +549,18 @@ class PlanRows:
                 "pool_key": each.pool,
                 "week": each.week.key,
                 "usd_per_accelerator_week": _number(each.usd_per_accelerator_week),
+                "node_size": self.pools[each.pool]["node_size"],
+                "usd_node_more": None if each.usd_node_more is None else _number(each.usd_node_more),
+                "usd_node_less": None if each.usd_node_less is None else _number(each.usd_node_less),
+                "unlocks": [
+                    {
+                        "key": unlock.key,
+                        "is_request": unlock.is_request,
+                        "accelerators": unlock.accelerators,
+                        "weeks": unlock.weeks,
+                    }
+                    for unlock in each.unlocks
+                ],
             }
             for each in self.plan.solution.scarcity_prices
         ]

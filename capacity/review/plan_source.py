@@ -32,6 +32,7 @@ from capacity.review.map_rows import issue_rows, unplaced_rows, workload_rows
 from capacity.review.metrics import figure_rows
 from capacity.review.models import Review, RunFigure
 from capacity.review.plan_rows import PlanRows
+from capacity.review.remedies import remedy_rows
 from capacity.review.snapshots import against_review, result_rows
 from contracts.exposure import exposure_rows
 from contracts.models import RunExposure
@@ -50,6 +51,7 @@ RESULT_TABLES: tuple[tuple[str, type[models.Model]], ...] = (
     ("placements", allocation.RunPlacement),
     ("unplaced", allocation.RunUnplaced),
     ("scarcity_prices", allocation.RunScarcityPrice),
+    ("shortfall_remedies", allocation.RunShortfallRemedy),
     ("tiers", allocation.RunTier),
     ("issues", allocation.RunIssue),
     ("workloads", RunWorkload),
@@ -129,6 +131,7 @@ class ReviewPlanSource:
             "placements": rows.placement_rows,
             "unplaced": unplaced_rows(rows),
             "scarcity_prices": rows.scarcity_rows,
+            "shortfall_remedies": remedy_rows(rows),
             "tiers": rows.tier_rows,
             "issues": issue_rows(rows),
             "workloads": workload_rows(rows),

@@ -5,11 +5,12 @@ A sentence names contracts by demand key; whoever shows it passes it through the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from capacity.allocation.domain.solution import Issue, SmallestChange, Unplaced
-from capacity.lib.figures import thousands
+from capacity.allocation.domain.solution import Issue, PlacementWarning, SmallestChange, Unplaced
+from capacity.imports.rows import decimal_text
+from capacity.lib.figures import counted, thousands
 
 Row = Mapping[str, Any]
 
@@ -44,6 +45,32 @@ def reason_sentence(unplaced: Unplaced) -> str:
     elif unplaced.week is not None:
         text += f" (week {unplaced.week.key})"
     return text + "."
+
+
+def without_pools(*, request: Row, pools: Iterable[Row]) -> tuple[str, str]:
+    """(reason code, sentence) of a request that no pool may take: none has its types, or those that have are ruled out."""
+    kinds = ", ".join(request["accelerator_types"])
+    of_type = [pool["key"] for pool in pools if pool["accelerator_type"] in request["accelerator_types"]]
+    if not of_type:
+        return "type_profile_missing", f"No pool has an accelerator type it accepts ({kinds})."
+    named = [key for key in of_type if not request["pool_keys"] or key in request["pool_keys"]]
+    if not named:
+        return "region", f"None of the pools it names has an accelerator type it accepts ({kinds})."
+    least = decimal_text(request["least_gbit_per_second"])
+    return "region", f"No pool it may use is known to have links of {least} Gbit/s in every network domain."
+
+
+def warning_issue(warning: PlacementWarning) -> dict[str, str]:
+    """A placement in the way of a higher class as a stored row."""
+    return {
+        "code": "blocks_higher_class",
+        "subject": warning.key,
+        "sentence": (
+            f"{warning.key} holds {thousands(warning.accelerators)} accelerators in {warning.pool} and cannot be "
+            f"preempted: from {warning.week.key}, with what is delivered by then, {warning.blocks} of a higher class "
+            "would fit but for it. Make it preemptible, or place it so that it ends before."
+        ),
+    }
 
 
 def change_row(change: SmallestChange) -> dict[str, Any]:
@@ -81,6 +108,10 @@ def _change_text(change: SmallestChange) -> str:
             )
         case "smaller_serving":
             return f"Serve {count} accelerators less of this demand"
+        case "earlier_delivery":
+            weeks = counted(change.weeks or 0, "week")
+            due = change.from_.key if change.from_ else "a later week"
+            return f"Have the {count} accelerators due in {change.pool} in {due} {weeks} earlier"
     return change.change.replace("_", " ")
 
 

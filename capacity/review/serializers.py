@@ -12,7 +12,7 @@ from capacity.review.tables import RunTableSpec
 def serializer_for(spec: RunTableSpec, *, name: str) -> type[VisibleRow]:
     """The serializer of a run table: its columns, and for contracts what the reader may call them."""
     fields: dict[str, Any] = {}
-    if spec.name == "exposure":
+    if spec.name in ("exposure", "shortfall-remedies"):
         fields["label"] = VisibleText(
             help_text="What the reader may call the contract: its name, alias or 'committed'."
         )

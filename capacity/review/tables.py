@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from django.db import models
+from django.db.models import F, Value
+from django.db.models.functions import JSONObject
 from django.http import Http404
 
 from capacity.access.visibility import (
@@ -157,6 +160,11 @@ POOL_WEEKS = RunTableSpec(
         usd_per_accelerator_hour|Loaded rate|USD per accelerator-hour|usd
         envelope_usd|Envelope|USD a week|usd
         idle_usd|Idle|USD a week|usd
+        idle_floor|Idle: kept by the floor|accelerators|thousands
+        idle_fragment|Idle: too small for what waits|accelerators|thousands
+        idle_wrong_kind|Idle: wrong region or type|accelerators|thousands
+        idle_unaccepted|Idle: not accepted yet|accelerators|thousands
+        idle_no_demand|Idle: no demand|accelerators|thousands
         """
     ),
 )
@@ -335,6 +343,41 @@ SHORTFALLS = RunTableSpec(
     ),
 )
 
+REMEDIES = RunTableSpec(
+    name="shortfall-remedies",
+    title="Who is short, and what helps",
+    model=allocation.RunShortfallRemedy,
+    resource="remedy",
+    order=("first_week", "demand_key", "rank"),
+    filters=("tier", "remedy", "first_week", "serving_class"),
+    action="supply.view",
+    columns=_columns(
+        """
+        demand_key|Demand||text
+        contract_key|Contract||text
+        workload_key|Workload||text
+        serving_class|Serving class||text
+        tier|Tier||text
+        pool_keys|May be served in||text
+        first_week|Short from||text
+        weeks|For|weeks|thousands
+        short_accelerators|Short by, at most|accelerators|thousands
+        short_accelerator_weeks|Short|accelerator-weeks|thousands
+        rank|Order||thousands
+        remedy|Remedy||text
+        pool_key|In pool||text
+        accelerators|Takes|accelerators|thousands
+        covered_accelerator_weeks|Covers|accelerator-weeks|thousands
+        usd|Costs|USD|usd
+        usd_lost|Doing nothing loses|USD|usd
+        lead_weeks_p50|Lead time, P50|weeks|thousands
+        lead_weeks_p90|Lead time, P90|weeks|thousands
+        helps_from|Helps from||text
+        displaces|Displaces||text
+        """
+    ),
+)
+
 SCARCITY = RunTableSpec(
     name="scarcity-prices",
     title="Scarcity prices",
@@ -348,6 +391,10 @@ SCARCITY = RunTableSpec(
         pool_key|Pool||text
         week|Week||text
         usd_per_accelerator_week|Value of one more accelerator|USD a week|usd
+        node_size|Node|accelerators|thousands
+        usd_node_more|A node more would save|USD a week|usd
+        usd_node_less|A node less would lose|USD a week|usd
+        unlocks|What a node more would unlock||text
         """
     ),
 )
@@ -368,6 +415,7 @@ TIERS = RunTableSpec(
         bound|Bound||thousands
         gap_absolute|Gap||thousands
         gap_relative|Gap||share
+        unmet_accelerators|Unmet, loss not known|accelerator-weeks|thousands
         """
     ),
 )
@@ -400,6 +448,7 @@ RUN_TABLES: dict[str, RunTableSpec] = {
         UNPLACED,
         ALLOCATIONS,
         SHORTFALLS,
+        REMEDIES,
         SCARCITY,
         TIERS,
         ISSUES,
@@ -441,6 +490,43 @@ def run_rows(
     return [visible_row(viewer=viewer, spec=spec, row=row, labels=labels) for row in rows.values(*sorted(needed))]
 
 
+def rows_of_several(
+    *, viewer: Viewer, run_id: int, specs: Sequence[RunTableSpec], labels: Sequence[ContractLabel] = ()
+) -> dict[str, list[Row]]:
+    """run_rows of several tables, by table name. One query: the database writes each row as JSON.
+
+    Only for tables without days among their columns; amounts come back as the decimals they are stored with.
+    """
+    parts = [
+        spec.model._default_manager.filter(run_id=run_id).values_list(
+            Value(spec.name), JSONObject(**{column.name: F(column.name) for column in spec.columns})
+        )
+        for spec in specs
+    ]
+    stored: dict[str, list[Row]] = {spec.name: [] for spec in specs}
+    for name, row in parts[0].union(*parts[1:], all=True):
+        stored[name].append(row)
+    return {
+        spec.name: [
+            visible_row(viewer=viewer, spec=spec, row=_with_decimals(spec, row), labels=labels)
+            for row in sorted(stored[spec.name], key=lambda row: [row[name] for name in spec.order])
+        ]
+        for spec in specs
+    }
+
+
+def _with_decimals(spec: RunTableSpec, row: Row) -> Row:
+    """The row with its decimals as such, which JSON has as numbers."""
+    return {
+        name: Decimal(repr(value)) if isinstance(value, int | float) and _is_decimal(spec.model, name) else value
+        for name, value in row.items()
+    }
+
+
+def _is_decimal(model: type[models.Model], name: str) -> bool:
+    return isinstance(model._meta.get_field(name), models.DecimalField)
+
+
 def exposure_with_labels(*, viewer: Viewer, run_id: int) -> tuple[list[Row], list[ContractLabel]]:
     """run_rows of EXPOSURE and contract_labels, which stand in the same rows. One query."""
     stored = list(RunExposure.objects.filter(run_id=run_id).order_by(*EXPOSURE.order).values(*_exposure_columns()))
@@ -462,7 +548,7 @@ def refuse_blind_filter(viewer: Viewer, spec: RunTableSpec, name: str) -> None:
 def visible_row(*, viewer: Viewer, spec: RunTableSpec, row: Mapping[str, Any], labels: Sequence[ContractLabel]) -> Row:
     """One stored row as the viewer may see it. `label` is what the viewer may call the row's contract."""
     owner = str(row.get(spec.owner, "")) if spec.owner else ""
-    if spec is SHORTFALLS and row["contract_key"]:
+    if spec in (SHORTFALLS, REMEDIES) and row["contract_key"]:
         owner = next((each.owner for each in labels if each.key == row["contract_key"]), "")
     shown = {
         column.name: see(viewer, spec.resource, column.name, row[column.name], owner=owner) for column in spec.columns
@@ -472,17 +558,35 @@ def visible_row(*, viewer: Viewer, spec: RunTableSpec, row: Mapping[str, Any], l
             viewer, name=row["contract_name"], alias=row["customer_alias"], owner=row["owner_username"]
         )
         _say_why_absent(shown)
-    if spec is UNPLACED:
-        by_demand = labels_by_demand(labels)
-        for name in ("blockers", "smallest_changes"):
-            if isinstance(shown[name], list):
-                shown[name] = label_blockers(viewer, shown[name], contracts=by_demand)
-        if isinstance(shown["sentence"], str):
-            shown["sentence"] = redact(viewer, shown["sentence"], contracts=labels)
+    if spec is REMEDIES:
+        shown["label"] = _demand_in_words(viewer, row, labels)
+    if spec is UNPLACED and isinstance(shown["sentence"], str):
+        shown["sentence"] = redact(viewer, shown["sentence"], contracts=labels)
+    for name in _LABELLED.get(spec.name, ()):
+        if isinstance(shown[name], list):
+            shown[name] = label_blockers(viewer, shown[name], contracts=labels_by_demand(labels))
     if isinstance(shown.get("serving_class"), str):
         shown["serving_class"] = class_in_words(viewer, shown["serving_class"], labels=labels)
     return shown
 
+
+def _demand_in_words(viewer: Viewer, row: Mapping[str, Any], labels: Iterable[ContractLabel]) -> str:
+    """What the viewer may call a demand: its contract's label, or the workload that is our own."""
+    key = row["contract_key"]
+    if not key:
+        return str(row["workload_key"])
+    found = next((each for each in labels if each.key == key), None)
+    if found is None:
+        return "a contract"
+    return label_of_contract(viewer, name=found.name, alias=found.alias, owner=found.owner)
+
+
+# Columns that list demands, which may be contracts.
+_LABELLED = {
+    "unplaced": ("blockers", "smallest_changes"),
+    "shortfall-remedies": ("displaces",),
+    "scarcity-prices": ("unlocks",),
+}
 
 # The serving class of a contract's own accelerators is this and the contract's key; that of a pinned version on its own
 # replicas has the version too.

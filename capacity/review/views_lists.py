@@ -12,7 +12,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from capacity.access.viewer import requires, viewer_of
-from capacity.access.visibility import Viewer, is_price_blind, suppress_small
+from capacity.access.visibility import Viewer, is_price_blind, see, suppress_small
+from capacity.allocation.models import RunPool
 from capacity.lib.figures import RESTRICTED, Absent
 from capacity.review import list_specs, verdicts
 from capacity.review.chosen import ChosenRun, chosen_run
@@ -30,11 +31,13 @@ from capacity.review.pages import (
     sees_column,
     visible_rows,
 )
+from capacity.review.shortage_rows import shortages
 from capacity.review.tables import (
     EXPOSURE,
     PLACEMENTS,
     POOL_WEEKS,
     POOLS,
+    REMEDIES,
     SHORTFALLS,
     UNPLACED,
     WORKLOADS,
@@ -168,6 +171,7 @@ def contract(request: HttpRequest, key: str) -> HttpResponse:
         "run_line": run_line(chosen, now=now),
         "back": reverse("contracts") + ("?" + chosen.query[:-1] if chosen.query else ""),
         "verdict": verdicts.one_contract_verdict(row, year=now.year),
+        "shortages": _ways_out(viewer, chosen.run_id, key, labels, now.year),
         **contract_sections(row=row, short=short, links=figure_links(chosen.run_id, f"exposure:{key}:"), year=now.year),
     }
     return render(request, "contracts/contract.html", context)
@@ -186,6 +190,19 @@ def _weeks_short(viewer: Viewer, run_id: int, key: str, labels: list[Any]) -> li
         visible_row(viewer=viewer, spec=SHORTFALLS, row=row, labels=labels)
         for row in found.order_by("week", "demand_key").values(*names)
     ]
+
+
+def _ways_out(viewer: Viewer, run_id: int, key: str, labels: list[Any], year: int) -> list[Row] | None:
+    """What would help the contract where it is short; None where the viewer may not know of others' accelerators."""
+    if see(viewer, "remedy", "displaces", []) is RESTRICTED:
+        return None
+    found = REMEDIES.model._default_manager.filter(run_id=run_id, contract_key=key).order_by(*REMEDIES.order)
+    rows = [
+        visible_row(viewer=viewer, spec=REMEDIES, row=row, labels=labels)
+        for row in found.values(*(column.name for column in REMEDIES.columns))
+    ]
+    names = dict(RunPool.objects.filter(run_id=run_id).values_list("pool_key", "name")) if rows else {}
+    return shortages(rows, names=names, year=year)
 
 
 def _withhold_small(viewer: Viewer, rows: list[Row]) -> Callable[[Any], Any]:

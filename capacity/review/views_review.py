@@ -93,6 +93,7 @@ def _page(request: HttpRequest, viewer: Viewer, *, week: Week | None) -> HttpRes
     context |= _meeting(viewer, shown, frozen, before, rows)
     context |= {
         "frozen": frozen,
+        "run_text": str(run.pk),
         "before": before,
         "header": visible_header(viewer, run),
         "can_freeze": frozen is None and may(viewer.roles, "review.freeze") and shown == live_week,

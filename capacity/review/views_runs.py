@@ -26,6 +26,7 @@ from capacity.review.chosen import ChosenRun
 from capacity.review.context import plan_context, plan_state
 from capacity.review.pages import asks_for_file, controls, list_context, list_file, listed, sees_column, visible_rows
 from capacity.review.tables import ISSUES, TIERS, Row, contract_labels
+from capacity.review.tier_words import plan_quality, tier_words
 from capacity.review.words import word
 
 MOST_RUNS = 500
@@ -134,15 +135,16 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
     held = found.reused_run if found.state == "reused" and found.reused_run else found
     row = run_row(viewer, found, year=now.year)
     labels = contract_labels(held.pk)
-    may_see_tiers = may_do(request, TIERS.action)
+    tiers = _tiers(viewer, held.pk) if may_do(request, TIERS.action) else None
     context = {
         "run": found,
         "state": word("state", found.state),
         "held": held,
         "verdict": _run_verdict(found, row, plan_state(request).run_id),
-        "facts": [(label, _fact(row[name], now.year)) for name, label in _FACTS],
+        "facts": [(label, _fact(name, row[name], now.year)) for name, label in _FACTS],
         "tables": input_counts(held.pk),
-        "tiers": _tiers(viewer, held.pk) if may_see_tiers else None,
+        "tiers": tiers,
+        "quality": plan_quality(tiers or []),
         "issues": [
             {**issue, "kind": word("code", issue["code"])}
             for issue in visible_rows(viewer=viewer, run_id=held.pk, spec=ISSUES, labels=labels)
@@ -158,11 +160,18 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
 def _tiers(viewer: Viewer, run_id: int) -> list[Row]:
     rows = visible_rows(viewer=viewer, run_id=run_id, spec=TIERS)
     return [
-        {**row, "unit": row["unit"].replace("_", " ") if isinstance(row["unit"], str) else row["unit"]} for row in rows
+        {
+            **row,
+            "unit": row["unit"].replace("_", " ") if isinstance(row["unit"], str) else row["unit"],
+            "words": tier_words(row),
+        }
+        for row in rows
     ]
 
 
-def _fact(value: Any, year: int) -> Any:
+def _fact(name: str, value: Any, year: int) -> Any:
+    if name == "termination" and isinstance(value, str):
+        return word("termination", value)
     return figures.day(value, year=year) if hasattr(value, "isoformat") else value
 
 

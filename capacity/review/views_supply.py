@@ -19,7 +19,8 @@ from capacity.lib.figures import RESTRICTED, thousands
 from capacity.lib.horizon import Week
 from capacity.review import list_specs, verdicts
 from capacity.review.chosen import ChosenRun, chosen_run
-from capacity.review.listing import Link
+from capacity.review.idle_rows import idle_now
+from capacity.review.listing import Link, Listing
 from capacity.review.pages import (
     asks_for_file,
     controls,
@@ -32,15 +33,19 @@ from capacity.review.pages import (
     visible_rows,
 )
 from capacity.review.pool_rows import heat_cells, heat_label, pool_rows, supply_total
+from capacity.review.shortage_rows import shortages
 from capacity.review.tables import (
     ISSUES,
     LOT_EVENTS,
     PLACEMENTS,
     POOL_WEEKS,
     POOLS,
+    REMEDIES,
+    SCARCITY,
     Row,
     class_in_words,
     contract_labels,
+    run_rows,
 )
 from capacity.review.views_lists import no_plan
 from capacity.review.words import word
@@ -72,6 +77,20 @@ def supply(request: HttpRequest) -> HttpResponse:
         return list_file(request, chosen, listing)
     if asks_for_file(request, events.spec, is_default=False):
         return list_file(request, chosen, events)
+    labels = contract_labels(chosen.run_id)
+    remedies = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=REMEDIES, labels=labels)
+    short = listed(
+        request=request,
+        chosen=chosen,
+        spec=list_specs.SHORT,
+        rows=remedies,
+        is_filterable=sees_column(viewer, "remedy"),
+    )
+    if asks_for_file(request, short.spec, is_default=False):
+        return list_file(request, chosen, short)
+    scarcity = _scarcity(request, viewer, chosen, labels)
+    if scarcity is not None and asks_for_file(request, scarcity.spec, is_default=False):
+        return list_file(request, chosen, scarcity)
     issues = _supply_issues(viewer, chosen)
     links = figure_links(chosen.run_id, "pool:")
     context = {
@@ -91,6 +110,11 @@ def supply(request: HttpRequest) -> HttpResponse:
             },
         ),
         "h100e": supply_total(listing.rows),
+        "idle": idle_now(pools=pools, weeks=weeks),
+        "short": list_context(request=request, listing=short, year=now.year),
+        "scarcity": None
+        if scarcity is None
+        else list_context(request=request, listing=scarcity, year=now.year, link=_pool_link(chosen, {})),
         "lots": list_context(request=request, listing=events, year=now.year, link=_pool_link(chosen, {})),
         "issues": [
             {"kind": word("code", str(row["code"])), "subject": row["subject"], "sentence": row["sentence"]}
@@ -99,6 +123,22 @@ def supply(request: HttpRequest) -> HttpResponse:
         "weeks": chosen.run.weeks,
     }
     return render(request, "supply/supply.html", context)
+
+
+def _scarcity(
+    request: HttpRequest, viewer: Viewer, chosen: ChosenRun, labels: list[ContractLabel], **filters: Any
+) -> Listing | None:
+    """Scarcity prices, for those who may know that there are any."""
+    if see(viewer, "scarcity", "week", "") is RESTRICTED:
+        return None
+    rows = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=SCARCITY, labels=labels, **filters)
+    return listed(
+        request=request,
+        chosen=chosen,
+        spec=list_specs.SCARCITY_PRICES,
+        rows=rows,
+        is_filterable=sees_column(viewer, "scarcity"),
+    )
 
 
 @requires("supply.view")
@@ -121,7 +161,18 @@ def pool(request: HttpRequest, pool_key: str) -> HttpResponse:
     if asks_for_file(request, listing.spec):
         return list_file(request, chosen, listing)
     row = pool_rows(found, weeks)[0]
+    labels = contract_labels(chosen.run_id)
+    scarcity = _scarcity(request, viewer, chosen, labels, pool_key=pool_key)
+    if scarcity is not None and asks_for_file(request, scarcity.spec, is_default=False):
+        return list_file(request, chosen, scarcity)
+    remedies = run_rows(viewer=viewer, run_id=chosen.run_id, spec=REMEDIES, labels=labels)
     context = {
+        "shortages": shortages(
+            [each for each in remedies if pool_key in each["pool_keys"]],
+            names={pool_key: row["name"]},
+            year=now.year,
+        ),
+        "scarcity": None if scarcity is None else list_context(request=request, listing=scarcity, year=now.year),
         "pool": row,
         "facts": _facts(row),
         "verdict": verdicts.pool_verdict(row["name"], weeks, year=now.year),
@@ -138,7 +189,7 @@ def pool(request: HttpRequest, pool_key: str) -> HttpResponse:
             }
             for each in visible_rows(viewer=viewer, run_id=chosen.run_id, spec=LOT_EVENTS, pool_key=pool_key)
         ],
-        "standing": standing_on(viewer=viewer, run_id=chosen.run_id, pool_key=pool_key),
+        "standing": standing_on(viewer=viewer, run_id=chosen.run_id, pool_key=pool_key, labels=labels),
         "placements": [
             {**each, "from": figures.week(Week.parse(each["start_week"]), year=now.year)}
             for each in visible_rows(viewer=viewer, run_id=chosen.run_id, spec=PLACEMENTS, pool_key=pool_key)
@@ -159,8 +210,8 @@ def _facts(row: Row) -> list[tuple[str, Any]]:
     ]
 
 
-def standing_on(*, viewer: Viewer, run_id: int, pool_key: str) -> list[dict[str, Any]]:
-    """Whose promises and forecasts are served from the pool: label, workload, class, tier, most asked, short. 3 queries.
+def standing_on(*, viewer: Viewer, run_id: int, pool_key: str, labels: list[ContractLabel]) -> list[dict[str, Any]]:
+    """Whose promises and forecasts are served from the pool: label, workload, class, tier, most asked, short. 2 queries.
 
     A class that the plan serves here serves all its demands together, so each of them stands on the pool.
     """
@@ -171,7 +222,7 @@ def standing_on(*, viewer: Viewer, run_id: int, pool_key: str) -> list[dict[str,
     }
     demands = RunDemand.objects.filter(run_id=run_id, serving_class__in=held)
     columns = ("contract_key", "workload_key", "serving_class", "tier")
-    names = {label.key: label for label in contract_labels(run_id)}
+    names = {label.key: label for label in labels}
     rows = [
         _standing(viewer, row, names.get(row["contract_key"]), held)
         for row in demands.values(*columns)

@@ -79,7 +79,19 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "failed": "Failed",
         "dead": "Given up",
     },
-    "termination": {"optimal": "optimal", "gap": "stopped at the gap", "limit": "stopped at a limit"},
+    "remedy": {
+        "do_nothing": "Do nothing",
+        "waiver": "Waive the floor",
+        "burst": "Buy burst",
+        "demote": "Demote forecast serving",
+        "more_supply": "Order accelerators",
+        "call": "Call the customer",
+    },
+    "termination": {
+        "optimal": "every tier proven best",
+        "gap": "stopped within the gap asked for",
+        "limit": "stopped at its limit of search, with the gaps shown",
+    },
     "code": {
         "late": "Late lot",
         "unsized_workload": "Unsized workload",
@@ -88,6 +100,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "unknown_price": "Unknown price",
         "floor_above_supply": "Floor above supply",
         "pinned_does_not_fit": "Running work does not fit",
+        "blocks_higher_class": "In the way of a higher class",
         "maintenance_exceeds_supply": "More maintenance than supply",
         "pool_without_domain": "Pool without network domain",
     },
@@ -109,9 +122,20 @@ def part(column: str, value: Any) -> str:
     if not isinstance(value, Mapping):
         return word(column, str(value))
     label = demand_label(str(value.get("label", "")))
-    if column == "blockers":
+    if column == "unlocks":
+        return unlock_words(value, label)
+    if column in ("blockers", "displaces"):
         return f"{label} {thousands(value['accelerators'])}"
     return change_words(value, label)
+
+
+def unlock_words(unlock: Mapping[str, Any], label: str) -> str:
+    """What a node more would do for one demand or request: "C-7 8", "Scaling study 128, with it for 2 weeks"."""
+    text = f"{label} {thousands(unlock['accelerators'])}"
+    if not unlock.get("is_request"):
+        return text
+    weeks = unlock["weeks"]
+    return f"{text} placed" + (f", with it for {counted(weeks, 'week')}" if weeks > 1 else "")
 
 
 def change_words(change: Mapping[str, Any], label: str) -> str:

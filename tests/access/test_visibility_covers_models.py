@@ -26,6 +26,7 @@ RESOURCES = {
     "RunUnplaced": "unplaced",
     "RunScarcityPrice": "scarcity",
     "RunTier": "tier",
+    "RunShortfallRemedy": "remedy",
     "RunIssue": "issue",
     "RunWorkload": "workload",
     "RunExposure": "exposure",

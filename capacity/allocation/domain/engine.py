@@ -11,18 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from capacity.allocation.domain import results
 from capacity.allocation.domain.arrays import Arrays, build_arrays
+from capacity.allocation.domain.assemble import assemble_solution
 from capacity.allocation.domain.by_parts import QUICK, RECORD, solve_by_parts, tidy
 from capacity.allocation.domain.checks import check_problem, check_solution
 from capacity.allocation.domain.cp_sat import CP_SAT_VERSION
-from capacity.allocation.domain.explain import explain_unplaced
 from capacity.allocation.domain.ladder import StepResult
 from capacity.allocation.domain.pinning import place_pinned
 from capacity.allocation.domain.plan import Plan
-from capacity.allocation.domain.prices import scarcity_prices
 from capacity.allocation.domain.problem import Problem, canonical
-from capacity.allocation.domain.solution import Issue, Seconds, Solution
+from capacity.allocation.domain.solution import Seconds, Solution
 from capacity.allocation.domain.solver import SOLVER_VERSION as HIGHS_VERSION
 from capacity.allocation.domain.whole_horizon import solve_whole
 
@@ -69,21 +67,7 @@ def solve(
     plan, steps = _plan(arrays, pinned, free, options, tell)
     solved = time.perf_counter()
     tell("explanations", 1.0)
-    tiers = results.tier_results(arrays, plan, steps)
-    issues: list[Issue] = [*results.floor_issues(arrays), *pin_issues]
-    solution = Solution(
-        termination=results.termination(tiers, asked_gap=options.gap),
-        tiers=tiers,
-        allocations=results.allocations(arrays, plan),
-        served=results.served(arrays, plan),
-        burst=results.burst_rows(arrays, plan),
-        capacity_shortfalls=results.capacity_shortfalls(arrays, plan),
-        placements=results.placements(arrays, plan),
-        unplaced=explain_unplaced(arrays, plan),
-        scarcity_prices=scarcity_prices(arrays, plan),
-        idle=results.idle_rows(arrays, plan),
-        issues=tuple(issues),
-    )
+    solution = assemble_solution(arrays=arrays, plan=plan, steps=steps, pin_issues=pin_issues, asked_gap=options.gap)
     check_solution(problem=problem, solution=solution)
     seconds = Seconds(
         check=round(checked - started, 6),

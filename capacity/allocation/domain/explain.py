@@ -7,117 +7,146 @@ change is `smallest_changes`. A reason is never generic: each is a statement tha
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from capacity.allocation.domain.arrays import Arrays
-from capacity.allocation.domain.plan import ExperimentUse, Plan, served_work
-from capacity.allocation.domain.residual import Residual, Spot, held_use
+from capacity.allocation.domain.plan import ExperimentUse, Plan
+from capacity.allocation.domain.residual import HeldRoom, Places, Residual, Spot, held_use
 from capacity.allocation.domain.results import week_at
-from capacity.allocation.domain.smallest_changes import smallest_changes
-from capacity.allocation.domain.solution import Blocker, Unplaced
+from capacity.allocation.domain.serving_places import ServingByPlace
+from capacity.allocation.domain.smallest_changes import changes_of_window, smallest_changes
+from capacity.allocation.domain.solution import Blocker, PlacementWarning, Unplaced
 
 SERVING_REASONS = ("blocked_by_commitment", "blocked_by_forecast", "blocked_by_hold")
 RUNNING, HIGHER, SAME = "blocked_by_running", "blocked_by_higher_class", "blocked_by_same_class"
+# A lower class is listed where it stands in the way, but is never the reason: it was placed in what was left over.
+LOWER = "lower_class"
 # Of the reasons that would each free enough, the main one is the easiest to ask: equals first, then serving that
 # nobody was promised, then higher classes, then promises, then what runs.
 MAIN_FIRST = (SAME, "blocked_by_hold", "blocked_by_forecast", HIGHER, "blocked_by_commitment", RUNNING)
 
 
+@dataclass
+class Held:
+    """What explanations of one plan share: rooms by tier, the room of an empty plan, and who is served where."""
+
+    arrays: Arrays
+    plan: Plan
+    serving: ServingByPlace
+    empty: HeldRoom
+    _rooms: dict[tuple[int, bool], HeldRoom] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, arrays: Arrays, plan: Plan) -> Held:
+        return cls(arrays, plan, ServingByPlace(arrays, plan), HeldRoom(arrays, ExperimentUse(arrays)))
+
+    def room(self, tier: int, *, without_lower: bool = False) -> HeldRoom:
+        key = (tier, without_lower)
+        if key not in self._rooms:
+            use = held_use(self.arrays, self.plan, tier=tier, without_lower=without_lower)
+            self._rooms[key] = HeldRoom(self.arrays, use)
+        return self._rooms[key]
+
+    def unplaced(self) -> list[int]:
+        placed = set(self.plan.gangs) | {e for e, _, _, _ in self.plan.divided}
+        return [e for e in range(len(self.arrays.experiments)) if e not in placed]
+
+    def residual(self, e: int, *, without_lower: bool = False) -> Residual:
+        room = self.room(self.arrays.experiments[e].tier, without_lower=without_lower)
+        return Residual(self.arrays, self.plan, e, room)
+
+
 def explain_unplaced(arrays: Arrays, plan: Plan) -> tuple[Unplaced, ...]:
     """One row for every experiment without a place, in key order."""
-    placed = set(plan.gangs) | {e for e, _, _, _ in plan.divided}
-    uses: dict[int, ExperimentUse] = {}
-    serving = ServingByPlace(arrays, plan)
-    rows = []
-    for e, row in enumerate(arrays.experiments):
-        if e not in placed:
-            if row.tier not in uses:
-                uses[row.tier] = held_use(arrays, plan, tier=row.tier)
-            rows.append(_explain(Residual(arrays, plan, e, uses[row.tier]), serving))
-    return tuple(rows)
+    held = Held.of(arrays, plan)
+    return tuple(_explain(held, held.residual(e)) for e in held.unplaced())
 
 
-class ServingByPlace:
-    """Accelerators by demand in a pool and week: replicas of its tier there, the dearest demand first."""
-
-    def __init__(self, arrays: Arrays, plan: Plan) -> None:
-        self.arrays = arrays
-        self._rows: dict[tuple[int, int], dict[int, int]] = {}
-        left = dict(served_work(arrays, plan))
-        for (c, tier, o, week), count in sorted(plan.replicas.items()):
-            option = arrays.classes[c].options[o]
-            self._share(arrays, c, tier, option.pool, week, count * option.replica, option.work / option.replica, left)
-
-    def _share(
-        self,
-        arrays: Arrays,
-        c: int,
-        tier: int,
-        pool: int,
-        week: int,
-        accelerators: int,
-        rate: Fraction,
-        left: dict[tuple[int, int], Fraction],
-    ) -> None:
-        members = [d for d in arrays.classes[c].demands if arrays.demands[d].tier == tier]
-        members = [d for d in members if left[d, week]] or members[:1]
-        row = self._rows.setdefault((pool, week), {})
-        for d in members:
-            wanted = -(-left[d, week] // rate)
-            share = accelerators if d == members[-1] else min(accelerators, int(wanted))
-            left[d, week] = max(Fraction(0), left[d, week] - share * rate)
-            accelerators -= share
-            if share:
-                row[d] = row.get(d, 0) + share
-
-    def at(self, pool: int, week: int) -> dict[int, int]:
-        """demand → accelerators."""
-        return self._rows.get((pool, week), {})
-
-
-def _explain(residual: Residual, serving: ServingByPlace) -> Unplaced:
+def _explain(held: Held, residual: Residual) -> Unplaced:
     request, key = residual.request, residual.row.key
     if not any(option.pools for option in request.options):
         return Unplaced(key, "region", None, None, None, None)
     if residual.row.pinned is not None:
-        return _explain_pin(residual, serving)
-    spots = list(residual.spots())
-    if not spots:
+        pin = residual.row.pinned
+        spot = Spot(pin.option, pin.pool, pin.domain, pin.first, max(1, pin.last - pin.first), pin.accelerators)
+        return _unplaced_at(held, residual, spot, spot if _is_possible(held, residual, spot) else None, changes=False)
+    places = list(residual.places())
+    if not places:
         reason = "window_closed" if residual.window()[1] < 0 else "beyond_horizon"
-        return Unplaced(key, reason, None, request.options[0].accelerators, None, None)
-    best = min(spots, key=lambda spot: (spot.accelerators - residual.room(spot), spot.start, spot.domain, spot.option))
-    return _unplaced_at(residual, serving, best, with_changes=True)
+        asked = request.options[0].accelerators
+        return Unplaced(key, reason, None, asked, None, None, smallest_changes=changes_of_window(residual))
+    best, possible = _best(held, residual, places)
+    return _unplaced_at(held, residual, best, possible, changes=True)
 
 
-def _explain_pin(residual: Residual, serving: ServingByPlace) -> Unplaced:
-    pin = residual.row.pinned
-    assert pin is not None
-    spot = Spot(pin.option, pin.pool, pin.domain, pin.first, max(1, pin.last - pin.first), pin.accelerators)
-    return _unplaced_at(residual, serving, spot, with_changes=False)
+def _wanted(residual: Residual, accelerators: int) -> int:
+    """Accelerators that count as a place: all of a gang, any of divisible work."""
+    return 1 if residual.row.divisible else accelerators
 
 
-def _unplaced_at(residual: Residual, serving: ServingByPlace, spot: Spot, *, with_changes: bool) -> Unplaced:
+def _is_possible(held: Held, residual: Residual, spot: Spot) -> bool:
+    """Whether the spot has room in an empty plan."""
+    free = held.empty.free(residual.kind)[spot.domain]
+    return int(free[spot.start : spot.start + spot.weeks].min()) >= _wanted(residual, spot.accelerators)
+
+
+def _best(held: Held, residual: Residual, all_places: list[Places]) -> tuple[Spot, Spot | None]:
+    """The spot short by least, and the one short by least of those that an empty plan has room for, if any.
+
+    Of equal ones the earliest start, then the first domain, then the first option.
+    """
+    ranked: list[tuple[tuple[int, int, int, int], Spot]] = []
+    possible: list[tuple[tuple[int, int, int, int], Spot]] = []
+    for places in all_places:
+        short = places.accelerators - places.grid
+        ranked.append(_least(residual, places, short))
+        empty = held.empty.least_free(residual.kind, places.weeks)
+        empty = empty[np.array(places.domains), places.first : places.first + places.grid.shape[1]]
+        fits = empty >= _wanted(residual, places.accelerators)
+        if fits.any():
+            possible.append(_least(residual, places, np.where(fits, short, np.iinfo(np.int64).max)))
+    best, best_possible = min(ranked, key=_rank), min(possible, key=_rank, default=None)
+    if best_possible is not None and best_possible[0][0] == best[0][0]:
+        best = best_possible
+    return best[1], None if best_possible is None else best_possible[1]
+
+
+def _rank(row: tuple[tuple[int, int, int, int], Spot]) -> tuple[int, int, int, int]:
+    return row[0]
+
+
+def _least(residual: Residual, places: Places, short: np.ndarray) -> tuple[tuple[int, int, int, int], Spot]:
+    column, row = (int(n) for n in np.unravel_index(int(np.argmin(short.T)), short.T.shape))
+    spot = places.spot(residual.arrays, row, column)
+    return (int(short[row, column]), spot.start, spot.domain, spot.option), spot
+
+
+def _unplaced_at(held: Held, residual: Residual, spot: Spot, possible: Spot | None, *, changes: bool) -> Unplaced:
+    """free, short by and week are those of `spot`; reason and blockers those of `possible`, where supply is enough."""
     free = max(0, residual.room(spot))
-    week = min(spot.span, key=lambda t: (residual.free(spot.domain)[t], t))
-    blockers = list(_blockers(residual, serving, spot, week))
-    amounts: dict[str, int] = {}
-    for reason, blocker in blockers:
-        amounts[reason] = amounts.get(reason, 0) + blocker.accelerators
-    short_by = max(0, spot.accelerators - free)
+    blocked = possible or spot
+    blockers = list(_blockers(held, residual, blocked, _binding_week(residual, blocked)))
+    reason = _supply_reason(residual, spot) if possible is None else _blocking_reason(residual, blocked, blockers)
     return Unplaced(
         key=residual.row.key,
-        reason=_supply_reason(residual, spot) or _blocking_reason(residual, spot, week, amounts, short_by),
-        week=week_at(residual.arrays, week),
+        reason=reason,
+        week=week_at(residual.arrays, _binding_week(residual, spot)),
         needed=spot.accelerators,
         free=free,
-        short_by=short_by,
+        short_by=max(0, spot.accelerators - free),
         blockers=tuple(sorted((b for _, b in blockers), key=lambda b: (-b.accelerators, b.key))),
-        smallest_changes=smallest_changes(residual, spot, serving.at) if with_changes else (),
+        smallest_changes=smallest_changes(residual, spot, held.serving) if changes else (),
     )
 
 
-def _supply_reason(residual: Residual, best: Spot) -> str | None:
-    """The reason where not even an empty plan has room; None where it has."""
+def _binding_week(residual: Residual, spot: Spot) -> int:
+    return spot.start + int(np.argmin(residual.free(spot.domain)[spot.start : spot.start + spot.weeks]))
+
+
+def _supply_reason(residual: Residual, best: Spot) -> str:
+    """The reason where not even an empty plan has room."""
     arrays = residual.arrays
     options = [(option, [arrays.pool_index[key] for key in option.pools]) for option in residual.request.options]
     if all(option.accelerators > max(arrays.supply[p]) for option, pools in options for p in pools):
@@ -125,47 +154,58 @@ def _supply_reason(residual: Residual, best: Spot) -> str | None:
     domains = [(option, q) for option, pools in options for p in pools for q in arrays.domains_of[p]]
     if not residual.row.divisible and all(n.accelerators > max(arrays.domains[q].supply) for n, q in domains):
         return "no_domain_large_enough"
-    empty = Residual(arrays, residual.plan, residual.e, ExperimentUse(arrays))
-    wanted = 1 if residual.row.divisible else None
-    if any(empty.room(spot) >= (wanted or spot.accelerators) for spot in residual.spots()):
-        return None
-    fits_supply = any(
-        min(arrays.domains[spot.domain].supply[t] for t in spot.span) >= (wanted or spot.accelerators)
-        for spot in residual.spots()
-    )
-    return "floor_reserved" if fits_supply else _ending_or_late(residual, best)
+    for places in residual.places():
+        for q in places.domains:
+            supply = np.array(arrays.domains[q].supply)
+            span = np.lib.stride_tricks.sliding_window_view(supply, places.weeks).min(axis=1)
+            there = span[places.first : places.first + places.grid.shape[1]]
+            if (there >= _wanted(residual, places.accelerators)).any() and residual.floors(arrays.domains[q].pool):
+                return "floor_reserved"
+    return _ending_or_late(residual, best, [q for n, q in domains if n.accelerators <= max(arrays.domains[q].supply)])
 
 
-def _ending_or_late(residual: Residual, best: Spot) -> str:
-    """Supply is enough at another time only: after the binding week (late_delivery) or before it (capacity_ends)."""
-    supply = residual.arrays.domains[best.domain].supply
-    week = min(best.span, key=lambda t: (supply[t], t))
-    if max(supply[week + 1 :], default=0) > supply[week]:
-        return "late_delivery"
-    return "capacity_ends" if max(supply[:week], default=0) > supply[week] else "no_domain_large_enough"
+def _ending_or_late(residual: Residual, best: Spot, large: list[int]) -> str:
+    """Supply is enough at another time only: after the binding week (late_delivery) or before it (capacity_ends).
+
+    large: domains that are large enough at some time, for a best spot in one whose supply never changes.
+    """
+    for q in (best.domain, *large):
+        supply = residual.arrays.domains[q].supply
+        week = min(best.span, key=lambda t: (supply[t], t))
+        if max(supply[week + 1 :], default=0) > supply[week]:
+            return "late_delivery"
+        if max(supply[:week], default=0) > supply[week]:
+            return "capacity_ends"
+    return "no_domain_large_enough"
 
 
-def _blocking_reason(residual: Residual, spot: Spot, week: int, amounts: dict[str, int], short_by: int) -> str:
-    pool = spot.pool
-    only_floor = all(residual.use.pool_free(pool, t) >= spot.accelerators for t in spot.span) and (
-        residual.row.divisible or all(residual.use.domain_free(spot.domain, t) >= spot.accelerators for t in spot.span)
-    )
-    if only_floor and residual.floors(pool):
-        return "floor_reserved"
-    enough = [reason for reason in MAIN_FIRST if amounts.get(reason, 0) >= max(1, short_by)]
+def _blocking_reason(residual: Residual, spot: Spot, blockers: list[tuple[str, Blocker]]) -> str:
+    span, held = slice(spot.start, spot.start + spot.weeks), residual.held
+    if residual.floors(spot.pool):
+        beside = held.pool[spot.pool, span].min()
+        if not residual.row.divisible:
+            beside = min(beside, held.domain[spot.domain, span].min())
+        if beside >= _wanted(residual, spot.accelerators):
+            return "floor_reserved"
+    amounts: dict[str, int] = {}
+    for reason, blocker in blockers:
+        amounts[reason] = amounts.get(reason, 0) + blocker.accelerators
+    # What lower classes hold is not asked of anybody else.
+    asked = max(1, _wanted(residual, spot.accelerators) - residual.room(spot) - amounts.pop(LOWER, 0))
+    enough = [reason for reason in MAIN_FIRST if amounts.get(reason, 0) >= asked]
     if enough:
         return enough[0]
     return max(amounts, key=lambda reason: (amounts[reason], reason), default=SAME)
 
 
-def _blockers(residual: Residual, serving: ServingByPlace, spot: Spot, week: int) -> Iterator[tuple[str, Blocker]]:
+def _blockers(held: Held, residual: Residual, spot: Spot, week: int) -> Iterator[tuple[str, Blocker]]:
     """(reason, blocker) of all that uses a constraint which is too tight for the request in the binding week."""
-    arrays, use = residual.arrays, residual.use
-    tight_floors = [arrays.floors[f] for f in residual.floors(spot.pool) if use.floor_free(f, week) < spot.accelerators]
-    pools = {spot.pool} if use.pool_free(spot.pool, week) < spot.accelerators else set()
+    arrays, room, asked = residual.arrays, residual.held, spot.accelerators
+    tight_floors = [arrays.floors[f] for f in residual.floors(spot.pool) if room.floor[f, week] < asked]
+    pools = {spot.pool} if room.pool[spot.pool, week] < asked else set()
     floor_pools = {pool for floor in tight_floors for pool in floor.pools}
     for pool in sorted(pools | floor_pools):
-        for d, accelerators in sorted(serving.at(pool, week).items()):
+        for d, accelerators in sorted(held.serving.at(pool, week).items()):
             yield _serving_reason(arrays, d), Blocker(arrays.demands[d].key, accelerators)
     amounts: dict[int, int] = {}
     for e, column in residual.plan.gangs.items():
@@ -195,4 +235,59 @@ def _experiment_reason(residual: Residual, e: int) -> str:
     row = residual.arrays.experiments[e]
     if row.pinned is not None:
         return RUNNING
+    if row.tier > residual.row.tier:
+        return LOWER
     return HIGHER if row.tier < residual.row.tier else SAME
+
+
+def placement_warnings(arrays: Arrays, plan: Plan) -> tuple[PlacementWarning, ...]:
+    """Placements that would stand in the way of an unplaced request of a higher class after an announced delivery.
+
+    For each unplaced gang: the first start after its window at which it would fit without lower classes, in a domain
+    to which more comes after the request's last start. Where it does not fit anywhere with lower classes held, each of
+    them that cannot be preempted and lies across that place is warned of (methods: Warnings of a plan).
+    """
+    held = Held.of(arrays, plan)
+    found = set()
+    for e in held.unplaced():
+        row = arrays.experiments[e]
+        if row.divisible or row.pinned is not None:
+            continue
+        spot = _place_after_delivery(held, e)
+        if spot is None:
+            continue
+        floor_pools = {p for f in held.residual(e).floors(spot.pool) for p in arrays.floors[f].pools}
+        for other, column in plan.gangs.items():
+            lower = arrays.experiments[other]
+            if lower.tier <= row.tier or lower.preemptible or lower.pinned is not None:
+                continue
+            overlaps = column.first < spot.start + spot.weeks and spot.start < column.last
+            if overlaps and (column.pool == spot.pool or column.pool in floor_pools):
+                found.add((lower.key, row.key, spot.start, column.pool, column.accelerators))
+    return tuple(
+        PlacementWarning(key, blocks, arrays.problem.pools[pool].key, week_at(arrays, week), accelerators)
+        for key, blocks, week, pool, accelerators in sorted(found)
+    )
+
+
+def _place_after_delivery(held: Held, e: int) -> Spot | None:
+    arrays = held.arrays
+    alone, beside = held.residual(e, without_lower=True), held.residual(e)
+    _, latest = alone.window()
+    starts = (max(0, latest + 1), arrays.weeks)
+    for without, with_all in zip(alone.places(starts=starts), beside.places(starts=starts), strict=True):
+        grows = np.array(
+            [
+                np.array(arrays.domains[q].supply)[without.first :][: without.grid.shape[1]]
+                > arrays.domains[q].supply[min(max(0, latest), arrays.weeks - 1)]
+                for q in without.domains
+            ]
+        )
+        fits = (without.grid >= without.accelerators) & grows
+        if not fits.any():
+            continue
+        column = int(np.argmax(fits.any(axis=0)))
+        if (with_all.grid[:, column] >= with_all.accelerators).any():
+            continue
+        return without.spot(arrays, int(np.argmax(fits[:, column])), column)
+    return None

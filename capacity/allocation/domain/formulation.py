@@ -69,6 +69,7 @@ class Program:
     model: Model = field(default_factory=Model)
     variables: Variables = field(default_factory=Variables)
     week_names: dict[int, str] = field(default_factory=dict)
+    units: dict[tuple[int, int], float] = field(default_factory=dict)
 
     def week_name(self, week: int) -> str:
         if week not in self.week_names:
@@ -77,10 +78,11 @@ class Program:
 
     def unmet_unit(self, c: int, week: int) -> float:
         """Accelerators that one unit of the class's unmet columns stands for: 1, unless the work is tiny."""
-        total = sum((work for _, work in self.arrays.classes[c].work_by_tier[week]), Fraction(0))
-        if total >= SMALL_WORK or not total:
-            return 1.0
-        return 2.0 ** round(math.log2(total))
+        if (c, week) not in self.units:
+            total = sum((work for _, work in self.arrays.classes[c].work_by_tier[week]), Fraction(0))
+            is_usual = total >= SMALL_WORK or not total
+            self.units[c, week] = 1.0 if is_usual else 2.0 ** round(math.log2(total))
+        return self.units[c, week]
 
     def pool_name(self, pool: int) -> str:
         return self.arrays.problem.pools[pool].key

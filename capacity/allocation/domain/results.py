@@ -31,6 +31,8 @@ from capacity.allocation.domain.solution import (
 from capacity.lib.horizon import Week
 
 OPTIMAL_GAP = 1e-6
+# (demand, week) → work served, in accelerators at the best rate: `plan.served_work`, worked out once.
+Work = Mapping[tuple[int, int], Fraction]
 
 
 def week_at(arrays: Arrays, week: int) -> Week:
@@ -83,28 +85,29 @@ def termination(tiers: tuple[TierResult, ...], *, asked_gap: float) -> str:
     return GAP if all(tier.gap_relative <= asked_gap for tier in tiers) else LIMIT
 
 
-def allocations(arrays: Arrays, plan: Plan) -> tuple[Allocation, ...]:
+def allocations(arrays: Arrays, plan: Plan, work: Work | None = None) -> tuple[Allocation, ...]:
     """Accelerators by class, pool and week, and the served work they carry, filled in pool order."""
     counts: dict[tuple[int, int, int], int] = {}
     for (c, _, o, week), count in plan.replicas.items():
         counts[c, o, week] = counts.get((c, o, week), 0) + count
     left: dict[tuple[int, int], Fraction] = {}
-    for (d, week), work in served_work(arrays, plan).items():
-        c = arrays.demands[d].class_
-        left[c, week] = left.get((c, week), Fraction(0)) + work
+    for (d, week), done in (work or served_work(arrays, plan)).items():
+        if done:
+            c = arrays.demands[d].class_
+            left[c, week] = left.get((c, week), Fraction(0)) + done
     rows = []
     for (c, o, week), count in sorted(counts.items()):
         row = arrays.classes[c]
-        work = min(left[c, week], count * row.options[o].work)
-        left[c, week] -= work
+        carried = min(left.get((c, week), Fraction(0)), count * row.options[o].work)
+        left[c, week] = left.get((c, week), Fraction(0)) - carried
         pool = arrays.problem.pools[row.options[o].pool].key
         accelerators = count * row.options[o].replica
-        rows.append(Allocation(row.key, pool, week_at(arrays, week), accelerators, float(work * row.best_rate)))
+        rows.append(Allocation(row.key, pool, week_at(arrays, week), accelerators, float(carried * row.best_rate)))
     return tuple(sorted(rows, key=lambda a: (a.class_, a.pool, a.week)))
 
 
-def served(arrays: Arrays, plan: Plan) -> tuple[Served, ...]:
-    work = served_work(arrays, plan)
+def served(arrays: Arrays, plan: Plan, work: Work | None = None) -> tuple[Served, ...]:
+    work = work or served_work(arrays, plan)
     return tuple(
         Served(row.key, week_at(arrays, week), float(work[d, week] * arrays.classes[row.class_].best_rate))
         for d, row in enumerate(arrays.demands)
@@ -112,8 +115,8 @@ def served(arrays: Arrays, plan: Plan) -> tuple[Served, ...]:
     )
 
 
-def capacity_shortfalls(arrays: Arrays, plan: Plan) -> tuple[CapacityShortfall, ...]:
-    work = served_work(arrays, plan)
+def capacity_shortfalls(arrays: Arrays, plan: Plan, work: Work | None = None) -> tuple[CapacityShortfall, ...]:
+    work = work or served_work(arrays, plan)
     rows = []
     for d, row in enumerate(arrays.demands):
         for week in range(arrays.weeks):

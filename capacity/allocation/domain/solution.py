@@ -74,7 +74,10 @@ class Blocker:
 
 @dataclass(frozen=True, slots=True)
 class SmallestChange:
-    """A change that lets the request fit with everything else held; one unit less does not. None: not of this kind."""
+    """A change that lets the request fit with everything else held; one unit less does not. None: not of this kind.
+
+    earlier_delivery (not in the file form): the accelerators that reach the pool in week from_, `weeks` earlier.
+    """
 
     change: str
     accelerators: int | None = None
@@ -100,10 +103,37 @@ class Unplaced:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacementWarning:
+    """Placement `key` would stand in the way of the unplaced request `blocks` after an announced delivery."""
+
+    key: str
+    blocks: str
+    pool: str
+    week: Week
+    accelerators: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unlock:
+    """What one more node in a pool would serve that week (a demand), or place with it for `weeks` (a request)."""
+
+    key: str
+    is_request: bool
+    accelerators: int
+    weeks: int
+
+
+@dataclass(frozen=True, slots=True)
 class ScarcityPrice:
+    """The value of one more; beside it dollars a week for a node more and lost with a node less, and what it would
+    unlock (these are not in the file form)."""
+
     pool: str
     week: Week
     usd_per_accelerator_week: float
+    usd_node_more: float | None = None
+    usd_node_less: float | None = None
+    unlocks: tuple[Unlock, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +186,19 @@ class Solution:
     scarcity_prices: tuple[ScarcityPrice, ...] = ()
     idle: tuple[Idle, ...] = ()
     issues: tuple[Issue, ...] = ()
+    warnings: tuple[PlacementWarning, ...] = ()
     seconds: Seconds = field(default_factory=Seconds, compare=False)
 
 
 # Where None is a value the form writes out (a pool without domains, a reason without a number), not an absent field.
 _NULLABLE = {Placement: {"domain"}, Unplaced: {"week", "needed", "free", "short_by"}, TierResult: {"unit"}}
+
+# What the plan knows beyond the file form; runs store it in tables of their own.
+_NOT_IN_FORM: dict[type, set[str]] = {
+    Solution: {"warnings"},
+    ScarcityPrice: {"usd_node_more", "usd_node_less", "unlocks"},
+}
+_CHANGES_NOT_IN_FORM = {"earlier_delivery"}
 
 
 def solution_to_json(solution: Solution) -> dict[str, Any]:
@@ -172,12 +210,14 @@ def _to_json(value: Any) -> Any:
     if isinstance(value, Week):
         return value.monday.isoformat()
     if isinstance(value, tuple):
-        return [_to_json(item) for item in value]
+        return [_to_json(item) for item in value if not _is_beyond_form(item)]
     if not hasattr(value, "__dataclass_fields__"):
         return value
-    nullable = _NULLABLE.get(type(value), set())
+    nullable, left_out = _NULLABLE.get(type(value), set()), _NOT_IN_FORM.get(type(value), set())
     row: dict[str, Any] = {}
     for each in fields(value):
+        if each.name in left_out:
+            continue
         content = getattr(value, each.name)
         if content is not None or each.name in nullable:
             row[each.name.rstrip("_")] = _to_json(content)
@@ -185,3 +225,7 @@ def _to_json(value: Any) -> Any:
     if isinstance(value, Solution):
         row = {name: row[name] for name in (*order, *(key for key in row if key not in order))}
     return row
+
+
+def _is_beyond_form(value: Any) -> bool:
+    return isinstance(value, SmallestChange) and value.change in _CHANGES_NOT_IN_FORM

@@ -13,6 +13,7 @@ from typing import Any
 
 import highspy
 import numpy as np
+from numpy.typing import NDArray
 
 from capacity.allocation.domain.formulation import Model, Terms
 
@@ -148,3 +149,34 @@ def _plain(name: tuple[str, ...]) -> str:
     """pool_capacity(h100_use1,2026w48): only characters that survive the LP format."""
     head, *keys = name
     return f"{head}({','.join(key.replace('-', '_') for key in keys)})"
+
+
+class HotModel:
+    """A relaxed model kept in HiGHS: upper bounds of rows change between solves, the last basis is the start."""
+
+    def __init__(self, model: Model, *, minimise: Terms) -> None:
+        self._unit = _cost_unit(minimise)
+        self._highs = _load(model, [(column, cost / self._unit) for column, cost in minimise], relax=True)
+        self._highs.setOptionValue("presolve", "off")
+
+    def set_row_upper(self, row: int, upper: float) -> None:
+        self._highs.changeRowBounds(row, -highspy.kHighsInf, highspy.kHighsInf if upper == math.inf else upper)
+
+    def least(self) -> float | None:
+        """The minimum; None where there is no point. Raises SolverFailed where HiGHS gives no usable answer."""
+        if self._highs.run() == highspy.HighsStatus.kError:
+            raise SolverFailed("HiGHS reports an error")
+        status = self._highs.getModelStatus()
+        if status == highspy.HighsModelStatus.kInfeasible:
+            return None
+        if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty):
+            raise SolverFailed(f"HiGHS stopped with status {self._highs.modelStatusToString(status)}")
+        return float(self._highs.getInfo().objective_function_value) * self._unit
+
+    def point(self) -> NDArray[np.float64]:
+        """Values of the columns at the last minimum."""
+        return np.array(self._highs.getSolution().col_value)
+
+    def row_duals(self) -> NDArray[np.float64]:
+        """Change of the last minimum per unit of each row's bound."""
+        return np.array(self._highs.getSolution().row_dual) * self._unit

@@ -1,0 +1,40 @@
+"""From a finished plan to the whole solution: every list of rows, explanations and prices, each worked out once.
+
+What belongs here: the order in which they are made and what they share. Each list is a function of another module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from capacity.allocation.domain import results
+from capacity.allocation.domain.arrays import Arrays
+from capacity.allocation.domain.explain import explain_unplaced, placement_warnings
+from capacity.allocation.domain.ladder import StepResult
+from capacity.allocation.domain.plan import Plan, served_work
+from capacity.allocation.domain.prices import scarcity_prices
+from capacity.allocation.domain.solution import Issue, Solution
+
+
+def assemble_solution(
+    *, arrays: Arrays, plan: Plan, steps: Mapping[int, StepResult], pin_issues: Sequence[Issue], asked_gap: float
+) -> Solution:
+    """The solution of a plan. steps: what is known of each tier's bound. asked_gap: relative, for the termination."""
+    tiers = results.tier_results(arrays, plan, steps)
+    work = served_work(arrays, plan)
+    short = results.capacity_shortfalls(arrays, plan, work)
+    unplaced = explain_unplaced(arrays, plan)
+    return Solution(
+        termination=results.termination(tiers, asked_gap=asked_gap),
+        tiers=tiers,
+        allocations=results.allocations(arrays, plan, work),
+        served=results.served(arrays, plan, work),
+        burst=results.burst_rows(arrays, plan),
+        capacity_shortfalls=short,
+        placements=results.placements(arrays, plan),
+        unplaced=unplaced,
+        scarcity_prices=scarcity_prices(arrays, plan, short=short, unplaced=unplaced),
+        idle=results.idle_rows(arrays, plan),
+        issues=(*results.floor_issues(arrays), *pin_issues),
+        warnings=placement_warnings(arrays, plan),
+    )

@@ -1,0 +1,206 @@
+"""Explanations: every reason code on a problem made for it, and every smallest change re-checked by a second hand."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from capacity.allocation.domain.engine import solve
+from capacity.allocation.domain.solution import SmallestChange, Solution, _to_json, solution_to_json
+from tests.domain.allocation.tiny_problems import as_problem, monday, tiny_problem
+from tests.residual_check import ResidualCheck
+
+Json = dict[str, Any]
+
+
+def problem(*, allocatable: list[int], requests: list[Json], **more: Any) -> Json:
+    """One pool "west" over as many weeks as `allocatable` has."""
+    return {
+        "version": 1,
+        "first_week": monday(0),
+        "weeks": len(allocatable),
+        "tiers": ["committed", "forecast", "holds", "P0", "P1"],
+        "floors": [],
+        "pools": [pool("west", allocatable)],
+        "serving": [],
+        "experiments": requests,
+        "previous": [],
+        **more,
+    }
+
+
+def pool(key: str, allocatable: list[int], **more: Any) -> Json:
+    return {
+        "key": key, "accelerator_type": "h100", "region": key, "node_size": 1, "allocatable": allocatable,
+        "usd_per_accelerator_hour": 1, **more,
+    }  # fmt: skip
+
+
+def request(key: str, accelerators: int, *, start: int = 0, last: int | None = None, **more: Any) -> Json:
+    return {
+        "key": key, "tier": "P0", "team": "t", "model_development": False, "accelerators": accelerators, "weeks": 1,
+        "earliest_start": monday(start), "latest_start": monday(start if last is None else last), "pools": ["west"],
+        **more,
+    }  # fmt: skip
+
+
+def serves(key: str, tier: str, work: list[int]) -> Json:
+    return {
+        "key": key, "class": key, "tier": tier, "work": work, "usd_lost_per_work_week": 9,
+        "options": [{"pool": "west", "work_per_accelerator": 1, "replica_accelerators": 1}],
+    }  # fmt: skip
+
+
+def floor(accelerators: list[int], **more: Any) -> Json:
+    return {"key": "development", "pools": ["west"], "accelerators": accelerators, "lendable": False, **more}
+
+
+def domains(*sizes: list[int]) -> list[Json]:
+    return [{"key": "abc"[n], "allocatable": size} for n, size in enumerate(sizes)]
+
+
+PINNED = {"pool": "west", "domain": None, "start": monday(0)}
+# reason → a problem in which the request "asks" has it.
+REASONS: dict[str, Json] = {
+    "exceeds_any_pool": problem(allocatable=[10], requests=[request("asks", 11)]),
+    "no_domain_large_enough": problem(
+        allocatable=[10], requests=[request("asks", 8)], pools=[pool("west", [10], domains=domains([5], [5]))]
+    ),
+    "window_closed": problem(allocatable=[10, 10], requests=[request("asks", 4, start=-3, last=-1)]),
+    "beyond_horizon": problem(allocatable=[10, 10], requests=[request("asks", 4, start=1, weeks=2)]),
+    "floor_reserved": problem(allocatable=[10], requests=[request("asks", 8)], floors=[floor([4])]),
+    "blocked_by_running": problem(
+        allocatable=[10], requests=[request("asks", 8), request("runs", 4, tier="P1", pinned=PINNED)]
+    ),
+    "blocked_by_commitment": problem(
+        allocatable=[10], requests=[request("asks", 8)], serving=[serves("c", "committed", [4])]
+    ),
+    "blocked_by_forecast": problem(
+        allocatable=[10],
+        requests=[request("asks", 8)],
+        serving=[serves("c", "committed", [1]), serves("f", "forecast", [4])],
+    ),
+    "blocked_by_hold": problem(
+        allocatable=[10],
+        requests=[request("asks", 8)],
+        serving=[serves("c", "committed", [1]), serves("f", "forecast", [1]), serves("h", "holds", [4])],
+    ),
+    "blocked_by_higher_class": problem(allocatable=[10], requests=[request("asks", 8, tier="P1"), request("first", 4)]),
+    "blocked_by_same_class": problem(allocatable=[10], requests=[request("asks", 4), request("larger", 8)]),
+    "capacity_ends": problem(allocatable=[10, 5], requests=[request("asks", 8, start=1)]),
+    "late_delivery": problem(allocatable=[5, 10], requests=[request("asks", 8)]),
+    "region": problem(allocatable=[10], requests=[request("asks", 8, pools=[])]),
+}
+
+
+def solved(document: Json) -> tuple[Json, Solution]:
+    """The problem with what it left out filled in, and its solution."""
+    document = copy.deepcopy(document)
+    for row in document["experiments"]:
+        for name, value in (("preemptible", False), ("divisible", False), ("pinned", None), ("weight", 1)):
+            row.setdefault(name, value)
+    return document, solve(problem=as_problem(document))
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_each_reason_is_given_where_it_is_true(reason: str) -> None:
+    _, solution = solved(REASONS[reason])
+    assert [(row.key, row.reason) for row in solution.unplaced] == [("asks", reason)]
+
+
+def change_of(document: Json, kind: str) -> SmallestChange | None:
+    _, solution = solved(document)
+    row = next(row for row in solution.unplaced if row.key == "asks")
+    return next((change for change in row.smallest_changes if change.change == kind), None)
+
+
+def test_a_request_whose_window_closed_is_told_its_next_start() -> None:
+    # Week 0 has room for 4 beside the 7 that run: none; week 1 is free.
+    document = problem(
+        allocatable=[10, 10],
+        requests=[request("asks", 4, start=-2, last=-1), request("runs", 7, pinned=PINNED)],
+    )
+    change = change_of(document, "later_start")
+    assert change is not None and change.start is not None
+    assert change.start.monday.isoformat() == monday(1)
+
+
+def test_a_request_that_ends_after_the_horizon_is_told_how_long_it_could_run() -> None:
+    change = change_of(problem(allocatable=[10] * 3, requests=[request("asks", 4, start=1, weeks=4)]), "shorter")
+    assert change is not None and change.weeks == 2
+
+
+def test_a_delivery_two_weeks_earlier_would_be_enough_and_one_would_not() -> None:
+    # 5 until week 3, then 10; eight are asked for from week 1 for one week: the five must come in week 1.
+    document = problem(allocatable=[5, 5, 5, 10, 10], requests=[request("asks", 8, start=1)])
+    change = change_of(document, "earlier_delivery")
+    assert change is not None
+    assert (change.accelerators, change.weeks, change.pool) == (5, 2, "west")
+
+
+def test_the_file_form_knows_no_earlier_delivery() -> None:
+    _, solution = solved(REASONS["late_delivery"])
+    written = solution_to_json(solution)["unplaced"][0]["smallest_changes"]
+    assert "earlier_delivery" not in {change["change"] for change in written}
+    assert {change["change"] for change in written} == {"fewer_accelerators", "later_start", "more_supply"}
+
+
+def test_a_lower_class_in_the_way_is_listed_and_is_not_the_reason() -> None:
+    # 4 are left beside the commitment of 6; "asks" needs 8, so P1 takes the 4. Asked of the commitment: 8 - 4 = 4.
+    document = problem(
+        allocatable=[10],
+        requests=[request("asks", 8), request("small", 4, tier="P1")],
+        serving=[serves("c", "committed", [6])],
+    )
+    _, solution = solved(document)
+    (row,) = solution.unplaced
+    assert (row.reason, row.free, row.short_by) == ("blocked_by_commitment", 0, 8)
+    assert [(each.key, each.accelerators) for each in row.blockers] == [("c", 6), ("small", 4)]
+
+
+def test_where_the_nearest_place_is_too_small_for_ever_the_reason_is_told_of_the_one_that_is_not() -> None:
+    # "small" has 7 of the 8 asked for and never more; "west" has 10, of which the commitment holds 6.
+    document = problem(
+        allocatable=[10],
+        requests=[request("asks", 8, pools=["small", "west"])],
+        serving=[serves("c", "committed", [6])],
+        pools=[pool("west", [10]), pool("small", [7])],
+    )
+    _, solution = solved(document)
+    (row,) = solution.unplaced
+    assert (row.reason, row.free, row.short_by) == ("blocked_by_commitment", 7, 1)
+    assert [each.key for each in row.blockers] == ["c"]
+
+
+def test_a_lower_class_that_lies_across_a_delivery_a_higher_one_waits_for_is_warned_of() -> None:
+    # Ten more arrive in week 2, after the window of "asks" (15). "long" holds 8 through it, and is not preemptible.
+    requests = [request("asks", 15), request("long", 8, tier="P1", weeks=4)]
+    document = problem(allocatable=[10, 10, 20, 20], requests=requests)
+    _, solution = solved(document)
+    (warning,) = solution.warnings
+    assert (warning.key, warning.blocks, warning.accelerators) == ("long", "asks", 8)
+    assert warning.week.monday.isoformat() == monday(2)
+    requests[1]["preemptible"] = True
+    assert solved(document)[1].warnings == ()
+    assert "warnings" not in solution_to_json(solution)
+
+
+def test_every_smallest_change_of_tiny_problems_fits_and_one_unit_less_does_not() -> None:
+    seen = 0
+    for seed in range(150):
+        document, solution = solved(tiny_problem(seed))
+        check = ResidualCheck(document, solution_to_json(solution))
+        for row in solution.unplaced:
+            asked = check.requests[row.key]
+            if row.needed is None or row.short_by is None or asked["divisible"] or asked["pinned"]:
+                continue
+            room = check.room(row.key)
+            options = check.asked(row.key).options
+            least = min(options[number][1] - free for number, free in room.items())
+            assert row.short_by == min(least, row.needed), (seed, row)
+            for change in row.smallest_changes:
+                assert check.verdict(_to_json(row), _to_json(change)) == (True, False), (seed, row.key, change)
+                seen += 1
+    assert seen > 100
