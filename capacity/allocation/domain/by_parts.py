@@ -47,9 +47,12 @@ class PackingEffort:
     units: float
 
 
-QUICK = PackingEffort(rounds=8, search=Effort(units=0.6, gap=0.002, searches=2), units=5.0)
-RECORD = PackingEffort(rounds=30, search=Effort(units=8.0, searches=4), units=80.0)
+QUICK = PackingEffort(rounds=30, search=Effort(units=0.6, gap=0.002, searches=2), units=5.0)
+RECORD = PackingEffort(rounds=80, search=Effort(units=8.0, searches=4), units=80.0)
 LEAST_UNITS = 0.02
+# A week that has taught this many cuts and still fails is put into the packing program whole.
+MOST_CUTS = 4
+PROVEN = 1e-6
 
 
 def solve_by_parts(
@@ -116,6 +119,9 @@ class _Parts:
         self.served: dict[int, ServedWeek] = {}
         self.embedded: set[int] = set()
         self.left = effort.units
+        # What the packing program knew before it was taught something that another plan need not keep.
+        self.sure: PackingProgram | None = None
+        self.lessons: dict[int, int] = {}
         self.around: dict[tuple[int, ...], ServedWeek | None] = {}
         self.knows_only_first_serving = True
         self.tiers: tuple[int, ...] = ()
@@ -127,6 +133,8 @@ class _Parts:
         """Serving of these tiers in every week, with all placements held."""
         self.knows_only_first_serving = not self.tiers
         self.around.clear()
+        self.embedded.clear()
+        self.lessons.clear()
         self.tiers = (*self.tiers, *tiers)
         use = ExperimentUse.of(self.arrays, self.plan)
         for week in range(self.arrays.weeks):
@@ -143,15 +151,19 @@ class _Parts:
         are bounded without holding the tiers above.
         """
         alone = ExperimentUse.of(self.arrays, self.pinned)
+        weeks = [self.weekly.solve(week, use=alone, tiers=self.tiers) for week in range(self.arrays.weeks)]
         for tier in tiers:
             above = [k for k in self.tiers if k < tier]
-            total = 0.0
-            for week in range(self.arrays.weeks):
-                free = self.weekly.solve(week, use=alone, tiers=self.tiers)
-                is_held = all(free.values[k] == self.served[week].values[k] for k in above)
-                is_held = is_held and all(float(free.values[k].usd) <= free.bounds[k] for k in above)
-                total += free.bounds[tier] if is_held else self.weekly.least_usd(week, use=alone, tier=tier)
-            self.bounds[tier] = total
+            # All weeks or none: where one week does worse than it could, another plan may do so in any other week.
+            is_held = all(
+                free.values[k] == self.served[week].values[k] and float(free.values[k].usd) <= free.bounds[k]
+                for week, free in enumerate(weeks)
+                for k in above
+            )
+            self.bounds[tier] = sum(
+                free.bounds[tier] if is_held else self.weekly.least_usd(week, use=alone, tier=tier)
+                for week, free in enumerate(weeks)
+            )
 
     def _adopt(self, week: int, served: ServedWeek) -> None:
         self.served[week] = served
@@ -165,7 +177,9 @@ class _Parts:
         if self._placed(mine) < most:
             most = min(most, self._pack(tier, mine))
         self.bounds[tier] = -float(most)
-        self._program().settle(tier, self._placed(mine))
+        for program in (self._program(), self.sure):
+            if program is not None:
+                program.settle(tier, self._placed(mine))
 
     def _program(self) -> PackingProgram:
         if self.packing is None:
@@ -187,12 +201,14 @@ class _Parts:
         """
         packing = self._program()
         most: Fraction | None = None
+        if self.sure is not None:
+            most = self.sure.best(tier, start=self.plan, effort=self._search(self.left)).most
         share = self.left / max(1, sum(1 for k in self.arrays.experiment_tiers if k >= tier))
         stop_at = self.left - share
         for _ in range(self.effort.rounds):
             packed = packing.best(tier, start=self.plan, effort=self._search(self.left - stop_at))
             self.left -= packed.spent
-            if self.knows_only_first_serving:
+            if self.sure is None:
                 most = packed.most if most is None else min(most, packed.most)
             if packed.plan is None or self._placed(mine, packed.plan) <= self._placed(mine):
                 break
@@ -260,7 +276,10 @@ class _Parts:
         frozen = self.served[week].values
         if week in self.embedded:
             return
-        ray = self.cuts.has_room(week, use=use, frozen=frozen)
+        if self.sure is None and not self._is_proven(week):
+            self.sure = packing.copy()
+        self.lessons[week] = self.lessons.get(week, 0) + 1
+        ray = self.lessons[week] <= MOST_CUTS and self.cuts.has_room(week, use=use, frozen=frozen)
         cuts = [ray] if isinstance(ray, Cut) else []
         if ray is True:
             everything = use.copy()
@@ -272,6 +291,17 @@ class _Parts:
         if not any(added):
             self.embedded.add(week)
             packing.note_embedded(embed_week(packing, self.arrays, week, held=self.cuts.held, frozen=frozen))
+
+    def _is_proven(self, week: int) -> bool:
+        """No plan's week can lose less in any tier held here, so that every plan as good as this one keeps them all.
+
+        Else another plan might lose more in this week and less in another: what the week teaches then is no bound.
+        """
+        served = self.served[week]
+        return self.knows_only_first_serving and all(
+            not value.unmet and float(value.usd) <= served.bounds.get(tier, 0.0) * (1 + PROVEN)
+            for tier, value in served.values.items()
+        )
 
     def _realise(self, packed: Plan) -> list[int]:
         """Takes the packing if serving can be placed around it as well as now; else the weeks that failed."""

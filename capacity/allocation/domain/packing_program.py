@@ -7,6 +7,7 @@ cuts added when serving turns out to need more (methods: Packing). It relaxes th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, lcm
@@ -60,6 +61,17 @@ class PackingProgram:
         self._values = {tier: self._value_terms(tier) for tier in arrays.experiment_tiers}
         self._settled: dict[int, int] = {}
         self._embedded: dict[int, EmbeddedWeek] = {}
+
+    def copy(self) -> PackingProgram:
+        """The same program, to be taught apart."""
+        other = copy(self)
+        program = self.program
+        other.program = IntegerProgram(
+            list(program.lower), list(program.upper), list(program.rows), list(program.at_most_one)
+        )
+        other._tier_of, other._settled = list(self._tier_of), dict(self._settled)
+        other._embedded = dict(self._embedded)
+        return other
 
     # Variables
 

@@ -46,7 +46,11 @@ def scarcity_prices(
     nodes = _requests_by_node(arrays, unplaced)
     rows = []
     for week in _weeks_that_cost(arrays, plan, capacity_shortfalls(arrays, plan) if short is None else short):
-        prices = _WeekPrices(arrays, week, use)
+        try:
+            prices = _WeekPrices(arrays, week, use)
+        except SolverFailed:
+            # Numbers so far apart that the solver refuses them have a plan, but no price.
+            continue
         for pool in range(len(arrays.supply)):
             row = prices.price(pool)
             if row is not None:

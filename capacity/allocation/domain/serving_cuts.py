@@ -23,7 +23,8 @@ from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue
 from capacity.allocation.domain.solver import SolverFailed
 from capacity.allocation.domain.solver_arrays import ArrayModel, Floats, Matrix
 from capacity.allocation.domain.weekly import WeeklyServing
-from capacity.allocation.domain.weekly_model import WeekModel, WeekProgram
+from capacity.allocation.domain.weekly_model import WeekModel
+from capacity.allocation.domain.weekly_program import WeekProgram
 
 # Dual values become whole factors in this many steps; a smaller factor is a weaker, still valid cut.
 STEPS = 60
@@ -83,7 +84,8 @@ class ServingCuts:
 
     def _room_left(self, week: int, program: WeekProgram, use: ExperimentUse) -> Floats:
         """The rows' upper sides with what `use` leaves of pools, in steps of their replicas, and of floors."""
-        model, upper = program.model, program.row_upper.copy()
+        model = program.model
+        upper: Floats = program.row_upper.copy()
         pools = np.array([use.pool_free(p, week) for p in range(len(self.arrays.supply))], dtype=float)
         upper[model.pool_rows : model.floor_rows] = np.floor(pools / model.pool_step) * model.pool_step
         for f, row in enumerate(self.arrays.floors):
@@ -101,7 +103,7 @@ class ServingCuts:
 
     def _program(self, week: int, use: ExperimentUse, frozen: Mapping[int, TierValue]) -> WeekProgram:
         model, _ = self.weekly.model(tuple(sorted(frozen)))
-        program = model.week(week, use)
+        program = WeekProgram(model, week, use)
         for tier, value in frozen.items():
             program.hold(tier, usd=value.usd, unmet=value.unmet)
         return program
