@@ -7,7 +7,7 @@ supply → loads → classes → problem → solve → rows of every result tabl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any
 
@@ -53,8 +53,34 @@ class SolvedPlan:
     sites: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreparedPlan:
+    """Everything there is before a problem is solved; the fields are SolvedPlan's."""
+
+    inputs: Inputs
+    policy: Policy
+    calendar: SupplyCalendar
+    costs: Mapping[tuple[str, Week], PoolWeekCost]
+    rates: Mapping[tuple[str, Week], Decimal | None]
+    contracts: list[ContractInForce]
+    revenue: Mapping[str, tuple[Decimal | None, ...]]
+    classes: tuple[ServingClass, ...]
+    unsized: list[Unsized]
+    problem: Problem
+    sites: Mapping[str, Mapping[str, Any]]
+
+
 def solve_inputs(*, inputs: Inputs, progress: Progress) -> SolvedPlan:
     """The plan of these inputs. Raises NoPolicyInForce, ValueError of the domain, or the engine's errors."""
+    prepared = prepare_inputs(inputs=inputs, progress=progress)
+    progress("Allocating", 0.15)
+    solution = solve(problem=prepared.problem, progress=lambda stage, share: progress(stage, 0.15 + 0.7 * share))
+    parts = {each.name: getattr(prepared, each.name) for each in fields(prepared)}
+    return SolvedPlan(**parts, solution=solution)
+
+
+def prepare_inputs(*, inputs: Inputs, progress: Progress) -> PreparedPlan:
+    """Inputs → the allocation problem, and what its rows are made of. Raises NoPolicyInForce, ValueError."""
     progress("Reading supply", 0.02)
     policy, horizon, tables = inputs.policy, inputs.horizon, inputs.tables
     calendar = supply_calendar(tables=tables, policy=policy, horizon=horizon, as_of=inputs.as_of)
@@ -99,9 +125,7 @@ def solve_inputs(*, inputs: Inputs, progress: Progress) -> SolvedPlan:
         floors=problem_floors(policy=policy, pools=pools, horizon=horizon),
         previous=_previous(inputs, {pool.key for pool in pools}),
     )
-    progress("Allocating", 0.15)
-    solution = solve(problem=problem, progress=lambda stage, share: progress(stage, 0.15 + 0.7 * share))
-    return SolvedPlan(
+    return PreparedPlan(
         inputs=inputs,
         policy=policy,
         calendar=calendar,
@@ -112,7 +136,6 @@ def solve_inputs(*, inputs: Inputs, progress: Progress) -> SolvedPlan:
         classes=classes,
         unsized=[*unsized_own, *unsized_sold],
         problem=problem,
-        solution=solution,
         sites=sites,
     )
 

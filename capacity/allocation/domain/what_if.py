@@ -29,6 +29,7 @@ from capacity.allocation.domain.what_if_tally import (
 )
 
 Progress = Callable[[str, float], None]
+RECORD = "record"
 
 
 class OtherHorizon(ValueError):
@@ -40,18 +41,20 @@ def full(
     problem: Problem,
     solution: Solution,
     changed: Problem,
-    options: SolveOptions | None = None,
+    effort: str = "quick",
     progress: Progress | None = None,
-) -> tuple[Answer, Solution]:
+) -> Answer:
     """Everything solved again with the run's placements as the previous plan: whole replicas on both sides.
 
-    Returns the answer and the plan after the change. Raises what engine.solve raises, and OtherHorizon.
+    effort: quick, or record for as long as a plan of record may take. Raises what engine.solve raises, and OtherHorizon.
     """
     _check_horizon(problem, changed)
     started = time.perf_counter()
     pools = {pool.key for pool in changed.pools}
     previous = tuple(row for row in solution.placements if row.pool in pools)
-    found = solve(problem=replace(changed, previous=previous), options=options, progress=progress)
+    found = solve(
+        problem=replace(changed, previous=previous), options=SolveOptions(thorough=effort == RECORD), progress=progress
+    )
     before, after = tally_of_solution(problem, solution), tally_of_solution(changed, found)
     reasons = {row.key: row.reason for row in found.unplaced}
     causes = find_causes(before=before, after=after, old=canonical(problem), new=canonical(changed), reasons=reasons)
@@ -70,7 +73,7 @@ def full(
         weeks_solved=problem.weeks,
         termination=found.termination,
     )
-    return replace(answer, seconds=time.perf_counter() - started), found
+    return replace(answer, seconds=time.perf_counter() - started)
 
 
 class HotPlan:
