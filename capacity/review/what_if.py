@@ -170,7 +170,7 @@ class _Names:
                     "customer_name": contract.customer["name"],
                     "customer_alias": contract.customer["alias"],
                     "owner": contract.row["owner"] or "",
-                    "workload_key": contract.row["workload"] or "",
+                    "workload_key": str(contract.row["workload"] or ""),
                 }
             for row in side.inputs.tables["experiments"]:
                 team = teams.get(row["team"], row["team"])
