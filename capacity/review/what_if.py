@@ -142,7 +142,7 @@ def prepare_changed(*, run: HotRun, changes: Changes) -> PreparedPlan:
     """The problem of the run's inputs with the changes in them, by the code that plans. Raises WhatIfRefused."""
     try:
         inputs, _ = apply_changes(inputs=run.inputs, changes=changes, viewer=None)
-        prepared = prepare_inputs(inputs=inputs.in_order(), progress=_ignore)
+        prepared = prepare_inputs(inputs=inputs.in_order(), progress=_ignore, known=run.prepared)
         check_problem(prepared.problem)
     except (ChangesRefused, NoPolicyInForce) as error:
         raise WhatIfRefused(code="bad_change", sentence=str(error)) from error
