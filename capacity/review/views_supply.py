@@ -19,6 +19,7 @@ from capacity.lib.figures import RESTRICTED, thousands
 from capacity.lib.horizon import Week
 from capacity.review import list_specs, verdicts
 from capacity.review.chosen import ChosenRun, chosen_run
+from capacity.review.input_edits import askable_tables
 from capacity.review.listing import Link
 from capacity.review.pages import (
     asks_for_file,
@@ -144,6 +145,7 @@ def pool(request: HttpRequest, pool_key: str) -> HttpResponse:
             for each in visible_rows(viewer=viewer, run_id=chosen.run_id, spec=PLACEMENTS, pool_key=pool_key)
         ],
         "query": chosen.query[:-1],
+        "ask_url": reverse("scenario-new") + "?table=lots" if "lots" in askable_tables(viewer) else "",
     }
     return render(request, "supply/pool.html", context)
 

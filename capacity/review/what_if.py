@@ -159,17 +159,17 @@ class _Names:
     """What demands and experiments of both sides are called, and whose they are."""
 
     def __init__(self, before: PreparedPlan, after: PreparedPlan) -> None:
-        self._demands: dict[str, dict[str, str]] = {}
-        self._experiments: dict[str, dict[str, str]] = {}
+        self._demands: dict[str, dict[str, Any]] = {}
+        self._experiments: dict[str, dict[str, Any]] = {}
         for side in (before, after):
             teams = {row["key"]: row["name"] for row in side.inputs.tables["teams"]}
             for contract in side.contracts:
                 self._demands[contract.demand_key] = {
-                    "contract_key": contract.row["key"],
-                    "contract_name": contract.row["name"],
-                    "customer_name": contract.customer["name"],
-                    "customer_alias": contract.customer["alias"],
-                    "owner": contract.row["owner"] or "",
+                    "contract_key": str(contract.row["key"]),
+                    "contract_name": str(contract.row["name"]),
+                    "customer_name": str(contract.customer["name"]),
+                    "customer_alias": str(contract.customer["alias"]),
+                    "owner": str(contract.row["owner"] or ""),
                     "workload_key": str(contract.row["workload"] or ""),
                 }
             for row in side.inputs.tables["experiments"]:
