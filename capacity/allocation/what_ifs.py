@@ -177,5 +177,5 @@ def sweep_what_ifs(*, now: datetime) -> list[int]:
 
 def what_ifs_of(*, user: User, sees_all: bool) -> QuerySet[WhatIf]:
     """The questions somebody may read, newest first: their own, or everybody's."""
-    found = WhatIf.objects.select_related("asked_by", "run").order_by("-pk")
+    found = WhatIf.objects.select_related("asked_by").order_by("-pk")
     return found if sees_all else found.filter(asked_by=user)

@@ -75,6 +75,7 @@ class TierDifference(VisibleRow):
     unit = VisibleText()
     before = VisibleDecimal()
     after = VisibleDecimal()
+    difference = VisibleDecimal()
     unmet_before = VisibleDecimal()
     unmet_after = VisibleDecimal()
     gap_before = VisibleDecimal()
@@ -91,8 +92,10 @@ class DemandDifference(VisibleRow):
     tier = VisibleText()
     short_before = VisibleDecimal()
     short_after = VisibleDecimal()
+    short_difference = VisibleDecimal()
     usd_before = VisibleDecimal()
     usd_after = VisibleDecimal()
+    usd_difference = VisibleDecimal()
 
 
 class Place(serializers.Serializer):
@@ -141,10 +144,13 @@ class PoolDifference(VisibleRow):
     pool_key = VisibleText()
     idle_before = VisibleDecimal()
     idle_after = VisibleDecimal()
+    idle_difference = VisibleDecimal()
     burst_before = VisibleDecimal()
     burst_after = VisibleDecimal()
+    burst_difference = VisibleDecimal()
     burst_usd_before = VisibleDecimal()
     burst_usd_after = VisibleDecimal()
+    burst_usd_difference = VisibleDecimal()
 
 
 class WeekDifference(VisibleRow):
@@ -153,8 +159,10 @@ class WeekDifference(VisibleRow):
     week = VisibleText()
     short_before = VisibleDecimal()
     short_after = VisibleDecimal()
+    short_difference = VisibleDecimal()
     usd_before = VisibleDecimal()
     usd_after = VisibleDecimal()
+    usd_difference = VisibleDecimal()
 
 
 class PriceDifference(VisibleRow):

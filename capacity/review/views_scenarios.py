@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -56,7 +57,9 @@ def scenarios(request: HttpRequest) -> HttpResponse:
     """What was asked, by whom, and what came of it, newest first."""
     now, viewer = timezone.now(), viewer_of(request)
     sees_all = bool(viewer.roles & SEES_ALL)
-    page = Paginator(what_ifs_of(user=_user(request), sees_all=sees_all), PAGE).get_page(request.GET.get("page"))
+    found = what_ifs_of(user=_user(request), sees_all=sees_all)
+    found = found.annotate(shown=Coalesce("full", "quick")).defer("full", "quick")
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,
         "rows": [_line(viewer, row, year=now.year) for row in page],
@@ -67,9 +70,9 @@ def scenarios(request: HttpRequest) -> HttpResponse:
     return render(request, "scenarios/list.html", context)
 
 
-def _line(viewer: Viewer, row: WhatIf, *, year: int) -> dict[str, Any]:
+def _line(viewer: Viewer, row: Any, *, year: int) -> dict[str, Any]:
     sentences = [change_sentence(change) for change in visible_changes(viewer, row.changed_rows)]
-    answer = visible_answer(viewer, row.full or row.quick)
+    answer = visible_answer(viewer, row.shown)
     pill = _PILLS.get(row.state, ("plain", "Waiting"))
     return {
         "url": reverse("scenario", args=[row.uuid]),
@@ -136,7 +139,7 @@ def _context(viewer: Viewer, found: WhatIf) -> dict[str, Any]:
         "answer": page_answer(shown) if (shown := full or quick) else None,
         "quick": page_answer(quick) if quick and full else None,
         "seconds": found.seconds,
-        "csv_url": f"{reverse('scenario', args=[found.uuid])}?format=csv" if full or quick else "",
+        "file_url": f"{reverse('scenario', args=[found.uuid])}?format=csv" if full or quick else "",
     }
 
 

@@ -17,9 +17,9 @@ from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
 from capacity.allocation.models import PLAN_SCOPE, CurrentRun, RunDocument, RunPoolWeek, RunUnplaced, WhatIf
 from capacity.allocation.what_ifs import ask_what_if
-from capacity.imports.described import kind_of
 from capacity.imports.rows import Row, cell_text, key_of_text
 from capacity.imports.tables import Table
+from capacity.lib.figures import thousands
 from capacity.lib.horizon import Week
 from capacity.review.documents import typed_rows
 from capacity.review.input_edits import ASK_ABOUT_ALL, CHANGED, REMOVED, apply_changes, askable_tables
@@ -101,11 +101,24 @@ def tries_of(viewer: Viewer, row: Row, *, run_id: int | None) -> dict[str, Any]:
     if not isinstance(changes, list) or not _is_theirs(viewer, row):
         return {"tries": []}
     tries = [
-        {"number": number, "words": part("smallest_changes", change)}
+        {"number": number, "words": part("smallest_changes", change), "short": _short_words(change)}
         for number, change in enumerate(changes)
         if can_be_tried(change) and ("lots" if change["change"] == "more_supply" else "experiments") in askable
     ]
     return {"tries": tries, "try_key": row["experiment_key"], "try_run": run_id}
+
+
+def _short_words(change: Mapping[str, Any]) -> str:
+    """A smallest change on a button beside its words."""
+    count = thousands(change.get("accelerators") or 0)
+    return {
+        "fewer_accelerators": count,
+        "later_start": str(change.get("start")),
+        "shorter": f"{change.get('weeks')} weeks",
+        "other_pool": str(change.get("pool")),
+        "preemptible": "preemptible",
+        "more_supply": f"+{count}",
+    }[change["change"]]
 
 
 def _is_theirs(viewer: Viewer, row: Row) -> bool:
@@ -216,9 +229,16 @@ def changes_of_form(asked: AskedRow, *, op: str, cells: Mapping[str, str], shift
     return [{**base, "op": CHANGED, "values": values}] if values else []
 
 
+# Days of the future that move together; days on which something was measured or ordered stay.
+SHIFTED_COLUMNS = (
+    *("starts_date", "ends_date", "pin_ends_date", "p50_date", "p90_date", "accepted_date"),
+    *("earliest_start_date", "latest_start_date"),
+)
+
+
 def date_columns(table: Table) -> list[str]:
     """Columns of days that a shift moves."""
-    return [column.name for column in table.columns if kind_of(table, column.name).name == "date"]
+    return [column.name for column in table.columns if column.name in SHIFTED_COLUMNS]
 
 
 def _shifted(text: str, weeks: int) -> str:

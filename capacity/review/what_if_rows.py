@@ -15,7 +15,6 @@ from capacity.access.roles import Role
 from capacity.access.visibility import RESTRICTED, ContractLabel, Sight, Viewer, label_of_contract, see, sight
 from capacity.imports.described import resource_of, title_of
 from capacity.imports.tables import tables
-from capacity.lib.figures import Absent
 from capacity.lib.horizon import Week
 
 Row = dict[str, Any]
@@ -70,7 +69,6 @@ def visible_answer(viewer: Viewer, answer: Document | None) -> Row | None:
         "seconds": _number(answer["seconds"]),
         "weeks_solved": answer["weeks_solved"],
         **_pair(viewer, "what_if", "usd", answer, "usd"),
-        "usd_difference": see(viewer, "what_if", "usd", _number(answer["usd_difference"])),
         "tiers": [_tier(viewer, row) for row in answer["tiers"] if row["unit"]],
         "demands": shown,
         "demands_hidden": len(demands) - len(shown),
@@ -84,11 +82,15 @@ def visible_answer(viewer: Viewer, answer: Document | None) -> Row | None:
 
 
 def _pair(viewer: Viewer, resource: str, field: str, row: Document, name: str, *, owner: str = "") -> Row:
-    """`name`_before and `name`_after through one line of the table."""
-    return {
-        f"{name}_{side}": see(viewer, resource, field, _number(row[f"{name}_{side}"]), owner=owner)
-        for side in ("before", "after")
-    }
+    """`name`_before, `name`_after and `name`_difference, each through one line of the table: of a banded figure the
+    difference is a band of its own, never that of two bands."""
+    values = {side: _number(row[f"{name}_{side}"]) for side in ("before", "after")}
+    values["difference"] = _difference(values["before"], values["after"])
+    return {f"{name}_{side}": see(viewer, resource, field, value, owner=owner) for side, value in values.items()}
+
+
+def _difference(before: Decimal | None, after: Decimal | None) -> Decimal | None:
+    return None if before is None or after is None else after - before
 
 
 def _number(value: float | None) -> Decimal | None:
@@ -105,6 +107,7 @@ def _tier(viewer: Viewer, row: Document) -> Row:
         "unit": row["unit"],
         "before": see(viewer, "what_if", "value", _number(row["before"])),
         "after": see(viewer, "what_if", "value", _number(row["after"])),
+        "difference": see(viewer, "what_if", "value", _difference(_number(row["before"]), _number(row["after"]))),
         "unmet_before": see(viewer, "what_if", "short", _number(row["unmet_before"])),
         "unmet_after": see(viewer, "what_if", "short", _number(row["unmet_after"])),
         "gap_before": see(viewer, "what_if", "gap", _number(row["gap_before"])),
@@ -195,12 +198,3 @@ def _price(viewer: Viewer, row: Document) -> Row | None:
     if seen["after"] is RESTRICTED:
         return None
     return {"pool_key": row["pool"], "week": Week(date.fromisoformat(row["week"])).key, **seen}
-
-
-def difference_of(row: Row, name: str) -> Any:
-    """after − before of a visible row; absent where either is."""
-    before, after = row[f"{name}_before"], row[f"{name}_after"]
-    for value in (after, before):
-        if value is None or isinstance(value, Absent):
-            return value
-    return after - before

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from capacity.access.bands import Banded
 from capacity.imports.described import column_label, singular_of
 from capacity.imports.tables import tables
 from capacity.lib import figures
 from capacity.lib.figures import EM_DASH, RESTRICTED, Absent
-from capacity.review.what_if_rows import difference_of
 from capacity.review.words import word
 
 Row = dict[str, Any]
@@ -33,7 +33,9 @@ def change_sentence(change: Row) -> str:
     """ "Lot H100-3: accelerators 1,024 → 512." """
     table = tables().get(change["table"])
     what = singular_of(table) if table else change["title"]
-    name = " ".join(str(part) for part in change["key"]) or "of a restricted row"
+    named = zip(table.key if table else (), change["key"], strict=False)
+    name = " ".join(f"v{part}" if column == "version" else str(part) for column, part in named)
+    name = name or "of a restricted row"
     head = f"{what[:1].upper()}{what[1:]} {name}".strip()
     if change["op"] == "removed":
         return f"{head}: removed."
@@ -67,7 +69,7 @@ def _money_words(answer: Row) -> str:
             return "Serving loses and buys no more and no less."
         words = "more" if usd > 0 else "less"
         return f"{figures.usd(abs(usd))} {words} is lost or spent on burst over the horizon."
-    short = [change for row in answer["demands"] if isinstance(change := difference_of(row, "short"), Decimal)]
+    short = [row["short_difference"] for row in answer["demands"] if isinstance(row["short_difference"], Decimal)]
     total = sum(short, Decimal(0))
     if not short or not total:
         return "No capacity shortfall that you see changes."
@@ -92,7 +94,7 @@ def _experiment_words(answer: Row) -> str:
         parts.append(f"{', '.join(row['experiment_key'] for row in answer['not_placed'])} still has no place")
     if answer["placements_hidden"]:
         return ""
-    return "; ".join(parts).capitalize() + "." if parts else "No experiment moves."
+    return "; ".join(parts) + "." if parts else "No experiment moves."
 
 
 def cause_words(cause: Mapping[str, Any] | None) -> str:
@@ -128,11 +130,10 @@ def place_words(places: Iterable[Row]) -> str:
 
 def page_answer(answer: Row) -> Row:
     """The answer with the rows of its page: winners and losers first, pools and tiers that differ, words of each."""
-    demands = [
-        {**row, "short_difference": difference_of(row, "short"), "usd_difference": difference_of(row, "usd")}
-        for row in answer["demands"]
-    ]
-    demands.sort(key=lambda row: (-abs(_size(row["usd_difference"])), -abs(_size(row["short_difference"]))))
+    demands = sorted(
+        answer["demands"],
+        key=lambda row: (-abs(_size(row["usd_difference"])), -abs(_size(row["short_difference"])), str(row["label"])),
+    )
     verdict, besides = answer_verdict(answer)
     return {
         **answer,
@@ -141,7 +142,7 @@ def page_answer(answer: Row) -> Row:
         "losers": [row for row in demands if _direction(row) > 0],
         "gainers": [row for row in demands if _direction(row) < 0],
         "same": sum(_direction(row) == 0 for row in demands),
-        "tiers": [{**row, "name": tier_words(row["tier"]), "difference": _difference(row)} for row in answer["tiers"]],
+        "tiers": [{**row, "name": tier_words(row["tier"])} for row in answer["tiers"]],
         "placements": [
             {
                 **row,
@@ -154,8 +155,8 @@ def page_answer(answer: Row) -> Row:
             for row in answer["placements"]
         ],
         "not_placed": [{**row, "why": cause_words(row["cause"])} for row in answer["not_placed"]],
-        "pools": [row for row in map(_pool, answer["pools"]) if row["differs"]],
-        "weeks": [row for row in map(_week, answer["weeks"]) if row["differs"]],
+        "pools": [row for row in answer["pools"] if _differs(row, "idle", "burst", "burst_usd")],
+        "weeks": [row for row in answer["weeks"] if _differs(row, "short", "usd")],
         "prices": [row for row in answer["prices"] if str(row["before"]) != str(row["after"])],
     }
 
@@ -164,11 +165,10 @@ def tier_words(tier: Any) -> Any:
     return tier if isinstance(tier, Absent) or len(tier) <= 2 else tier.replace("_", " ").capitalize()
 
 
-def _difference(row: Row) -> Any:
-    return difference_of({"x_before": row["before"], "x_after": row["after"]}, "x")
-
-
 def _size(value: Any) -> Decimal:
+    """The number, or the bound of its band that is nearer to zero."""
+    if isinstance(value, Banded):
+        return max(value.low, min(Decimal(0), value.high))
     return value if isinstance(value, Decimal) else Decimal(0)
 
 
@@ -178,14 +178,8 @@ def _direction(row: Row) -> int:
     return (change > 0) - (change < 0)
 
 
-def _pool(row: Row) -> Row:
-    differences = {f"{name}_difference": difference_of(row, name) for name in ("idle", "burst", "burst_usd")}
-    return {**row, **differences, "differs": any(_size(value) for value in differences.values())}
-
-
-def _week(row: Row) -> Row:
-    differences = {f"{name}_difference": difference_of(row, name) for name in ("short", "usd")}
-    return {**row, **differences, "differs": any(_size(value) for value in differences.values())}
+def _differs(row: Row, *names: str) -> bool:
+    return any(_size(row[f"{name}_difference"]) for name in names)
 
 
 def file_rows(answer: Row) -> Iterator[list[str]]:
