@@ -26,7 +26,7 @@ from capacity.imports.api_tables import page_of, paged, refusals
 from capacity.review.input_edits import MOST_CHANGES, ChangesRefused
 from capacity.review.what_if import WhatIfRefused
 from capacity.review.what_if_asking import NoRun, ask, asked_run_id
-from capacity.review.what_if_rows import SEES_ALL, visible_answer, visible_changes
+from capacity.review.what_if_rows import SEES_ALL, visible_answer, visible_changes, visible_error
 
 RETRY_SECONDS = 2
 
@@ -368,5 +368,5 @@ def _line(request: Request, row: WhatIf, viewer: Viewer) -> dict[str, Any]:
         "asked_at": row.asked_at,
         "finished_at": row.finished_at,
         "changes": changes,
-        "error": row.error if row.state == "failed" else "",
+        "error": visible_error(viewer, row.error) if row.state == "failed" else "",
     }

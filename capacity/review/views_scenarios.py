@@ -41,7 +41,7 @@ from capacity.review.what_if_asking import (
     run_table,
     smallest_change_as_changes,
 )
-from capacity.review.what_if_rows import SEES_ALL, visible_answer, visible_changes
+from capacity.review.what_if_rows import SEES_ALL, visible_answer, visible_changes, visible_error
 from capacity.review.what_if_words import FILE_HEAD, answer_verdict, change_sentence, file_rows, page_answer
 
 PAGE = 25
@@ -82,7 +82,7 @@ def _line(viewer: Viewer, row: Any, *, year: int) -> dict[str, Any]:
         "at": f"{figures.day(row.asked_at, year=year)} {row.asked_at:%H:%M}",
         "run_id": row.run_id,
         "pill": pill,
-        "outcome": " ".join(answer_verdict(answer)) if answer else row.error,
+        "outcome": " ".join(answer_verdict(answer)) if answer else visible_error(viewer, row.error),
     }
 
 
@@ -134,8 +134,8 @@ def _context(viewer: Viewer, found: WhatIf) -> dict[str, Any]:
         "state": found.state,
         "is_open": is_open,
         "job": _job(found) if is_open else None,
-        "error": found.error if found.state == "failed" else "",
-        "retried": found.error if found.state == "queued" and found.attempt else "",
+        "error": visible_error(viewer, found.error) if found.state == "failed" else "",
+        "retried": visible_error(viewer, found.error) if found.state == "queued" and found.attempt else "",
         "answer": page_answer(shown) if (shown := full or quick) else None,
         "quick": page_answer(quick) if quick and full else None,
         "seconds": found.seconds,

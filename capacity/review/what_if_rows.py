@@ -55,6 +55,13 @@ def _visible_change(viewer: Viewer, row: Row) -> Row:
     }
 
 
+def visible_error(viewer: Viewer, error: str) -> str:
+    """Why it could not be answered. The words may quote a row of the inputs, as a run's may."""
+    if error and see(viewer, "run", "error", error) is RESTRICTED:
+        return "With this change the inputs cannot be planned, or its worker was lost."
+    return error
+
+
 def visible_answer(viewer: Viewer, answer: Document | None) -> Row | None:
     """One answer: sums, tiers, demands, placements, pools, weeks and prices, as far as the viewer may read them."""
     if answer is None:
