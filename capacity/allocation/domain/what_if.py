@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -29,7 +30,6 @@ from capacity.allocation.domain.what_if_tally import (
 )
 
 Progress = Callable[[str, float], None]
-RECORD = "record"
 
 
 class OtherHorizon(ValueError):
@@ -41,19 +41,23 @@ def full(
     problem: Problem,
     solution: Solution,
     changed: Problem,
-    effort: str = "quick",
+    effort: Literal["quick", "record"] = "quick",
+    options: SolveOptions | None = None,
     progress: Progress | None = None,
 ) -> Answer:
     """Everything solved again with the run's placements as the previous plan: whole replicas on both sides.
 
-    effort: quick, or record for as long as a plan of record may take. Raises what engine.solve raises, and OtherHorizon.
+    effort: quick, or record for as long as a plan of record may take; options: all limits, in its place. Raises what
+    engine.solve raises, and OtherHorizon.
     """
     _check_horizon(problem, changed)
     started = time.perf_counter()
     pools = {pool.key for pool in changed.pools}
     previous = tuple(row for row in solution.placements if row.pool in pools)
     found = solve(
-        problem=replace(changed, previous=previous), options=SolveOptions(thorough=effort == RECORD), progress=progress
+        problem=replace(changed, previous=previous),
+        options=options or SolveOptions(thorough=effort == "record"),
+        progress=progress,
     )
     before, after = tally_of_solution(problem, solution), tally_of_solution(changed, found)
     reasons = {row.key: row.reason for row in found.unplaced}
