@@ -55,9 +55,7 @@ def full(
     pools = {pool.key for pool in changed.pools}
     previous = tuple(row for row in solution.placements if row.pool in pools)
     found = solve(
-        problem=replace(changed, previous=previous),
-        options=options or SolveOptions(thorough=effort == "record"),
-        progress=progress,
+        problem=replace(changed, previous=previous), options=options or SolveOptions(effort=effort), progress=progress
     )
     before, after = tally_of_solution(problem, solution), tally_of_solution(changed, found)
     reasons = {row.key: row.reason for row in found.unplaced}
