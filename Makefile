@@ -15,7 +15,7 @@ export CAPACITY_DATA_DIR CAPACITY_PG_BIN CAPACITY_BROKER_BIN NO_BROWSER CHROMIUM
 .PHONY: help setup setup-dev run stop backup restore remove-demo services reset test test-long bench lint pytest clean
 
 help:
-	@echo "make run        start Capacity Review here: database, broker, web, worker, beat (Ctrl-C stops it)"
+	@echo "make run        start Capacity Review here: database, broker, web, two workers, beat (Ctrl-C stops it)"
 	@echo "make run DEMO=0 the same without the demo world: begin with your own data"
 	@echo "make stop       stop it from another terminal"
 	@echo "make setup      only install (.venv)"

@@ -224,6 +224,8 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # Each tick is written at once, so that /healthz can tell a beat that is silent.
 CELERY_BEAT_SYNC_EVERY = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_DEFAULT_QUEUE = "celery"
+CELERY_TASK_ROUTES = {"capacity.review.tasks.answer_what_if": {"queue": "what_if"}}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -253,6 +255,9 @@ PLAN_HOUR_UTC = 6
 # What reads the inputs and computes the plan (a capacity.review.cycle.PlanSource).
 PLAN_SOURCE = os.environ.get("PLAN_SOURCE", "capacity.review.plan_source.ReviewPlanSource")
 PLAN_OLD_AFTER_HOURS = 24
+# Unanswered what-ifs one person may have waiting, and hot models a what-if worker keeps in memory.
+WHAT_IFS_WAITING_AT_MOST = 5
+WHAT_IF_HOT_PLANS = 2
 
 CELERY_BEAT_SCHEDULE = {
     "sweep-runs": {"task": "capacity.review.tasks.sweep_runs", "schedule": SWEEP_SECONDS},

@@ -30,6 +30,9 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "decisions.view": _MEETING,
     "policy.view": _MEETING,
     "methods.view": frozenset(Role),
+    # What-ifs about a run: each asks about what they read or keep, and reads the answer by the same rules as the plan.
+    "scenario.view": _MEETING,
+    "scenario.ask": _MEETING,
     # A token opens what its owner's roles open, so that everybody with a role may have one.
     "tokens.own": frozenset(Role),
     # The tables behind the plan, by file, form and API: who reads and who keeps which (methods: Visibility).

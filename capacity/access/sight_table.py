@@ -119,6 +119,12 @@ TABLE: dict[str, dict[str, Rule]] = {
         **fields_of(NOT_SALES, "position tier unit gap_relative unmet_accelerators"),
         **fields_of(TOTAL_NUMBER, "value bound gap_absolute"),
     },
+    # Sums over customers of a what-if: two of them differ by one contract, so they are seen as totals of money are.
+    "what_if": {
+        **fields_of(TOTAL_MONEY, "usd burst_usd"),
+        **fields_of(TOTAL_NUMBER, "value gap"),
+        **fields_of(NOT_SALES, "tier short idle burst"),
+    },
     "issue": {**fields_of(ALL, "code"), **fields_of(NAMES, "subject sentence")},
     "workload": {
         **fields_of(

@@ -11,23 +11,32 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from capacity.allocation.runs import Claim, LeaseLost, renew_lease
+from capacity.allocation.runs import LeaseLost, renew_lease
 
 logger = logging.getLogger(__name__)
 
 BEATS_PER_LEASE = 3
 
 
+class Held(Protocol):
+    """A claim on a row: of a run, or of a what-if about one."""
+
+    @property
+    def run_id(self) -> int: ...
+
+
 class LeaseKeeper:
     """`with LeaseKeeper(claim=…, clock=…) as lease:` renews each third of a lease; `lease.is_lost` once fenced off."""
 
-    def __init__(self, *, claim: Claim, clock: Callable[[], datetime]) -> None:
-        self._claim = claim
+    def __init__(self, *, claim: Held, clock: Callable[[], datetime], renew: Callable[..., None] = renew_lease) -> None:
+        self._claim: Any = claim
         self._clock = clock
+        self._renew_row = renew
         self._stop = threading.Event()
         self._lost = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"lease-{claim.run_id}", daemon=True)
@@ -59,7 +68,7 @@ class LeaseKeeper:
 
     def _renew(self) -> None:
         try:
-            renew_lease(claim=self._claim, now=self._clock())
+            self._renew_row(claim=self._claim, now=self._clock())
         except LeaseLost:
             self._lost.set()
         except DatabaseError as error:  # a restart of the database: the next beat finds a new connection

@@ -6,6 +6,8 @@ application's database role may insert into them and read them, nothing else.
 
 from __future__ import annotations
 
+import uuid
+
 import pgtrigger
 from django.db import models
 from django.db.models import Q
@@ -398,3 +400,57 @@ class RunIssue(RunTable):
 
     def __str__(self) -> str:
         return f"{self.run_id} {self.code} {self.subject}"
+
+
+WHAT_IF_STATES = [
+    ("queued", "Queued"),
+    ("running", "Running"),
+    ("done", "Done"),
+    ("failed", "Failed"),
+]
+
+
+class WhatIf(models.Model):
+    """A question about a run and its two answers (methods: What-if). The run's own tables are never written.
+
+    State machine (capacity/allocation/what_ifs.py): queued → running → done | failed (the change cannot be planned, or
+    the attempts are used up); a lost worker or an error gives it back. `fencing_token` grows with every claim.
+    changes: [{table, key, op, values}]; changed_rows: the same with cells before and after, for people to read.
+    """
+
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    run = models.ForeignKey(Run, models.PROTECT, related_name="what_ifs")
+    asked_by = models.ForeignKey("access.User", models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(db_default=Now())
+    changes = models.JSONField()
+    changed_rows = models.JSONField(default=list)
+    state = models.CharField(max_length=12, choices=WHAT_IF_STATES, default="queued")
+    not_before_at = models.DateTimeField(db_default=Now())
+    attempt = models.PositiveSmallIntegerField(default=0)
+    fencing_token = models.BigIntegerField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    worker = models.CharField(max_length=120, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    stage = models.CharField(max_length=60, blank=True)
+    progress_share = models.DecimalField(max_digits=5, decimal_places=4, default=0)
+    quick = models.JSONField(null=True, blank=True)
+    full = models.JSONField(null=True, blank=True)
+    seconds = models.JSONField(default=dict)
+    error_code = models.CharField(max_length=60, blank=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(state="running") | Q(fencing_token__isnull=False, lease_until__isnull=False),
+                name="running_what_if_is_claimed",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="done") | Q(quick__isnull=False, full__isnull=False), name="done_what_if_is_answered"
+            ),
+        ]
+        indexes = [models.Index(fields=["state", "not_before_at"], name="what_if_by_state")]
+
+    def __str__(self) -> str:
+        return f"what-if {self.uuid} {self.state}"

@@ -12,17 +12,19 @@ from capacity.allocation.models import PLAN_SCOPE, CurrentRun, Run
 from capacity.allocation.runs import release_lapsed
 from capacity.allocation.services import request_run
 from capacity.allocation.wake import wake_worker
+from capacity.allocation.what_ifs import sweep_what_ifs
 from capacity.imports.selectors import latest_inputs_version
 from capacity.lib.horizon import Week
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """What a sweep did: run ids given back, run ids woken again, and the run it asked for, if any."""
+    """What a sweep did: run ids given back, run ids woken again, the run it asked for, if any, and what-ifs woken."""
 
     released: tuple[int, ...]
     woken: tuple[int, ...]
     requested: int | None
+    what_ifs: tuple[int, ...] = ()
 
 
 def sweep(*, now: datetime) -> Sweep:
@@ -30,7 +32,8 @@ def sweep(*, now: datetime) -> Sweep:
     released = release_lapsed(now=now)
     reason = _due_reason(now)
     requested = request_run(reason=reason, requested_by="sweeper", now=now).pk if reason else None
-    return Sweep(released=tuple(released), woken=tuple(_wake_due(now)), requested=requested)
+    what_ifs = tuple(sweep_what_ifs(now=now))
+    return Sweep(released=tuple(released), woken=tuple(_wake_due(now)), requested=requested, what_ifs=what_ifs)
 
 
 def _wake_due(now: datetime) -> list[int]:

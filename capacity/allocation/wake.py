@@ -14,6 +14,9 @@ from django.conf import settings
 from django.db import transaction
 
 RUN_TASK = "capacity.review.tasks.run_plan"
+WHAT_IF_TASK = "capacity.review.tasks.answer_what_if"
+# A queue of its own, so that a question never waits for a plan; its worker keeps the hot models.
+WHAT_IF_QUEUE = "what_if"
 # A wake-up nobody took for this long is worth nothing: the sweeper has sent fresh ones since.
 EXPIRES_AFTER_SWEEPS = 5
 
@@ -36,18 +39,28 @@ def _producer() -> Celery:
 
 def wake_worker(*, run_id: int, countdown: float = 0.0) -> bool:
     """Send one wake-up for the run, to be acted on after `countdown` seconds. False when the broker did not take it."""
+    return _send(RUN_TASK, run_id, countdown, queue=settings.CELERY_TASK_DEFAULT_QUEUE)
+
+
+def wake_what_if(*, what_if_id: int, countdown: float = 0.0) -> bool:
+    """The same for a what-if, in the queue of its own."""
+    return _send(WHAT_IF_TASK, what_if_id, countdown, queue=WHAT_IF_QUEUE)
+
+
+def _send(task: str, row_id: int, countdown: float, *, queue: str) -> bool:
     countdown = max(0.0, countdown)
     try:
         _producer().send_task(
-            RUN_TASK,
-            args=[run_id],
+            task,
+            args=[row_id],
+            queue=queue,
             countdown=countdown,
             expires=countdown + EXPIRES_AFTER_SWEEPS * settings.SWEEP_SECONDS,
             ignore_result=True,
             retry=False,
         )
     except Exception as error:  # any transport's own error class: none of them may fail an edit
-        logger.warning("run %s: the broker took no wake-up (%s); the sweeper will send one", run_id, error)
+        logger.warning("%s %s: the broker took no wake-up (%s); the sweeper will send one", task, row_id, error)
         return False
     return True
 

@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Count, Q, Window
 from django.http import Http404, HttpRequest
 from django.urls import reverse
 
+from capacity.access.permissions import may
 from capacity.access.viewer import deny, viewer_of
 from capacity.access.visibility import Viewer
 from capacity.imports import described
@@ -31,7 +33,7 @@ from capacity.imports.record_words import (
     users_url,
 )
 from capacity.imports.records import Record, column_paths, hidden_columns, key_from_url, records_in, visible
-from capacity.imports.rows import cell_text
+from capacity.imports.rows import cell_text, key_text
 from capacity.imports.tables import Reference, Table, tables
 from capacity.lib import figures
 from capacity.lib.figures import RESTRICTED, Absent
@@ -159,6 +161,17 @@ def _naming(other: Table, reference: Reference, values: Mapping[str, Any]) -> Q:
         return Q(**{f"{paths[reference.columns[0]]}__contains": [values[reference.target_columns[0]]]})
     pairs = zip(reference.columns, reference.target_columns, strict=True)
     return Q(**{paths[column]: values[target] for column, target in pairs})
+
+
+# Tables whose row pages lead to a what-if about the row.
+ASKED_ABOUT = frozenset({"contracts", "lots", "experiments", "outages", "forecasts", "policy_floors", "policy_sets"})
+
+
+def what_if_page(table: Table, key: tuple[str, ...], *, viewer: Viewer) -> str:
+    """Where to ask what would be if the row were different; "" for whoever does not keep such rows."""
+    if table.name not in ASKED_ABOUT or not may(viewer.roles, "scenario.ask") or not may(viewer.roles, table.change):
+        return ""
+    return f"{reverse('scenario-new')}?{urlencode({'table': table.name, 'key': key_text(key)})}"
 
 
 def plan_page(table: Table, values: Mapping[str, Any], *, viewer: Viewer) -> str:

@@ -44,6 +44,7 @@ from capacity.imports.record_pages import (
     history_lines,
     plan_page,
     used_by,
+    what_if_page,
 )
 from capacity.imports.record_words import (
     import_url,
@@ -164,6 +165,7 @@ def row(request: HttpRequest, slug: str, key: str) -> HttpResponse:
         "users_count": sum(each.count or 0 for each in users),
         "history": history_lines(table, record, entries, viewer=viewer, year=year),
         "plan_url": plan_page(table, record.values, viewer=viewer),
+        "what_if_url": what_if_page(table, record.key, viewer=viewer),
         "edit_url": row_url(table, record.key, "data-edit"),
         "copy_url": f"{reverse('data-new', args=[described.slug_of(table)])}?{urlencode({'from': key_in_url(record.key)})}",
         "remove_url": row_url(table, record.key, "data-remove"),

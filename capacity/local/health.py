@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-PARTS = ("database", "broker", "worker", "beat")
+PARTS = ("database", "broker", "worker", "what_if", "beat")
 
 
 def ask_health(base_url: str, *, seconds: float = 3.0) -> dict[str, Any] | None:

@@ -31,13 +31,13 @@ from capacity.local.services import Services
 from capacity.local.supervisor import KeepsDying, Supervisor
 from capacity.local.upkeep import backup_folder
 
-LOG_NAMES = ("database", "broker", "setup", "web", "worker", "beat")
+LOG_NAMES = ("database", "broker", "setup", "web", "worker", "what_if", "beat")
 READY_SECONDS = 120.0
 FIRST_PLAN_SECONDS = 600.0
 PROGRESS_SECONDS = 5.0
 TICK_SECONDS = 0.1
 # In the order of stopping; five seconds together at the very worst.
-STOP_SECONDS = {"beat": 0.7, "web": 1.0, "worker": 1.3, "broker": 0.5, "database": 1.5}
+STOP_SECONDS = {"beat": 0.7, "web": 1.0, "what_if": 0.5, "worker": 1.0, "broker": 0.5, "database": 1.3}
 DEMO_ACCOUNTS = (
     *("chair", "deputy", "finance", "controller", "sales", "sales_west"),
     *("research", "product", "exec", "auditor", "admin"),
@@ -100,7 +100,7 @@ class Launcher:
         port = self._choose_port()
         self._write_note(environment, port=port)
         first = self._prepare(parts)
-        for child in (parts.web(port), parts.worker(), parts.beat()):
+        for child in (parts.web(port), parts.worker(), parts.what_if(), parts.beat()):
             self._supervisor.add(child)
         base_url = f"http://{self._options.address}:{port}/"
         self._wait_ready(base_url)
@@ -295,7 +295,7 @@ class Launcher:
     # --- ready, and watching -----------------------------------------------------------------------------------------
 
     def _wait_ready(self, base_url: str) -> None:
-        self._say("Web, worker and beat are starting …")
+        self._say("Web, workers and beat are starting …")
         began = said = time.monotonic()
         while missing := missing_parts(ask_health(base_url), token=self._token):
             if not self._supervisor.all_running():

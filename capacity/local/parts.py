@@ -13,6 +13,8 @@ from capacity.local.options import Options
 from capacity.local.processes import Child, Guard
 
 CELERY = [sys.executable, "-m", "celery", "-A", "capacity.celery"]
+_WORKER = [*CELERY, "worker", "--concurrency", "1", "--prefetch-multiplier", "1", "--loglevel", "INFO"]
+_WORKER += ["--without-gossip", "--without-mingle"]
 
 
 class Parts:
@@ -35,9 +37,14 @@ class Parts:
         return self._child("web", argv, death_signal=signal.SIGKILL)
 
     def worker(self) -> Child:
-        argv = [*CELERY, "worker", "--concurrency", "1", "--prefetch-multiplier", "1", "--loglevel", "INFO"]
-        argv += ["--without-gossip", "--without-mingle", "--hostname", "local@%h"]
-        return self._child("worker", argv, death_signal=signal.SIGKILL)
+        return self._child(
+            "worker", [*_WORKER, "--queues", "celery", "--hostname", "local@%h"], death_signal=signal.SIGKILL
+        )
+
+    def what_if(self) -> Child:
+        """Answers what-ifs: a process of its own, that keeps serving models in memory."""
+        argv = [*_WORKER, "--queues", "what_if", "--hostname", "what_if@%h"]
+        return self._child("what_if", argv, death_signal=signal.SIGKILL)
 
     def beat(self) -> Child:
         argv = [*CELERY, "beat", "--loglevel", "INFO", "--pidfile="]

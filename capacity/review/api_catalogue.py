@@ -26,15 +26,16 @@ class Resource:
     change: str = ""
 
 
-_FILES = (
+_WRITTEN = (
     Resource(slug="imports", title="Import batches", area="Files", view="imports.view", change="imports.use"),
     Resource(slug="proposals", title="Writes to be approved", area="Files", view="data.view"),
+    Resource(slug="what-ifs", title="What-ifs", area="Plan", view="scenario.view", change="scenario.ask"),
 )
 
 
 def resources() -> list[Resource]:
     """All of them, by area and name."""
-    found = [*_table_resources(), *_FILES, *_plan_resources()]
+    found = [*_table_resources(), *_WRITTEN, *_plan_resources()]
     order = {area: place for place, area in enumerate(AREAS)}
     return sorted(found, key=lambda item: (order.get(item.area, len(order)), item.area, item.slug))
 

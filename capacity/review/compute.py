@@ -7,7 +7,7 @@ supply → loads → classes → problem → solve → rows of every result tabl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any
 
@@ -33,6 +33,11 @@ from workloads.demand import (
 from workloads.domain.classes import ServingClass
 
 Progress = Callable[[str, float], None]
+# Tables that sizing demand does not read: of a change in these alone, a what-if keeps the demand it has.
+NOT_SIZED_FROM = frozenset(
+    {"lots", "lot_moves", "outages", "suppliers", "cost_rates", "cost_lines", "experiments", "teams"}
+    | {"policy_floors", "floor_waivers"}
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,8 +58,37 @@ class SolvedPlan:
     sites: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreparedPlan:
+    """Everything there is before a problem is solved; the fields are SolvedPlan's."""
+
+    inputs: Inputs
+    policy: Policy
+    calendar: SupplyCalendar
+    costs: Mapping[tuple[str, Week], PoolWeekCost]
+    rates: Mapping[tuple[str, Week], Decimal | None]
+    contracts: list[ContractInForce]
+    revenue: Mapping[str, tuple[Decimal | None, ...]]
+    classes: tuple[ServingClass, ...]
+    unsized: list[Unsized]
+    problem: Problem
+    sites: Mapping[str, Mapping[str, Any]]
+
+
 def solve_inputs(*, inputs: Inputs, progress: Progress) -> SolvedPlan:
     """The plan of these inputs. Raises NoPolicyInForce, ValueError of the domain, or the engine's errors."""
+    prepared = prepare_inputs(inputs=inputs, progress=progress)
+    progress("Allocating", 0.15)
+    solution = solve(problem=prepared.problem, progress=lambda stage, share: progress(stage, 0.15 + 0.7 * share))
+    parts = {each.name: getattr(prepared, each.name) for each in fields(prepared)}
+    return SolvedPlan(**parts, solution=solution)
+
+
+def prepare_inputs(*, inputs: Inputs, progress: Progress, known: PreparedPlan | None = None) -> PreparedPlan:
+    """Inputs → the allocation problem, and what its rows are made of. Raises NoPolicyInForce, ValueError.
+
+    known: prepared from inputs that may be the same in part: demand is not sized again where no table it reads differs.
+    """
     progress("Reading supply", 0.02)
     policy, horizon, tables = inputs.policy, inputs.horizon, inputs.tables
     calendar = supply_calendar(tables=tables, policy=policy, horizon=horizon, as_of=inputs.as_of)
@@ -63,16 +97,10 @@ def solve_inputs(*, inputs: Inputs, progress: Progress) -> SolvedPlan:
     rates = {place: hour_rate(cost=cost, available=available[place]) for place, cost in costs.items()}
 
     progress("Sizing demand", 0.08)
-    contracts = contracts_in_force(tables=tables, policy=policy, horizon=horizon, as_of=inputs.as_of)
-    revenue = {each.demand_key: weekly_revenue(contract=each, horizon=horizon) for each in contracts}
-    own, unsized_own = own_product_loads(tables=tables, policy=policy, horizon=horizon, as_of=inputs.as_of)
-    sold, unsized_sold = contract_loads(
-        contracts=contracts,
-        revenue=revenue,
-        profile_places=set(profiles_of(tables=tables, policy=policy)),
-        horizon=horizon,
-    )
-    classes = serving_classes(loads=[*own, *sold], tables=tables, policy=policy, weeks=len(horizon))
+    if known is not None and _has_same_demand(known.inputs, inputs):
+        contracts, revenue, classes, unsized = known.contracts, known.revenue, known.classes, known.unsized
+    else:
+        contracts, revenue, classes, unsized = _size_demand(inputs, policy)
 
     sites = {row["key"]: row for row in tables["sites"]}
     pools = problem_pools(pools=tables["pools"], sites=sites, calendar=calendar, rates=rates)
@@ -99,9 +127,7 @@ def solve_inputs(*, inputs: Inputs, progress: Progress) -> SolvedPlan:
         floors=problem_floors(policy=policy, pools=pools, horizon=horizon),
         previous=_previous(inputs, {pool.key for pool in pools}),
     )
-    progress("Allocating", 0.15)
-    solution = solve(problem=problem, progress=lambda stage, share: progress(stage, 0.15 + 0.7 * share))
-    return SolvedPlan(
+    return PreparedPlan(
         inputs=inputs,
         policy=policy,
         calendar=calendar,
@@ -110,11 +136,35 @@ def solve_inputs(*, inputs: Inputs, progress: Progress) -> SolvedPlan:
         contracts=contracts,
         revenue=revenue,
         classes=classes,
-        unsized=[*unsized_own, *unsized_sold],
+        unsized=unsized,
         problem=problem,
-        solution=solution,
         sites=sites,
     )
+
+
+def _has_same_demand(one: Inputs, other: Inputs) -> bool:
+    """Whether every table that sizing reads is the same."""
+    if (one.as_of, one.first_week, one.tables.keys()) != (other.as_of, other.first_week, other.tables.keys()):
+        return False
+    return all(one.tables[name] == rows for name, rows in other.tables.items() if name not in NOT_SIZED_FROM)
+
+
+def _size_demand(
+    inputs: Inputs, policy: Policy
+) -> tuple[list[ContractInForce], Mapping[str, tuple[Decimal | None, ...]], tuple[ServingClass, ...], list[Unsized]]:
+    """Contracts in force, their weekly revenue, the serving classes, and what could not be sized."""
+    horizon, tables = inputs.horizon, inputs.tables
+    contracts = contracts_in_force(tables=tables, policy=policy, horizon=horizon, as_of=inputs.as_of)
+    revenue = {each.demand_key: weekly_revenue(contract=each, horizon=horizon) for each in contracts}
+    own, unsized_own = own_product_loads(tables=tables, policy=policy, horizon=horizon, as_of=inputs.as_of)
+    sold, unsized_sold = contract_loads(
+        contracts=contracts,
+        revenue=revenue,
+        profile_places=set(profiles_of(tables=tables, policy=policy)),
+        horizon=horizon,
+    )
+    classes = serving_classes(loads=[*own, *sold], tables=tables, policy=policy, weeks=len(horizon))
+    return contracts, revenue, classes, [*unsized_own, *unsized_sold]
 
 
 def _previous(inputs: Inputs, pools: set[str]) -> tuple[Placement, ...]:

@@ -24,6 +24,7 @@ NAVIGATION = (
     ("Requests", "requests", "requests.view", ()),
     ("Contracts", "contracts", "contracts.view", ("contract",)),
     ("Supply", "supply", "supply.view", ("pool",)),
+    ("Scenarios", "scenarios", "scenario.view", ("scenario", "scenario-new")),
     ("Decisions", "decisions", "decisions.view", ("decision", "decision-new", "action", "action-new")),
 )
 USER_MENU = (

@@ -28,6 +28,8 @@ OK = "ok"
 BEAT_SILENT_AFTER = timedelta(seconds=120)
 WORKER_ANSWERS_WITHIN_SECONDS = 1.0
 QUESTIONS = 2
+# The host name that the worker of what-ifs is started with (--hostname what_if@%h), which tells it from the others.
+WHAT_IF_WORKER = "what_if"
 # A worker's answer counts this long, so that many askers do not become many pings.
 KEPT_SECONDS = 2.0
 _last_answer: dict[str, Any] = {"at": 0.0, "parts": None}
@@ -37,12 +39,14 @@ _lock = Lock()
 @login_not_required
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 when every part is ok, else 503; each part is "ok" or says what is wrong."""
+    """200 when every part but what_if is ok, else 503; each part is "ok" or says what is wrong."""
     parts, age = database_and_beat()
-    broker, worker = broker_and_worker()
+    broker, worker, what_if = broker_and_workers()
     parts = {"database": parts["database"], "broker": broker, "worker": worker, "beat": parts["beat"]}
+    # Plans and pages go on without the worker of what-ifs: it is told, and does not count.
     is_well = all(state == OK for state in parts.values())
-    content = {"status": OK if is_well else "degraded", **parts, "plan_age_seconds": age, "start": settings.START_TOKEN}
+    content = {"status": OK if is_well else "degraded", **parts, "what_if": what_if, "plan_age_seconds": age}
+    content["start"] = settings.START_TOKEN
     return JsonResponse(content, status=200 if is_well else 503)
 
 
@@ -66,28 +70,36 @@ def database_and_beat() -> tuple[dict[str, str], float | None]:
     return {"database": OK, "beat": beat}, None if age is None else round(age)
 
 
-def broker_and_worker() -> tuple[str, str]:
+def broker_and_workers() -> tuple[str, str, str]:
     """Asked at most every KEPT_SECONDS in a process; others read that answer."""
     with _lock:
         if _last_answer["parts"] is None or time.monotonic() - _last_answer["at"] > KEPT_SECONDS:
-            _last_answer["parts"] = _ask_broker_and_worker()
+            _last_answer["parts"] = _ask_broker_and_workers()
             _last_answer["at"] = time.monotonic()
-        found: tuple[str, str] = _last_answer["parts"]
+        found: tuple[str, str, str] = _last_answer["parts"]
         return found
 
 
-def _ask_broker_and_worker() -> tuple[str, str]:
+def _ask_broker_and_workers() -> tuple[str, str, str]:
     try:
         with _client().connection_for_write() as broker:
             broker.ensure_connection(max_retries=1, timeout=1)
-            # A question is a broadcast: one asked while either side is still subscribing is lost, so silence is asked twice.
-            answers = any(
-                _client().control.ping(timeout=WORKER_ANSWERS_WITHIN_SECONDS, limit=1, connection=broker)
-                for _ in range(QUESTIONS)
-            )
+            worker = _answers(broker, matcher="pcre", pattern=f"(?!{WHAT_IF_WORKER}@)")
+            what_if = _answers(broker, matcher="glob", pattern=f"{WHAT_IF_WORKER}@*")
     except Exception as error:  # any transport's own error class: the page must answer whatever it is
-        return f"does not answer ({type(error).__name__})", "not known without the broker"
-    return OK, OK if answers else f"no worker answered within {QUESTIONS * WORKER_ANSWERS_WITHIN_SECONDS:.0f} s"
+        unknown = "not known without the broker"
+        return f"does not answer ({type(error).__name__})", unknown, unknown
+    return OK, worker, what_if
+
+
+def _answers(broker: Any, **hostnames: str) -> str:
+    """Whether a worker of that kind of host name answers. A question is a broadcast: one asked while either side is
+    still subscribing is lost, so silence is asked twice."""
+    for _ in range(QUESTIONS):
+        found = _client().control.ping(timeout=WORKER_ANSWERS_WITHIN_SECONDS, limit=1, connection=broker, **hostnames)
+        if found:
+            return OK
+    return f"no worker answered within {QUESTIONS * WORKER_ANSWERS_WITHIN_SECONDS:.0f} s"
 
 
 @cache

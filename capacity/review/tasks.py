@@ -15,8 +15,9 @@ from django.utils.module_loading import import_string
 
 from capacity.allocation.services import request_scheduled_plan
 from capacity.allocation.sweeper import sweep
-from capacity.allocation.wake import RUN_TASK
+from capacity.allocation.wake import RUN_TASK, WHAT_IF_TASK
 from capacity.review.cycle import PlanSource, recompute
+from capacity.review.what_if import HotRuns, answer_question
 
 SCHEDULE_SECONDS = 60.0
 
@@ -40,6 +41,19 @@ def run_plan(run_id: int) -> str:
     """Work on the run if it is due and free; otherwise do nothing."""
     worker = f"{socket.gethostname()}:{os.getpid()}"
     return recompute(run_id=run_id, worker=worker, clock=timezone.now, source=plan_source()).state
+
+
+@cache
+def hot_runs() -> HotRuns:
+    """The runs this process keeps hot."""
+    return HotRuns(most=settings.WHAT_IF_HOT_PLANS)
+
+
+@shared_task(name=WHAT_IF_TASK, acks_late=True, reject_on_worker_lost=True, ignore_result=True)
+def answer_what_if(what_if_id: int) -> str:
+    """Answer the what-if if it is due and free; otherwise do nothing."""
+    worker = f"{socket.gethostname()}:{os.getpid()}"
+    return answer_question(what_if_id=what_if_id, worker=worker, clock=timezone.now, runs=hot_runs())
 
 
 # Sweeps and ticks that waited for a worker that was down are dropped: the next one does the same work.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,14 +12,16 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from capacity.access.viewer import requires, viewer_of
+from capacity.access.viewer import may_do, requires, viewer_of
 from capacity.access.visibility import Viewer, is_price_blind, see, suppress_small
 from capacity.allocation.models import RunPool
+from capacity.imports.rows import key_text
 from capacity.lib.figures import RESTRICTED, Absent
 from capacity.review import list_specs, verdicts
 from capacity.review.chosen import ChosenRun, chosen_run
 from capacity.review.contract_page import contract_sections
 from capacity.review.gantt import placement_gantt
+from capacity.review.input_edits import askable_tables
 from capacity.review.listing import Link
 from capacity.review.pages import (
     asks_for_file,
@@ -45,6 +48,7 @@ from capacity.review.tables import (
     contract_labels,
     visible_row,
 )
+from capacity.review.what_if_asking import tries_of
 
 
 @requires("workloads.view")
@@ -110,7 +114,9 @@ def requests(request: HttpRequest) -> HttpResponse:
             listing=lists["unplaced"],
             year=now.year,
             link=_by_key("experiment_key", links),
+            extra=lambda row: tries_of(viewer, row, run_id=chosen.run_id),
         ),
+        "try_actions": "scenarios/_try.html" if may_do(request, "scenario.ask") and unplaced else "",
         "placed": list_context(
             request=request, listing=lists["placements"], year=now.year, link=_pool_link(chosen), total_label="Total"
         ),
@@ -169,12 +175,22 @@ def contract(request: HttpRequest, key: str) -> HttpResponse:
     context = {
         "row": row,
         "run_line": run_line(chosen, now=now),
+        "what_if_url": _what_if_url(viewer, row, chosen.run_id),
         "back": reverse("contracts") + ("?" + chosen.query[:-1] if chosen.query else ""),
         "verdict": verdicts.one_contract_verdict(row, year=now.year),
         "shortages": _ways_out(viewer, chosen.run_id, key, labels, now.year),
         **contract_sections(row=row, short=short, links=figure_links(chosen.run_id, f"exposure:{key}:"), year=now.year),
     }
     return render(request, "contracts/contract.html", context)
+
+
+def _what_if_url(viewer: Viewer, row: Row, run_id: int | None) -> str:
+    """Where to ask about the contract; "" for whoever may not ask about contracts. One query."""
+    if "contracts" not in askable_tables(viewer):
+        return ""
+    found = EXPOSURE.model._default_manager.filter(run_id=run_id, contract_key=row["contract_key"])
+    key = key_text((row["contract_key"], str(found.values_list("contract_version", flat=True)[0])))
+    return f"{reverse('scenario-new')}?{urlencode({'table': 'contracts', 'key': key})}"
 
 
 def _exactly(column: str, key: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from capacity.lib.horizon import Week
 from capacity.review import list_specs, verdicts
 from capacity.review.chosen import ChosenRun, chosen_run
 from capacity.review.idle_rows import idle_now
+from capacity.review.input_edits import askable_tables
 from capacity.review.listing import Link, Listing
 from capacity.review.pages import (
     asks_for_file,
@@ -195,6 +196,7 @@ def pool(request: HttpRequest, pool_key: str) -> HttpResponse:
             for each in visible_rows(viewer=viewer, run_id=chosen.run_id, spec=PLACEMENTS, pool_key=pool_key)
         ],
         "query": chosen.query[:-1],
+        "ask_url": reverse("scenario-new") + "?table=lots" if "lots" in askable_tables(viewer) else "",
     }
     return render(request, "supply/pool.html", context)
 

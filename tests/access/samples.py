@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
+from uuid import UUID
 
 from capacity.access.models import User
+from capacity.allocation.models import WhatIf
 from capacity.decisions.models import Action, Decision
 from capacity.imports.described import slug_of
 from capacity.imports.models import ImportBatch, ImportChange, Proposal, Upload
@@ -21,6 +23,7 @@ from workloads.models import Team
 
 BATCH, UPLOAD = 4720, 4721
 PROPOSAL = 1
+WHAT_IF = UUID("11111111-2222-4333-8444-555555555555")
 # The plan shown, the frozen plan of the week before, and a run that can be tried again.
 CURRENT, FROZEN, FAILED = 4711, 4710, 4712
 LIVE_WEEK, FROZEN_WEEK = "2026-W48", "2026-W47"
@@ -41,6 +44,10 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "runs/<int:run_id>/document/": {"run_id": CURRENT},
     "runs/<int:run_id>/retry/": {"run_id": FAILED},
     "runs/<int:run_id>/figures/<path:key>/": {"run_id": CURRENT, "key": "metric:H9"},
+    # A what-if is its owner's, and theirs who read all of them: everybody else gets the answer of one that is not there.
+    "scenarios/<uuid:number>/": {"number": WHAT_IF},
+    "scenarios/<uuid:number>/answer/": {"number": WHAT_IF},
+    "api/v1/what-ifs/<uuid:number>/": {"number": WHAT_IF},
     "decisions/D-<int:number>/": {"number": 1},
     "actions/A-<int:number>/": {"number": 1},
     "imports/<int:batch_id>/": {"batch_id": BATCH},
@@ -124,6 +131,8 @@ def build_world() -> None:
     make_review(make_run(id=FROZEN, week=FROZEN_WEEK, is_current=False), frozen_by=somebody)
     make_run(id=CURRENT, week=LIVE_WEEK, inputs_version=latest_inputs_version())
     make_run("failed", id=FAILED, fencing_token=1000)
+    change = {"table": "teams", "key": ["alignment"], "op": "removed", "values": {}}
+    WhatIf.objects.create(uuid=WHAT_IF, run_id=CURRENT, asked_by=somebody, changes=[change])
     decision = Decision.objects.create(
         number=1,
         review_week=FROZEN_WEEK,

@@ -44,7 +44,7 @@ def clients(
 ) -> dict[str, Client]:
     """A client for everybody, signed in; and the objects that the samples name. Sessions in cookies: thrice as fast."""
     # No worker runs here; what /healthz says of the parts is tests/local/test_health.py's.
-    monkeypatch.setattr(health, "broker_and_worker", lambda: ("ok", "ok"))
+    monkeypatch.setattr(health, "broker_and_workers", lambda: ("ok", "ok", "ok"))
     monkeypatch.setattr(health, "database_and_beat", lambda: ({"database": "ok", "beat": "ok"}, None))
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
     found = {ANONYMOUS: Client(raise_request_exception=False)}

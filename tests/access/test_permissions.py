@@ -45,6 +45,8 @@ EXPECTED = {
     "policy_data.change": "C",
     "start.view": "CFSRPE",
     "data.view": "CFSRPE",
+    "scenario.view": "CFSRPE",
+    "scenario.ask": "CFSRPE",
     "tokens.own": "CFSRPEAD",
     "imports.use": "CFSRP",
     "imports.view": "CFSRP",

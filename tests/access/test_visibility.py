@@ -223,6 +223,9 @@ input_experiments.customer_outcome  F F - F F F - -  -
 input_usage_hours.contract          F F - - - F - -  F
 input_usage_hours.input_tokens      F F - - F F - -  -
 input_job_usage.accelerator_hours   F F - F F F - -  -
+what_if.usd                         B F - - - F - -  -
+what_if.burst_usd                   B F - - - F - -  -
+what_if.value                       B F - - - F - -  -
 audit.subject                       - - - - - - F -  -
 audit.detail                        - - - - - - F -  -
 """

@@ -37,7 +37,7 @@ def application(environ, start_response):
         start_response("200 OK" if os.path.exists("nobody") else "404 Not Found", [("Content-Type", "text/html")])
         return [b"welcome"]
     answer = {"start": os.environ["CAPACITY_START_TOKEN"], "plan_age_seconds": 1, "pid": os.getppid()}
-    answer |= {part: "ok" for part in ("database", "broker", "worker", "beat")}
+    answer |= {part: "ok" for part in ("database", "broker", "worker", "what_if", "beat")}
     answer["owner_known"] = "DATABASE_OWNER_URL" in os.environ
     start_response("200 OK", [("Content-Type", "application/json")])
     return [json.dumps(answer).encode()]

@@ -6,7 +6,7 @@ import socket
 
 from capacity.local.health import ask_health, missing_parts
 
-GOOD = {"start": "t", "database": "ok", "broker": "ok", "worker": "ok", "beat": "ok"}
+GOOD = {"start": "t", "database": "ok", "broker": "ok", "worker": "ok", "what_if": "ok", "beat": "ok"}
 
 
 def test_all_parts_ok_with_our_token_is_ready() -> None:

@@ -33,7 +33,8 @@ START = (
 )
 PARTS = {
     "web": "gunicorn",
-    "worker": "celery .*worker",
+    "worker": "celery .*worker .*--queues celery",
+    "what_if": "celery .*worker .*--queues what_if",
     "beat": "celery .*beat",
     "database": "postgres -D",
     "broker": "valkey",
@@ -231,7 +232,7 @@ def test_a_taken_port_is_told_and_the_next_one_used(root: Path) -> None:
 def test_any_killed_part_is_back_within_seconds(running: Start) -> None:
     url = running.wait_ready()
     first = running.children()
-    for part in ("worker", "beat", "web", "broker", "database"):
+    for part in ("worker", "what_if", "beat", "web", "broker", "database"):
         os.kill(first[part], signal.SIGKILL)
         assert wait_until(lambda part=part: running.children().get(part, first[part]) != first[part], seconds=10), part
     assert wait_until(lambda: _answers(url), seconds=10)
@@ -313,7 +314,7 @@ def test_a_database_and_a_broker_of_ones_own_are_used_instead_of_the_embedded_on
     given = {name: os.environ[name] for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "CELERY_BROKER_URL")}
     started = Start(root, DEMO_PASSWORD="given by hand", **given)
     started.wait_ready()
-    assert set(started.children()) == {"web", "worker", "beat"}
+    assert set(started.children()) == {"web", "worker", "what_if", "beat"}
     assert json.loads((started.data / "local.json").read_text())["database_url"] == given["DATABASE_URL"]
     assert "Password of each: given by hand" in started.output
     assert not (started.data / "postgres").exists()

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 def answering(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     """Broker and worker answer, unless a test says otherwise."""
     settings.START_TOKEN = "this start"
-    monkeypatch.setattr(health, "broker_and_worker", lambda: ("ok", "ok"))
+    monkeypatch.setattr(health, "broker_and_workers", lambda: ("ok", "ok", "ok"))
 
 
 def beat_ticked(ago: timedelta) -> None:
@@ -45,6 +45,7 @@ def test_all_parts_well_is_ok_with_the_plans_age(client: Client) -> None:
         "broker": "ok",
         "worker": "ok",
         "beat": "ok",
+        "what_if": "ok",
         "start": "this start",
     }
 
@@ -81,21 +82,21 @@ def test_a_broker_that_does_not_answer_leaves_the_worker_unknown(monkeypatch: py
     # Celery reads the environment before its settings.
     monkeypatch.setenv("CELERY_BROKER_URL", "redis+socket:///nowhere/at/all.sock")
     health._client.cache_clear()
-    broker, worker = health._ask_broker_and_worker()
+    broker, worker, what_if = health._ask_broker_and_workers()
     health._client.cache_clear()
     assert broker.startswith("does not answer")
-    assert worker == "not known without the broker"
+    assert worker == what_if == "not known without the broker"
 
 
 def test_many_askers_share_one_ping(monkeypatch: pytest.MonkeyPatch) -> None:
     pings: list[datetime] = []
 
-    def ping() -> tuple[str, str]:
+    def ping() -> tuple[str, str, str]:
         pings.append(datetime.now(UTC))
-        return "ok", "ok"
+        return "ok", "ok", "ok"
 
     monkeypatch.undo()
-    monkeypatch.setattr(health, "_ask_broker_and_worker", ping)
+    monkeypatch.setattr(health, "_ask_broker_and_workers", ping)
     monkeypatch.setattr(health, "_last_answer", {"at": 0.0, "parts": None})
-    assert {health.broker_and_worker() for _ in range(5)} == {("ok", "ok")}
+    assert {health.broker_and_workers() for _ in range(5)} == {("ok", "ok", "ok")}
     assert len(pings) == 1

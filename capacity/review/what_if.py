@@ -1,0 +1,269 @@
+"""What-ifs about a run: its inputs with changes in them, prepared by the code that plans, answered quickly and fully.
+
+What belongs here: `resolve_with`, the hot plans a worker process keeps, and the names that make an answer readable. The
+run and the tables of today are only read. Life cycle: capacity/allocation/what_ifs.py; who sees what: what_if_rows.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
+from django.db import connection
+
+from capacity.allocation.domain.checks import BadProblem, check_problem
+from capacity.allocation.domain.problem import Problem
+from capacity.allocation.domain.problem_writer import problem_to_json
+from capacity.allocation.domain.solution import Solution
+from capacity.allocation.domain.solution_reader import solution_from_json
+from capacity.allocation.domain.what_if import HotPlan, full
+from capacity.allocation.domain.what_if_answer import Answer, answer_to_json
+from capacity.allocation.heartbeat import LeaseKeeper
+from capacity.allocation.models import Run, RunDocument
+from capacity.allocation.runs import LeaseLost
+from capacity.allocation.what_ifs import (
+    WhatIfClaim,
+    claim_what_if,
+    fail_what_if,
+    keep_full,
+    keep_quick,
+    refuse_what_if,
+    renew_what_if,
+    report_stage,
+)
+from capacity.decisions.policy import NoPolicyInForce
+from capacity.review.compute import PreparedPlan, prepare_inputs
+from capacity.review.documents import OtherFormulas, inputs_of_document
+from capacity.review.input_edits import ChangesRefused, apply_changes
+from capacity.review.inputs import Inputs
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[str, float], None]
+Changes = Sequence[Mapping[str, Any]]
+# Progress is written when the stage changes, else at most this often.
+PROGRESS_SECONDS = 1.0
+
+
+class WhatIfRefused(Exception):
+    """The question cannot be answered, and trying again cannot help."""
+
+    def __init__(self, *, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+@dataclass(frozen=True, kw_only=True)
+class HotRun:
+    """A run's inputs, its problem prepared again from them, its plan, and the serving model kept hot."""
+
+    inputs: Inputs
+    prepared: PreparedPlan
+    problem: Problem
+    solution: Solution
+    plan: HotPlan
+
+
+class HotRuns:
+    """The runs asked about last, at most `most` of them: what bounds the memory of a worker."""
+
+    def __init__(self, *, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[int, HotRun] = OrderedDict()
+
+    def get(self, run_id: int) -> HotRun:
+        """Raises WhatIfRefused."""
+        if run_id not in self._kept:
+            while len(self._kept) >= self._most:
+                self._kept.popitem(last=False)
+            self._kept[run_id] = heat_run(run_id)
+        self._kept.move_to_end(run_id)
+        return self._kept[run_id]
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+
+def run_inputs(run_id: int) -> Inputs:
+    """The inputs stored with a run. Raises WhatIfRefused where the run has no document or was made by other formulas."""
+    found = RunDocument.objects.filter(run_id=run_id).values_list("inputs", "run__inputs_version").first()
+    if found is None:
+        raise WhatIfRefused(code="no_document", sentence="That run did not finish: ask about one that is done.")
+    try:
+        return inputs_of_document(found[0], version=found[1] or 0).in_order()
+    except OtherFormulas as error:
+        sentence = f"That run was {error}. Ask about the current plan."
+        raise WhatIfRefused(code="other_formulas", sentence=sentence) from error
+
+
+def heat_run(run_id: int) -> HotRun:
+    """Raises WhatIfRefused also where the run's inputs no longer give its problem."""
+    inputs = run_inputs(run_id)
+    document = RunDocument.objects.filter(run_id=run_id).only("problem", "solution").get()
+    prepared = prepare_inputs(inputs=inputs, progress=_ignore)
+    if json.loads(json.dumps(problem_to_json(prepared.problem))) != document.problem:
+        sentence = "That run was planned by an earlier release, which sized it differently. Ask about the current plan."
+        raise WhatIfRefused(code="other_formulas", sentence=sentence)
+    solution = solution_from_json(document.solution)
+    plan = HotPlan(problem=prepared.problem, solution=solution)
+    return HotRun(inputs=inputs, prepared=prepared, problem=prepared.problem, solution=solution, plan=plan)
+
+
+def resolve_with(
+    *, run: HotRun, changes: Changes, on_quick: Callable[[dict[str, Any]], None], progress: Progress
+) -> dict[str, Any]:
+    """Both answers to changes that were checked before: the quick one to `on_quick` as soon as it is there, then the
+    full one returned. Both as JSON with the names of what they speak of. Raises WhatIfRefused.
+    """
+    progress("Preparing the change", 0.02)
+    changed = prepare_changed(run=run, changes=changes)
+    names = _Names(run.prepared, changed)
+    progress("Serving solved again, placements held", 0.1)
+    on_quick(names.added_to(run.plan.quick(changed=changed.problem)))
+    answer = full(
+        problem=run.problem,
+        solution=run.solution,
+        changed=changed.problem,
+        progress=lambda stage, share: progress(stage, 0.15 + 0.8 * share),
+    )
+    return names.added_to(answer)
+
+
+def prepare_changed(*, run: HotRun, changes: Changes) -> PreparedPlan:
+    """The problem of the run's inputs with the changes in them, by the code that plans. Raises WhatIfRefused."""
+    try:
+        inputs, _ = apply_changes(inputs=run.inputs, changes=changes, viewer=None)
+        prepared = prepare_inputs(inputs=inputs.in_order(), progress=_ignore, known=run.prepared)
+        check_problem(prepared.problem)
+    except (ChangesRefused, NoPolicyInForce) as error:
+        raise WhatIfRefused(code="bad_change", sentence=str(error)) from error
+    except BadProblem as error:
+        raise WhatIfRefused(code="bad_problem", sentence=" ".join(error.sentences)) from error
+    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+        logger.warning("the change cannot be prepared: %r", error)
+        sentence = f"With this change the inputs cannot be planned ({type(error).__name__}: {error})."
+        raise WhatIfRefused(code="bad_change", sentence=sentence) from error
+    return prepared
+
+
+class _Names:
+    """What demands and experiments of both sides are called, and whose they are."""
+
+    def __init__(self, before: PreparedPlan, after: PreparedPlan) -> None:
+        self._demands: dict[str, dict[str, Any]] = {}
+        self._experiments: dict[str, dict[str, Any]] = {}
+        for side in (before, after):
+            teams = {row["key"]: row["name"] for row in side.inputs.tables["teams"]}
+            for contract in side.contracts:
+                self._demands[contract.demand_key] = {
+                    "contract_key": str(contract.row["key"]),
+                    "contract_name": str(contract.row["name"]),
+                    "customer_name": str(contract.customer["name"]),
+                    "customer_alias": str(contract.customer["alias"]),
+                    "owner": str(contract.row["owner"] or ""),
+                    "workload_key": str(contract.row["workload"] or ""),
+                }
+            for row in side.inputs.tables["experiments"]:
+                team = teams.get(row["team"], row["team"])
+                self._experiments[row["key"]] = {"name": row["name"], "team_key": row["team"], "team_name": team}
+
+    def added_to(self, answer: Answer) -> dict[str, Any]:
+        document = answer_to_json(answer)
+        for row in document["demands"]:
+            row["of"] = self._demands.get(row["key"], {"workload_key": row["key"].removeprefix("w.")})
+        for row in document["placements"]:
+            row["of"] = self._experiments.get(row["key"], {"name": row["key"], "team_key": "", "team_name": ""})
+        return document
+
+
+def _ignore(_stage: str, _share: float) -> None:
+    """Progress of what takes no time."""
+
+
+# --- in the worker --------------------------------------------------------------------------------------------------
+
+
+def answer_question(*, what_if_id: int, worker: str, clock: Callable[[], datetime], runs: HotRuns) -> str:
+    """Answer the question if it is to be had; calling it any number of times gives one result. Returns the state.
+
+    Errors end in the row, never in the broker; the log has the trace.
+    """
+    claim = claim_what_if(what_if_id=what_if_id, worker=worker, now=clock())
+    if claim is None:
+        return "not_claimed"
+    try:
+        with LeaseKeeper(claim=claim, clock=clock, renew=renew_what_if) as lease:
+            return _guarded(claim, clock, lambda: _answer(claim, lease, clock, runs))
+    except LeaseLost:
+        return "fenced_off"
+
+
+def _guarded(claim: WhatIfClaim, clock: Callable[[], datetime], work: Callable[[], str]) -> str:
+    """Do the work; turn each way of failing into the row's state. Raises LeaseLost."""
+    try:
+        return work()
+    except LeaseLost:
+        raise
+    except WhatIfRefused as refusal:
+        return refuse_what_if(claim=claim, code=refusal.code, sentence=refusal.sentence, now=clock())
+    except SoftTimeLimitExceeded:
+        code, sentence = "time_limit", f"It took longer than {settings.CELERY_TASK_SOFT_TIME_LIMIT} s and was stopped."
+    except MemoryError:
+        code, sentence = "out_of_memory", "It needed more memory than the worker has."
+    except Exception as error:  # whatever it was, the row must say that it failed
+        logger.exception("what-if %s attempt %s failed", claim.what_if_id, claim.attempt)
+        code = "error"
+        sentence = f"It stopped with an unexpected {type(error).__name__}; the worker's log has the details."
+    connection.close_if_unusable_or_obsolete()
+    return fail_what_if(claim=claim, code=code, sentence=sentence, now=clock())
+
+
+def _answer(claim: WhatIfClaim, lease: LeaseKeeper, clock: Callable[[], datetime], runs: HotRuns) -> str:
+    started = time.perf_counter()
+    run = runs.get(claim.run_id)
+    heated = time.perf_counter()
+    quick_at: list[float] = []
+
+    def on_quick(answer: dict[str, Any]) -> None:
+        keep_quick(claim=claim, answer=answer)
+        quick_at.append(time.perf_counter())
+
+    answer = resolve_with(run=run, changes=claim.changes, on_quick=on_quick, progress=_Reporter(claim, lease))
+    seconds = {
+        "read": round(heated - started, 3),
+        "quick": round(quick_at[0] - heated, 3),
+        "full": round(time.perf_counter() - quick_at[0], 3),
+    }
+    keep_full(claim=claim, answer=answer, seconds=seconds, now=clock())
+    return "done"
+
+
+class _Reporter:
+    """Throttles progress to the row, and stops an answer whose lease is gone."""
+
+    def __init__(self, claim: WhatIfClaim, lease: LeaseKeeper) -> None:
+        self._claim, self._lease = claim, lease
+        self._stage, self._written_at = "", float("-inf")
+
+    def __call__(self, stage: str, share: float) -> None:
+        if self._lease.is_lost:
+            raise LeaseLost(f"what-if {self._claim.what_if_id} was taken over")
+        if stage == self._stage and time.monotonic() - self._written_at < PROGRESS_SECONDS:
+            return
+        report_stage(claim=self._claim, stage=stage, share=share)
+        self._stage, self._written_at = stage, time.monotonic()
+
+
+def latest_run_id(run_id: int) -> int:
+    """The run that holds the rows: a run that found nothing new shows another's."""
+    found = Run.objects.filter(pk=run_id).values_list("state", "reused_run_id").first()
+    return found[1] if found and found[0] == "reused" and found[1] else run_id
