@@ -87,8 +87,15 @@ def made_problem(
         "floors": _floors(rng, rows, weeks),
         "pools": rows,
         "serving": _serving(rng, rows, demands, classes or math.ceil(demands / 3), weeks, load * supply),
-        **made_experiments(rng, rows, count=experiments, weeks=weeks, wanted=ask * supply, first=FIRST),
+        **made_experiments(
+            rng, _fit_for_research(rng, rows), count=experiments, weeks=weeks, wanted=ask * supply, first=FIRST
+        ),
     }
+
+
+def _fit_for_research(rng: random.Random, pools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Six pools in ten, where all experiments are asked for: they meet each other and the floors there."""
+    return rng.sample(pools, max(min(2, len(pools)), round(0.6 * len(pools))))
 
 
 def _pool(rng: random.Random, number: int, pools: int, weeks: int) -> dict[str, Any]:
@@ -161,8 +168,8 @@ def _serving(
     for number in range(count):
         kind = kinds[number % len(kinds)]
         home = number % len(kinds) % len(pools)
-        level = sum(pools[home]["allocatable"]) / weeks / sharing[home] * len(kinds) / count * rng.uniform(0.4, 1.6)
-        row = _demand(rng, number, kind, level, weeks)
+        level = kind["popularity"] * sum(pools[home]["allocatable"]) / weeks / sharing[home] * len(kinds) / count
+        row = _demand(rng, number, kind, level * rng.uniform(0.4, 1.6), weeks)
         total += sum(row["work"]) / kind["best_rate"]
         rows.append(row)
     scale = wanted / total if total else 0.0
@@ -191,6 +198,7 @@ def _class(rng: random.Random, number: int, pools: list[dict[str, Any]], weeks: 
         "options": options,
         "max_pools": rng.choice((None, None, None, 1, 2)),
         "unit": unit,
+        "popularity": rng.uniform(0.3, 1.7),
         "best_rate": max(option["work_per_accelerator"] for option in options),
         "curve": [
             (1 + growth * week / 52) * (1 + 0.08 * math.sin(2 * math.pi * week / 52 + phase)) * rng.uniform(0.97, 1.03)
