@@ -1,0 +1,93 @@
+"""What the measurements are held against (docs/methods.md, "How fast and how good"), and the words for it.
+
+What belongs here: limits by size, effort and E, and met or missed. Nothing here measures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+QUICK, RECORD = "quick", "record"
+EFFORTS = (QUICK, RECORD)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Seconds, MB, and the relative gaps of serving, P0 and P1, and lower tiers. None: nothing is asked."""
+
+    seconds: float
+    gaps: tuple[float, float, float] | None = None
+    megabytes: float | None = None
+
+
+# By size, effort and E in percent. L and XL are goals, R and M are musts.
+TARGETS: Mapping[tuple[str, str, int], Target] = {
+    ("R", QUICK, 15): Target(5, (1e-4, 1e-2, 5e-2)),
+    ("R", QUICK, 35): Target(5),
+    ("R", RECORD, 15): Target(120, (1e-4, 1e-3, 1e-2)),
+    ("R", RECORD, 35): Target(120, (1e-4, 1e-2, 5e-2)),
+    ("M", QUICK, 15): Target(10, (5e-4, 2e-2, 5e-2)),
+    ("M", QUICK, 35): Target(10),
+    ("M", RECORD, 15): Target(300, (1e-4, 5e-3, 2e-2)),
+    ("M", RECORD, 35): Target(300, (1e-4, 2e-2, 5e-2)),
+    ("L", QUICK, 15): Target(60, (1e-3, 3e-2, 5e-2)),
+    ("L", QUICK, 35): Target(60),
+    ("L", RECORD, 15): Target(900, (1e-3, 1e-2, 3e-2)),
+    ("XL", QUICK, 15): Target(120, megabytes=4096),
+}
+# Seconds of the slowest of twenty quick what-ifs but one.
+WHAT_IF_P95: Mapping[str, float] = {"R": 0.1, "M": 0.1, "L": 0.3}
+# A run is stopped after this many seconds and told as such.
+LIMITS: Mapping[tuple[str, str], float] = {
+    ("S", QUICK): 60,
+    ("S", RECORD): 120,
+    ("R", QUICK): 60,
+    ("R", RECORD): 300,
+    ("M", QUICK): 120,
+    ("M", RECORD): 600,
+    ("L", QUICK): 300,
+    ("L", RECORD): 1800,
+    ("XL", QUICK): 600,
+    ("XL", RECORD): 3600,
+}
+TIMES_FASTER = 10.0
+SAME_OBJECTIVE = 1e-6
+
+
+def verdict(measured: float | None, limit: float | None) -> str:
+    """met or missed; a dash where nothing is asked."""
+    if limit is None:
+        return "-"
+    return "met" if measured is not None and measured <= limit else "missed"
+
+
+@dataclass(frozen=True, slots=True)
+class WorstGap:
+    """The worst tier of a group; relative and absolute, in the tier's unit."""
+
+    tier: str
+    relative: float
+    absolute: float
+    unit: str
+
+
+def worst_gaps(tiers: Sequence[Mapping[str, Any]]) -> tuple[WorstGap | None, WorstGap | None, WorstGap | None]:
+    """Serving above all experiments, P0 and P1, and every lower tier; None where a group has no tier with members.
+
+    tiers: those of a solution file, in their order.
+    """
+    groups: tuple[list[WorstGap], list[WorstGap], list[WorstGap]] = ([], [], [])
+    group = 0
+    for row in tiers:
+        if row["unit"] is None:
+            continue
+        if row["tier"] in ("P0", "P1"):
+            group = 1
+        elif group == 1 or row["unit"] != "usd":
+            group = 2
+        unit = "$" if row["unit"] == "usd" else "aw"
+        groups[group].append(WorstGap(row["tier"], row["gap_relative"], row["gap_absolute"], unit))
+    serving, upper, lower = (max(rows, key=lambda gap: gap.relative, default=None) for rows in groups)
+    return serving, upper, lower
