@@ -46,7 +46,8 @@ PURE_MODULES = {
     "capacity.access.visibility",
 }
 ONLY_IN = {
-    "highspy": lambda name: name == "capacity.allocation.domain.solver",
+    # solver: every model that is built and solved once; solver_hot: the one program that what-ifs keep in memory.
+    "highspy": lambda name: name in {"capacity.allocation.domain.solver", "capacity.allocation.domain.solver_hot"},
     "plotly": lambda name: name.endswith(".plots") or name == "capacity.review.finders",
 }
 # Inside an app, highest first. A module imports its own level and those below it.
