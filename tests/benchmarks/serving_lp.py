@@ -1,21 +1,25 @@
 """The serving LP with placements fixed, unaggregated: one column for each demand, option and week.
 
-What belongs here: the numbers of that program, taken from a problem and its plan, and its solution by other
-people's tools, each built the way their documentation builds a model. Replicas are divisible, all serving is one
-tier, and the objective is dollars of unmet work and of burst. The product's own route is `serving_lp_run`.
+What belongs here: the numbers of that program, taken from a problem and its plan. Replicas are divisible, all serving
+is one tier, and the objective is dollars of unmet work and of burst. Solving it is `other_tools` and `own_route`.
 """
 
 from __future__ import annotations
 
-import time
+import argparse
+import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
 
-from capacity.allocation.domain.problem import Placement, Problem
+from capacity.allocation.domain.problem import Placement, Problem, canonical
+from capacity.allocation.domain.problem_file import problem_from_bytes
+from capacity.lib.horizon import Week
 
 HOURS_PER_WEEK = 168
+ONE_TIER = "serving"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,71 +116,33 @@ def rooms(
     return room, floors
 
 
-def solve_with_pulp(lp: ServingLP) -> Timed:
-    import pulp  # noqa: PLC0415  (installed for the measurements only)
-
-    began = time.perf_counter()
-    model = pulp.LpProblem("serving", pulp.LpMinimize)
-    limits = [None if upper == float("inf") else upper for upper in lp.upper]
-    columns = [pulp.LpVariable(f"x{i}", 0, limit) for i, limit in enumerate(limits)]
-    model += pulp.LpAffineExpression([(columns[i], usd) for i, usd in enumerate(lp.usd) if usd])
-    for low, high, positions, values in lp.rows:
-        terms = pulp.LpAffineExpression([(columns[i], value) for i, value in zip(positions, values, strict=True)])
-        if low is not None:
-            model += terms >= low
-        if high is not None:
-            model += terms <= high
-    built = time.perf_counter()
-    model.solve(pulp.PULP_CBC_CMD(msg=False))
-    _require(pulp.LpStatus[model.status] == "Optimal", pulp.LpStatus[model.status])
-    return Timed(built - began, time.perf_counter() - built, float(pulp.value(model.objective)), "CBC")
+def one_serving_tier(problem: Problem) -> Problem:
+    """The problem with a single tier of serving, so that one objective says it all; unknown losses count nothing."""
+    of_serving = {demand.tier for demand in problem.serving}
+    return replace(
+        problem,
+        tiers=(ONE_TIER, *(tier for tier in problem.tiers if tier not in of_serving)),
+        serving=tuple(
+            replace(demand, tier=ONE_TIER, usd_lost_per_work_week=demand.usd_lost_per_work_week or 0)
+            for demand in problem.serving
+        ),
+        pools=tuple(
+            replace(pool, burst=None if pool.burst is None else replace(pool.burst, tiers=None))
+            for pool in problem.pools
+        ),
+    )
 
 
-def solve_with_ortools(lp: ServingLP) -> Timed:
-    from ortools.linear_solver import pywraplp  # noqa: PLC0415
-
-    began = time.perf_counter()
-    solver = pywraplp.Solver.CreateSolver("GLOP")
-    infinity = solver.infinity()
-    columns = [solver.NumVar(0, min(upper, infinity), "") for upper in lp.upper]
-    objective = solver.Objective()
-    for column, usd in zip(columns, lp.usd, strict=True):
-        objective.SetCoefficient(column, usd)
-    objective.SetMinimization()
-    for low, high, positions, values in lp.rows:
-        row = solver.Constraint(-infinity if low is None else low, infinity if high is None else high)
-        for i, value in zip(positions, values, strict=True):
-            row.SetCoefficient(columns[i], value)
-    built = time.perf_counter()
-    _require(solver.Solve() == pywraplp.Solver.OPTIMAL, "not optimal")
-    return Timed(built - began, time.perf_counter() - built, objective.Value(), "GLOP")
+def read_files(arguments: argparse.Namespace) -> tuple[Problem, list[Placement]]:
+    """The problem with one tier of serving, and the placements of its plan, from the two files named."""
+    problem = one_serving_tier(canonical(problem_from_bytes(arguments.problem.read_bytes())))
+    rows = json.loads(arguments.solution.read_text())["placements"]
+    return problem, [Placement(**{**row, "start": Week(date.fromisoformat(row["start"]))}) for row in rows]
 
 
-def solve_with_cvxpy(lp: ServingLP) -> Timed:
-    import cvxpy  # noqa: PLC0415
-    import numpy as np  # noqa: PLC0415
-    from scipy.sparse import csr_array  # noqa: PLC0415
-
-    began = time.perf_counter()
-    x = cvxpy.Variable(len(lp.usd), nonneg=True)
-    upper = np.array(lp.upper)
-    bounded = np.flatnonzero(np.isfinite(upper))
-    constraints = [x[bounded] <= upper[bounded]]
-    for is_low in (True, False):
-        rows = [row for row in lp.rows if (row[0] is not None) == is_low]
-        entries = [(r, i, v) for r, row in enumerate(rows) for i, v in zip(row[2], row[3], strict=True)]
-        r, i, v = zip(*entries, strict=True)
-        matrix = csr_array((v, (r, i)), shape=(len(rows), len(lp.usd)))
-        sides = np.array([row[0] if is_low else row[1] for row in rows], dtype=float)
-        constraints.append(matrix @ x >= sides if is_low else matrix @ x <= sides)
-    problem = cvxpy.Problem(cvxpy.Minimize(np.array(lp.usd) @ x), constraints)
-    written = time.perf_counter()
-    problem.solve()
-    took, compiled = time.perf_counter() - written, float(problem.compilation_time or 0)
-    _require(problem.status == "optimal", problem.status)
-    return Timed(written - began + compiled, took - compiled, float(problem.value), str(problem.solver_stats.solver_name))
-
-
-def _require(holds: bool, status: Any) -> None:
-    if not holds:
-        raise RuntimeError(f"ended with status {status}")
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Of both programs: a problem file and the file of its solution."""
+    found = argparse.ArgumentParser(description=description)
+    found.add_argument("problem", type=Path)
+    found.add_argument("solution", type=Path)
+    return found

@@ -27,7 +27,20 @@ PLAN_COLUMNS = (
     *("serving gap", "P0-P1 gap", "lower gap", "target gaps", "MB", "target MB"),
 )
 WHAT_IF_COLUMNS = ("size", "E", "what-if", "answers", "p50 s", "p95 s", "target p95", "hot model s", "MB")
-TOOL_COLUMNS = ("size", "E", "tool", "solver", "rounds", "build s", "solve s", "total s", "× ours", "MB", "objective", "")
+TOOL_COLUMNS = (
+    "size",
+    "E",
+    "tool",
+    "solver",
+    "rounds",
+    "build s",
+    "solve s",
+    "total s",
+    "× ours",
+    "MB",
+    "objective",
+    "",
+)
 
 
 @dataclass(frozen=True)
@@ -151,7 +164,9 @@ def lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """A table in Markdown, its columns as wide as their widest cell."""
     cells = [list(columns), *map(list, rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
-    told = ["| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |" for row in cells]
+    told = [
+        "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |" for row in cells
+    ]
     return [told[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *told[1:]]
 
 
