@@ -16,7 +16,8 @@ from tests.benchmarks.targets import (
     TARGETS,
     TIMES_FASTER,
     WHAT_IF_P95,
-    WorstGap,
+    TierGap,
+    tier_gaps,
     verdict,
     worst_gaps,
 )
@@ -28,18 +29,8 @@ PLAN_COLUMNS = (
 )
 WHAT_IF_COLUMNS = ("size", "E", "what-if", "answers", "p50 s", "p95 s", "target p95", "hot model s", "MB")
 TOOL_COLUMNS = (
-    "size",
-    "E",
-    "tool",
-    "solver",
-    "rounds",
-    "build s",
-    "solve s",
-    "total s",
-    "× ours",
-    "MB",
-    "objective",
-    "",
+    *("size", "E", "tool", "solver", "rounds", "build s", "solve s", "total s", "× ours"),
+    *("MB", "objective", "target"),
 )
 
 
@@ -105,7 +96,7 @@ def plan_cells(row: PlanRow) -> list[str]:
         _seconds(row.total),
         goal,
         row.failure or row.termination,
-        *map(_gap, gaps),
+        *map(_worst, gaps),
         "; ".join(words) or "-",
         _megabytes(row.megabytes),
         f"≤ {memory:g} {verdict(row.megabytes, memory)}" if memory is not None else "-",
@@ -170,19 +161,14 @@ def lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [told[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *told[1:]]
 
 
-def tier_lines(rows: Iterable[PlanRow]) -> list[str]:
-    """Value, bound and gap of every tier of every plan."""
-    cells = [
-        [
-            *(row.size, _percent_asked(row.ask), row.effort, tier["tier"]),
-            *(f"{tier['value']:.2f}", f"{tier['bound']:.2f}", f"{tier['gap_absolute']:.2f}"),
-            *(_percent(tier["gap_relative"]), "$" if tier["unit"] == "usd" else "accelerator-weeks"),
-        ]
-        for row in rows
-        for tier in row.tiers
-        if tier["unit"] is not None
-    ]
-    return lines(("size", "E", "effort", "tier", "value", "bound", "gap", "relative", "unit"), cells)
+def tier_lines(rows: Sequence[PlanRow]) -> list[str]:
+    """The gap of every tier of every plan, a line a plan."""
+    names = list(dict.fromkeys(tier["tier"] for row in rows for tier in row.tiers))
+    cells = []
+    for row in rows:
+        gaps = {gap.tier: gap for gap in tier_gaps(row.tiers)}
+        cells.append([row.size, _percent_asked(row.ask), row.effort, *(_gap(gaps.get(name)) for name in names)])
+    return lines(("size", "E", "effort", *names), cells)
 
 
 def _seconds(value: float | None) -> str:
@@ -203,10 +189,14 @@ def _percent(share: float) -> str:
     return f"{share * 100:.3g} %"
 
 
-def _gap(gap: WorstGap | None) -> str:
+def _worst(gap: TierGap | None) -> str:
+    """The gap, and whose it is where there is one."""
+    return f"{_gap(gap)} ({gap.tier})" if gap is not None and gap.absolute else _gap(gap)
+
+
+def _gap(gap: TierGap | None) -> str:
     if gap is None:
         return "-"
     if not gap.absolute:
         return "0"
-    amount = f"${gap.absolute:,.0f}" if gap.unit == "$" else f"{gap.absolute:,.0f} aw"
-    return f"{_percent(gap.relative)}, {amount} ({gap.tier})"
+    return f"{_percent(gap.relative)}, " + (f"${gap.absolute:,.0f}" if gap.unit == "$" else f"{gap.absolute:,.0f} aw")

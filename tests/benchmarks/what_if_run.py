@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--full", type=int, default=6, help="how many full answers (6)")
     parser.add_argument("--full-seconds", type=float, default=120.0, help="no further full answer after these seconds")
     arguments = parser.parse_args()
-    options = SolveOptions()
+    options = SolveOptions(effort="quick")
     problem = problem_from_bytes(arguments.problem.read_bytes())
     solution = solve(problem=problem, options=options)
     began = time.perf_counter()
