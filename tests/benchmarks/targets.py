@@ -1,4 +1,4 @@
-"""What the measurements are held against (docs/methods.md, "How fast and how good"), and the words for it.
+"""What the measurements are held against (docs/running.md, "Measurements"), and the words for it.
 
 What belongs here: limits by size, effort and E, and met or missed. Nothing here measures.
 """
