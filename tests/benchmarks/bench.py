@@ -117,6 +117,7 @@ class Bench:
             total=ended.seconds,
             seconds={"read": ended.seconds - sum(phases.values()), **phases} if found else {},
             megabytes=ended.megabytes,
+            processor=ended.processor,
             termination=found.get("termination", ""),
             tiers=found.get("tiers", ()),
             failure=failure,
@@ -135,9 +136,10 @@ class Bench:
 
     def tools(self, size: str, ask: int, *, rounds: int) -> None:
         """Every tool in a process of its own, in alternating rounds; one that fails once is not tried again."""
-        solution = self._solution(size, ask, QUICK)
-        if not solution.exists():
+        if not any(self._solution(size, ask, effort).exists() for effort in EFFORTS):
             self.plan(size, ask, QUICK)
+        kept = [self._solution(size, ask, effort) for effort in EFFORTS]
+        solution = next((path for path in kept if path.exists()), kept[0])
         ended: dict[str, list[Ended]] = {name: [] for name in (PRODUCT, *TOOLS)}
         for number in range(rounds if solution.exists() else 0):
             for name, runs in ended.items():

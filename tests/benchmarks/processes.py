@@ -23,9 +23,10 @@ BYTES_OF_MAXRSS = 1 if sys.platform == "darwin" else 1024
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """seconds: wall clock of the whole process. code None: stopped at the limit. output: its standard output."""
+    """Of the whole process: seconds of the wall clock, seconds of a processor, peak memory. code None: stopped at the limit."""
 
     seconds: float
+    processor: float
     megabytes: float
     code: int | None
     output: str
@@ -54,6 +55,7 @@ def run_python(arguments: Sequence[str], *, limit: float) -> Ended:
         err.seek(0)
         return Ended(
             seconds=seconds,
+            processor=usage.ru_utime + usage.ru_stime,
             megabytes=usage.ru_maxrss * BYTES_OF_MAXRSS / 2**20,
             code=None if stopped.is_set() else process.returncode,
             output=out.read(),

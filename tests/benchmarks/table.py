@@ -24,12 +24,12 @@ from tests.benchmarks.targets import (
 
 PHASES = ("read", "check", "build", "solve", "explain", "store")
 PLAN_COLUMNS = (
-    *("size", "E", "effort", *PHASES, "total s", "target s", "ends"),
+    *("size", "E", "effort", *PHASES, "total s", "target s", "CPU s", "ends"),
     *("serving gap", "P0-P1 gap", "lower gap", "target gaps", "MB", "target MB"),
 )
 WHAT_IF_COLUMNS = ("size", "E", "what-if", "answers", "p50 s", "p95 s", "target p95", "hot model s", "MB")
 TOOL_COLUMNS = (
-    *("size", "E", "tool", "solver", "rounds", "build s", "solve s", "total s", "× ours"),
+    *("size", "E", "tool", "solver", "rounds", "build s", "solve s", "total s", "× ours", "× solve"),
     *("MB", "objective", "target"),
 )
 
@@ -44,6 +44,7 @@ class PlanRow:
     total: float
     seconds: Mapping[str, float] = field(default_factory=dict)
     megabytes: float | None = None
+    processor: float | None = None
     termination: str = ""
     tiers: Sequence[Mapping[str, Any]] = ()
     failure: str = ""
@@ -95,6 +96,7 @@ def plan_cells(row: PlanRow) -> list[str]:
         *head,
         _seconds(row.total),
         goal,
+        _seconds(row.processor),
         row.failure or row.termination,
         *map(_worst, gaps),
         "; ".join(words) or "-",
@@ -121,8 +123,8 @@ def what_if_cells(row: WhatIfRow) -> list[str]:
 
 def tool_cells(row: ToolRow, ours: ToolRow) -> list[str]:
     build, solve = (statistics.median(values) if values else None for values in (row.build, row.solve))
-    total, our_total = _total(row), _total(ours)
-    times = total / our_total if total is not None and our_total else None
+    times = _times(_total(row), _total(ours))
+    alone = _times(solve, statistics.median(ours.solve) if ours.solve else None)
     same, word = "", ""
     if row.usd and ours.usd:
         apart = max(abs(usd - ours.usd[0]) / max(1.0, abs(ours.usd[0])) for usd in row.usd)
@@ -132,12 +134,16 @@ def tool_cells(row: ToolRow, ours: ToolRow) -> list[str]:
         word = f"≥ {TIMES_FASTER:g} × {'met' if reached else 'missed'}"
     return [
         *(row.size, _percent_asked(row.ask), row.tool, row.solver, row.failure or str(len(row.solve))),
-        *(_seconds(build), _seconds(solve), _seconds(total)),
-        f"{times:.1f}" if times is not None else "-",
+        *(_seconds(build), _seconds(solve), _seconds(_total(row))),
+        *(f"{each:.1f}" if each is not None else "-" for each in (times, alone)),
         _megabytes(row.megabytes),
         same or "-",
         word,
     ]
+
+
+def _times(seconds: float | None, ours: float | None) -> float | None:
+    return seconds / ours if seconds is not None and ours else None
 
 
 def _total(row: ToolRow) -> float | None:
