@@ -105,7 +105,15 @@ class Bench:
     def plan(self, size: str, ask: int, effort: str) -> None:
         """The very command a person gives, from file to file."""
         out, limit = self._solution(size, ask, effort), LIMITS[size, effort]
-        command = ["manage.py", "solve_problem", self._problem(size, ask), "--out", out, "--effort", effort]
+        command: list[str | Path] = [
+            "manage.py",
+            "solve_problem",
+            self._problem(size, ask),
+            "--out",
+            out,
+            "--effort",
+            effort,
+        ]
         ended = self._run(f"{size}, E {ask} %, {effort}", command, limit)
         failure = failure_of(ended)
         found = {} if failure else json.loads(out.read_text())
@@ -129,9 +137,9 @@ class Bench:
         command += ["--quick", str(quick), "--full", str(full)]
         ended = self._run(f"what-ifs {size}, E {ask} %", command, WHAT_IF_LIMIT)
         failure = failure_of(ended)
-        found = {"hot": [None], "quick": [], "full": []} if failure else json.loads(ended.output)
+        found = {"quick": [], "full": []} if failure else json.loads(ended.output)
         for kind in ("quick", "full"):
-            hot = found["hot"][0] if kind == "quick" else None
+            hot = found["hot"][0] if kind == "quick" and not failure else None
             self.answers.append(WhatIfRow(size, ask, kind, found[kind], hot, ended.megabytes, failure))
 
     def tools(self, size: str, ask: int, *, rounds: int) -> None:
@@ -145,7 +153,7 @@ class Bench:
             for name, runs in ended.items():
                 if not any(failure_of(run) for run in runs):
                     files = [self._problem(size, ask), solution]
-                    command = [*OWN, *files] if name == PRODUCT else [*OTHER, *files, name]
+                    command: list[str | Path] = [*OWN, *files] if name == PRODUCT else [*OTHER, *files, name]
                     runs.append(self._run(f"serving LP {size}, round {number + 1}, {name}", command, TOOL_LIMIT))
         self.others += [tool_row(size, ask, name, runs) for name, runs in ended.items()]
 

@@ -48,7 +48,7 @@ def test_gaps_are_those_of_the_worst_tier_of_each_group_and_batch_counts_as_lowe
 
 def test_a_plan_says_beside_each_figure_what_was_asked_and_whether_it_is_met() -> None:
     seconds = {"read": 0.5, "check": 0.01, "build": 0.1, "solve": 7.0, "explain": 0.4}
-    row = PlanRow("M", 15, "quick", 8.01, seconds, 321.4, "limit", TIERS)
+    row = PlanRow("M", 15, "quick", 8.01, seconds, 321.4, 7.6, "limit", TIERS)
     cells = dict(zip(table.PLAN_COLUMNS, table.plan_cells(row), strict=True))
     assert cells["total s"] == "8.01" and cells["target s"] == "≤ 10 met"
     assert cells["serving gap"] == "0.02 %, $9 (committed)"
@@ -56,6 +56,7 @@ def test_a_plan_says_beside_each_figure_what_was_asked_and_whether_it_is_met() -
     assert cells["lower gap"] == "6 %, $1,234 (batch)"
     assert cells["target gaps"] == "≤ 0.05 % met; ≤ 2 % met; ≤ 5 % missed"
     assert cells["MB"] == "321" and cells["store"] == "-" and cells["ends"] == "limit"
+    assert cells["CPU s"] == "7.60"
 
 
 def test_a_plan_that_did_not_finish_is_told_with_its_limit_and_meets_nothing() -> None:
