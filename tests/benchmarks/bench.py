@@ -13,7 +13,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from tests.benchmarks import table
@@ -21,7 +21,7 @@ from tests.benchmarks.made_problems import ASKS, SIZES, sized_problem
 from tests.benchmarks.other_tools import TOOLS
 from tests.benchmarks.processes import Ended, run_python
 from tests.benchmarks.table import PlanRow, ToolRow, WhatIfRow
-from tests.benchmarks.targets import DATABASE, EFFORTS, LIMITS, QUICK, TARGETS
+from tests.benchmarks.targets import DATABASE, EFFORTS, LIMITS, QUICK, TARGETS, WHAT_IF_P95
 
 SEED = 1
 LOW_ASK = round(min(ASKS) * 100)
@@ -29,6 +29,7 @@ LOW_ASK = round(min(ASKS) * 100)
 GOALS = ("L", "XL")
 WHAT_IF_LIMIT, TOOL_LIMIT, DATABASE_LIMIT = 900.0, 300.0, 600.0
 ROUNDS = 5
+TOOL_SIZES = ("M",)
 PRODUCT = "product"
 OWN, OTHER = ("-m", "tests.benchmarks.own_route"), ("-m", "tests.benchmarks.other_tools")
 
@@ -37,15 +38,15 @@ def main() -> int:
     arguments = _arguments()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), limit=arguments.limit)
-        named = arguments.sizes.split(",")
-        for size, effort, ask in wanted_plans(named, arguments.efforts.split(",")):
+        named = names(arguments.sizes)
+        for size, effort, ask in wanted_plans(named, names(arguments.efforts)):
             bench.plan(size, ask, effort)
         if arguments.goals:
             for size in (size for size in GOALS if size not in named):
                 bench.plan(size, LOW_ASK, QUICK)
-        for size in arguments.what_if_sizes.split(","):
+        for size in sizes_or(arguments.what_if_sizes, named, WHAT_IF_P95):
             bench.what_ifs(size, LOW_ASK, quick=arguments.questions, full=arguments.full)
-        for size in arguments.tool_sizes.split(","):
+        for size in sizes_or(arguments.tool_sizes, named, TOOL_SIZES):
             bench.tools(size, LOW_ASK, rounds=arguments.rounds)
         if arguments.database:
             bench.database()
@@ -58,14 +59,23 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sizes", default="R,M", help=f"of {', '.join(SIZES)}: whatever has a target (R,M)")
     parser.add_argument("--efforts", default=",".join(EFFORTS), help="quick, record or both")
     parser.add_argument("--no-goals", dest="goals", action="store_false", help="leave the quick plans of L and XL out")
-    parser.add_argument("--what-if-sizes", default="R,M")
+    parser.add_argument("--what-if-sizes", help="of which sizes (those named that have a target)")
     parser.add_argument("--questions", type=int, default=20, help="quick what-ifs of a size (20)")
     parser.add_argument("--full", type=int, default=6, help="full what-ifs of a size (6)")
-    parser.add_argument("--tool-sizes", default="M", help="where other tools solve the serving LP (M)")
+    parser.add_argument("--tool-sizes", help="where other tools solve the serving LP (M, if named)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="alternating rounds of the tools")
     parser.add_argument("--no-database", dest="database", action="store_false", help="leave the demo world out")
     parser.add_argument("--limit", type=float, help="stop any single measurement after these seconds")
     return parser.parse_args()
+
+
+def names(told: str) -> list[str]:
+    return [name.strip() for name in told.split(",") if name.strip()]
+
+
+def sizes_or(told: str | None, named: Sequence[str], usual: Collection[str]) -> list[str]:
+    """The sizes told, else those of the named ones for which it is usual."""
+    return [size for size in named if size in usual] if told is None else names(told)
 
 
 def wanted_plans(sizes: Sequence[str], efforts: Sequence[str]) -> list[tuple[str, str, int]]:

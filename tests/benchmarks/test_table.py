@@ -13,7 +13,7 @@ from capacity.allocation.domain.engine import SolveOptions, solve
 from capacity.allocation.domain.problem import canonical
 from tests.benchmarks import bench as bench_module
 from tests.benchmarks import table
-from tests.benchmarks.bench import Bench, failure_of, tool_row, wanted_plans
+from tests.benchmarks.bench import Bench, failure_of, sizes_or, tool_row, wanted_plans
 from tests.benchmarks.made_problems import Size, made_problem
 from tests.benchmarks.own_route import solve_with_product
 from tests.benchmarks.processes import run_python
@@ -102,6 +102,9 @@ def test_a_process_is_stopped_at_its_limit_and_its_memory_is_its_own() -> None:
 def test_whatever_has_a_target_is_measured_when_its_size_is_named() -> None:
     assert len(wanted_plans(["R", "M"], ["quick", "record"])) == 8
     assert wanted_plans(["XL"], ["quick", "record"]) == [("XL", "quick", 15)]
+    assert sizes_or(None, ["R", "XL"], {"R": 0.1, "M": 0.1}) == ["R"]
+    assert sizes_or("S, M", ["R"], {"R": 0.1}) == ["S", "M"]
+    assert sizes_or("", ["R"], {"R": 0.1}) == []
 
 
 def solve_unaggregated(lp: ServingLP) -> float:
