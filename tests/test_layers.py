@@ -46,8 +46,8 @@ PURE_MODULES = {
     "capacity.access.visibility",
 }
 ONLY_IN = {
-    # solver: every model that is built and solved once; solver_hot: the one program that what-ifs keep in memory.
-    "highspy": lambda name: name in {"capacity.allocation.domain.solver", "capacity.allocation.domain.solver_hot"},
+    "highspy": lambda name: name.startswith("capacity.allocation.domain.solver"),
+    "ortools": lambda name: name == "capacity.allocation.domain.cp_sat_process",
     "plotly": lambda name: name.endswith(".plots") or name == "capacity.review.finders",
 }
 # Inside an app, highest first. A module imports its own level and those below it.

@@ -6,11 +6,12 @@ supply, and every column (experiment, domain, start) that fits an empty pool. No
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from capacity.allocation.domain.problem import Experiment, Problem, ServingDemand
+from capacity.allocation.domain.serving_numbers import ServingNumbers, WorkByTier, WorkOfDemand, serving_numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class ClassRow:
     best_rate: Fraction
     max_pools: int | None
     demands: tuple[int, ...]
-    work_by_tier: tuple[tuple[tuple[int, Fraction], ...], ...]
+    work_by_tier: Sequence[tuple[tuple[int, Fraction], ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class DemandRow:
     key: str
     class_: int
     tier: int
-    work: tuple[Fraction, ...]
+    work: Sequence[Fraction]
     usd: Fraction | None
 
 
@@ -124,6 +125,7 @@ class Arrays:
     experiments: tuple[ExperimentRow, ...]
     serving_tiers: tuple[int, ...]
     experiment_tiers: tuple[int, ...]
+    numbers: ServingNumbers
     pool_index: dict[str, int] = field(default_factory=dict)
 
     def floors_counting(self, experiment: int, pool: int) -> tuple[int, ...]:
@@ -163,7 +165,7 @@ def build_arrays(problem: Problem) -> Arrays:
         tuple(q for q, row in enumerate(domains) if row.pool == position) for position in range(len(problem.pools))
     )
     serving_tiers = tuple(sorted({tier_index[demand.tier] for demand in problem.serving}))
-    classes, demands = _build_serving(problem, pool_index, tier_index)
+    classes, demands, numbers = _build_serving(problem, pool_index, tier_index)
     return Arrays(
         problem=problem,
         weeks=problem.weeks,
@@ -183,6 +185,7 @@ def build_arrays(problem: Problem) -> Arrays:
         ),
         serving_tiers=serving_tiers,
         experiment_tiers=tuple(sorted({tier_index[experiment.tier] for experiment in problem.experiments})),
+        numbers=numbers,
         pool_index=pool_index,
     )
 
@@ -216,52 +219,55 @@ def _build_floors(problem: Problem, pool_index: dict[str, int]) -> tuple[FloorRo
 
 def _build_serving(
     problem: Problem, pool_index: dict[str, int], tier_index: dict[str, int]
-) -> tuple[tuple[ClassRow, ...], tuple[DemandRow, ...]]:
+) -> tuple[tuple[ClassRow, ...], tuple[DemandRow, ...], ServingNumbers]:
     members: dict[str, list[int]] = {}
     for position, demand in enumerate(problem.serving):
         members.setdefault(demand.class_, []).append(position)
-    classes: list[ClassRow] = []
-    class_index: dict[str, int] = {}
-    for key in sorted(members):
-        members[key].sort(key=lambda d: _serving_order(problem.serving[d], tier_index))
-        first = problem.serving[members[key][0]]
-        rates = [Fraction(option.work_per_accelerator) for option in first.options]
-        best = max(rates, default=Fraction(1))
-        options = tuple(
-            OptionRow(pool_index[option.pool], option.replica_accelerators, option.replica_accelerators * rate / best)
-            for option, rate in zip(first.options, rates, strict=True)
+    for rows in members.values():
+        rows.sort(key=lambda d: _serving_order(problem.serving[d], tier_index))
+    keys = sorted(members)
+    order = [(c, d) for c, key in enumerate(keys) for d in members[key]]
+    first = [problem.serving[members[key][0]] for key in keys]
+    rates = [[Fraction(option.work_per_accelerator) for option in row.options] for row in first]
+    best = [max(row, default=Fraction(1)) for row in rates]
+    numbers = serving_numbers(
+        order=[d for _, d in order],
+        classes=[c for c, _ in order],
+        tiers=[tier_index[problem.serving[d].tier] for _, d in order],
+        work=[problem.serving[d].work for _, d in order],
+        usd=[problem.serving[d].usd_lost_per_work_week for _, d in order],
+        option_work=[
+            [option.replica_accelerators * rate for option, rate in zip(row.options, mine, strict=True)]
+            for row, mine in zip(first, rates, strict=True)
+        ],
+        best_rates=best,
+        weeks=problem.weeks,
+    )
+    groups = numbers.groups_by_class(len(keys))
+    classes = tuple(
+        ClassRow(
+            key,
+            tuple(
+                OptionRow(
+                    pool_index[option.pool], option.replica_accelerators, option.replica_accelerators * rate / best[c]
+                )
+                for option, rate in zip(first[c].options, rates[c], strict=True)
+            ),
+            best[c],
+            first[c].max_pools,
+            tuple(members[key]),
+            WorkByTier(numbers, groups[c], best[c]),
         )
-        class_index[key] = len(classes)
-        work = tuple(
-            _work_by_tier([problem.serving[d] for d in members[key]], best, week, tier_index)
-            for week in range(problem.weeks)
-        )
-        classes.append(ClassRow(key, options, best, first.max_pools, tuple(members[key]), work))
+        for c, key in enumerate(keys)
+    )
+    column = {d: (c, i) for i, (c, d) in enumerate(order)}
     demands = []
-    for demand in problem.serving:
-        best = classes[class_index[demand.class_]].best_rate
+    for d, demand in enumerate(problem.serving):
+        c, i = column[d]
         lost = demand.usd_lost_per_work_week
-        demands.append(
-            DemandRow(
-                key=demand.key,
-                class_=class_index[demand.class_],
-                tier=tier_index[demand.tier],
-                work=tuple(Fraction(work) / best for work in demand.work),
-                usd=None if lost is None else Fraction(lost) * best,
-            )
-        )
-    return tuple(classes), tuple(demands)
-
-
-def _work_by_tier(
-    demands: list[ServingDemand], best_rate: Fraction, week: int, tier_index: dict[str, int]
-) -> tuple[tuple[int, Fraction], ...]:
-    work: dict[int, Fraction] = {}
-    for demand in demands:
-        if demand.work[week]:
-            tier = tier_index[demand.tier]
-            work[tier] = work.get(tier, Fraction(0)) + Fraction(demand.work[week]) / best_rate
-    return tuple(sorted(work.items()))
+        usd = None if lost is None else Fraction(lost) * best[c]
+        demands.append(DemandRow(demand.key, c, tier_index[demand.tier], WorkOfDemand(numbers, i, best[c]), usd))
+    return classes, tuple(demands), numbers
 
 
 def _serving_order(demand: ServingDemand, tier_index: dict[str, int]) -> tuple[int, bool, Fraction, str]:

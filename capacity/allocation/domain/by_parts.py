@@ -6,12 +6,12 @@ for the whole problem. Every intermediate plan is feasible, so a limit only cost
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from capacity.allocation.domain.arrays import Arrays, Column
+from capacity.allocation.domain.integer_program import Effort
 from capacity.allocation.domain.ladder import StepResult
 from capacity.allocation.domain.packing import (
     column_value,
@@ -20,30 +20,38 @@ from capacity.allocation.domain.packing import (
     place_greedily,
     preferred_columns,
 )
+from capacity.allocation.domain.packing_program import PackingProgram
 from capacity.allocation.domain.plan import ExperimentUse, Plan, tier_values
 from capacity.allocation.domain.residual import held_use
-from capacity.allocation.domain.room import Packing, Room
+from capacity.allocation.domain.serving_cuts import Cut, ServingCuts, embed_week, serve_week
 from capacity.allocation.domain.weekly import ServedWeek, WeeklyServing
+from capacity.lib.horizon import Week
 
 Progress = Callable[[str, float], None]
 
-BOUND_ENTRIES = 200_000
-PACKING_ENTRIES = 12_000
-PACKING_NODES = 60
-PACKING_ATTEMPTS = 3
-THOROUGH_ATTEMPTS = 8
-SAME_VALUE = 1e-9
-MOST_FAILED_WEEKS = 4
+SAME_VALUE = Fraction(1, 10**9)
 WEEKLY_NODES = 40
-REPLACEMENTS_PER_TIER = 60
-SPOTS_TRIED = 3
+ONE_WEEK = Effort(units=0.2)
+
+
+@dataclass(frozen=True, slots=True)
+class PackingEffort:
+    """How hard tiers of experiments are packed: rounds of cuts, and the search of each round."""
+
+    rounds: int
+    search: Effort
+    ties: Effort
+
+
+QUICK = PackingEffort(rounds=8, search=Effort(units=0.6, gap=0.002, searches=2), ties=Effort(units=0.5))
+RECORD = PackingEffort(rounds=25, search=Effort(units=6.0, searches=4), ties=Effort(units=4.0))
 
 
 def solve_by_parts(
-    arrays: Arrays, *, pinned: Plan, free: list[int], node_limit: int, thorough: bool, progress: Progress
+    arrays: Arrays, *, pinned: Plan, free: list[int], node_limit: int, effort: PackingEffort, progress: Progress
 ) -> tuple[Plan, dict[int, StepResult]]:
     """The plan, and per tier (position) what is proven of it. free: experiments to place."""
-    parts = _Parts(arrays, pinned, free, node_limit, thorough=thorough)
+    parts = _Parts(arrays, pinned, free, node_limit, effort=effort)
     for run in _runs(arrays):
         progress(f"tier {arrays.tiers[run[0]]}", run[0] / len(arrays.tiers))
         if run[0] in arrays.serving_tiers:
@@ -51,13 +59,14 @@ def solve_by_parts(
         else:
             parts.place(run[0])
     progress("ties", 1.0)
+    parts.keep_places()
     parts.settle()
     return parts.plan, parts.steps()
 
 
 def tidy(arrays: Arrays, plan: Plan, *, pinned: Plan, free: list[int]) -> Plan:
     """A plan of the same tier values with serving in cheaper places, starts earlier, and nothing left that fits."""
-    parts = _Parts(arrays, pinned, free, node_limit=WEEKLY_NODES, thorough=False)
+    parts = _Parts(arrays, pinned, free, node_limit=WEEKLY_NODES, effort=QUICK)
     parts.plan, parts.tiers = plan, arrays.serving_tiers
     use = ExperimentUse.of(arrays, plan)
     for week in range(arrays.weeks):
@@ -92,186 +101,204 @@ def _runs(arrays: Arrays) -> list[tuple[int, ...]]:
 class _Parts:
     """The plan under way, what each tier achieved, and what bounds it."""
 
-    def __init__(self, arrays: Arrays, pinned: Plan, free: list[int], node_limit: int, *, thorough: bool) -> None:
-        self.arrays, self.free, self.node_limit, self.thorough = arrays, free, node_limit, thorough
+    def __init__(
+        self, arrays: Arrays, pinned: Plan, free: list[int], node_limit: int, *, effort: PackingEffort
+    ) -> None:
+        self.arrays, self.free, self.node_limit, self.effort = arrays, free, node_limit, effort
         self.plan = pinned
         self.pinned = pinned
         self.weekly = WeeklyServing(arrays, node_limit=min(node_limit, WEEKLY_NODES))
         self.served: dict[int, ServedWeek] = {}
+        self.embedded: set[int] = set()
+        self.around: dict[tuple[int, ...], ServedWeek | None] = {}
+        self.knows_only_first_serving = True
         self.tiers: tuple[int, ...] = ()
         self.bounds: dict[int, float] = {}
-        self.room: Room | None = None
+        self.packing: PackingProgram | None = None
+        self.cuts = ServingCuts(arrays, self.weekly, held=ExperimentUse.of(arrays, pinned))
 
     def serve(self, tiers: tuple[int, ...]) -> None:
         """Serving of these tiers in every week, with all placements held."""
+        self.knows_only_first_serving = not self.tiers
+        self.around.clear()
         self.tiers = (*self.tiers, *tiers)
         use = ExperimentUse.of(self.arrays, self.plan)
         for week in range(self.arrays.weeks):
             self._adopt(week, self.weekly.solve(week, use=use, tiers=self.tiers))
-        weeks = list(self.served.values())
-        if len(self.plan.gangs) > len(self.pinned.gangs) or self.plan.divided:
-            # Placements may still move: only what serving could do without any of them bounds it.
-            alone = ExperimentUse.of(self.arrays, self.pinned)
-            weeks = [self.weekly.solve(week, use=alone, tiers=self.tiers) for week in range(self.arrays.weeks)]
+        if len(self.plan.gangs) == len(self.pinned.gangs) and not self.plan.divided:
+            self.bounds |= {tier: sum(week.bounds[tier] for week in self.served.values()) for tier in tiers}
+        else:
+            self._bound_around_pinned(tiers)
+
+    def _bound_around_pinned(self, tiers: tuple[int, ...]) -> None:
+        """Placements may still move, so only what serving could do without any of them bounds it.
+
+        The tiers above may then do better than they do in the plan, where a bound may assume them no worse: such weeks
+        are bounded without holding the tiers above.
+        """
+        alone = ExperimentUse.of(self.arrays, self.pinned)
         for tier in tiers:
-            self.bounds[tier] = sum(week.bounds[tier] for week in weeks)
+            above = [k for k in self.tiers if k < tier]
+            total = 0.0
+            for week in range(self.arrays.weeks):
+                free = self.weekly.solve(week, use=alone, tiers=self.tiers)
+                is_held = all(free.values[k] == self.served[week].values[k] for k in above)
+                is_held = is_held and all(float(free.values[k].usd) <= free.bounds[k] for k in above)
+                total += free.bounds[tier] if is_held else self.weekly.least_usd(week, use=alone, tier=tier)
+            self.bounds[tier] = total
 
     def _adopt(self, week: int, served: ServedWeek) -> None:
         self.served[week] = served
         self.plan = self.plan.with_serving(served.plan, weeks=[week])
 
     def place(self, tier: int) -> None:
-        """The tier's experiments, by means of growing cost, until no plan could hold more of them."""
+        """The tier's experiments: greedily, then packed together with those of the tiers above at their values."""
         mine = [e for e in self.free if self.arrays.experiments[e].tier == tier]
-        most = float(sum(most_value(self.arrays, e) for e in mine))
+        most = sum((most_value(self.arrays, e) for e in mine), Fraction(0))
         self.plan = place_greedily(self.arrays, self.plan, mine)
-        if self._falls_short(tier, mine, most):
-            self._pack(tier, mine, mine)
-        if self._falls_short(tier, mine, most):
-            self._make_room(mine)
-        if self._falls_short(tier, mine, most):
-            most = min(most, self._pack_with_higher_tiers(tier, mine))
-        self.bounds[tier] = -most
+        if self._placed(mine) < most:
+            most = min(most, self._pack(tier, mine))
+        self.bounds[tier] = -float(most)
+        self._program().settle(tier, self._placed(mine))
 
-    def _falls_short(self, tier: int, mine: Sequence[int], most: float) -> bool:
-        return self._placed(tier, mine) < most - SAME_VALUE
+    def _program(self) -> PackingProgram:
+        if self.packing is None:
+            self.packing = PackingProgram(self.arrays, pinned=self.pinned, free=self.free)
+        return self.packing
 
-    def _pack_with_higher_tiers(self, tier: int, mine: Sequence[int]) -> float:
-        """Lets higher tiers move too, at their values; returns what no plan's tier value can exceed."""
-        among = [e for e in self.free if self.arrays.experiments[e].tier <= tier]
-        entries = _entries(self.arrays, among)
-        if entries > BOUND_ENTRIES:
-            return math.inf
-        if self.thorough or entries <= PACKING_ENTRIES:
-            return self._pack(tier, mine, among)
-        return self._packing(tier, among).relaxed_most()
-
-    def _packing(self, tier: int, among: Sequence[int]) -> Packing:
-        packing = Packing(self.arrays, others=_without(self.plan, among), among=among, tier=tier, reached=self.plan)
-        packing.limit_to_room(self._known_room())
-        return packing
-
-    def _placed(self, tier: int, mine: Sequence[int], plan: Plan | None = None) -> float:
+    def _placed(self, mine: Sequence[int], plan: Plan | None = None) -> Fraction:
         """Value of the tier's free experiments."""
         plan = plan or self.plan
-        gangs = sum(float(column_value(self.arrays, plan.gangs[e])) for e in mine if e in plan.gangs)
-        weight = {e: float(self.arrays.experiments[e].weight) for e in mine}
-        return gangs + sum(weight[key[0]] * n for key, n in plan.divided.items() if key[0] in weight)
+        gangs = sum((column_value(self.arrays, plan.gangs[e]) for e in mine if e in plan.gangs), Fraction(0))
+        weight = {e: self.arrays.experiments[e].weight for e in mine}
+        return gangs + sum((weight[key[0]] * n for key, n in plan.divided.items() if key[0] in weight), Fraction(0))
 
-    def _make_room(self, mine: Sequence[int]) -> None:
-        """Re-places serving where that lets an unplaced gang in at no loss to any serving tier."""
-        budget = REPLACEMENTS_PER_TIER if len(self.arrays.classes) else 0
-        unplaced = [e for e in mine if e not in self.plan.gangs and not self.arrays.experiments[e].divisible]
-        for e in sorted(unplaced, key=lambda e: (-most_value(self.arrays, e), e)):
-            use = ExperimentUse.of(self.arrays, self.plan)
-            everything = ExperimentUse.of(self.arrays, self.plan)
-            everything.add_serving(self.plan)
-            tried = 0
-            for column in preferred_columns(self.arrays, e):
-                if budget <= 0 or tried >= SPOTS_TRIED:
-                    break
-                if not use.fits(column) or not self._may_free(column, everything):
-                    continue
-                tried += 1
-                solved = self._serve_around(column, use, everything)
-                budget -= len(solved)
-                if all(week is not None for week in solved.values()):
-                    self._take(column, solved)
-                    break
+    def _pack(self, tier: int, mine: Sequence[int]) -> Fraction:
+        """Packs the tier's experiments and all above them; returns the most value the tier can have.
 
-    def _may_free(self, column: Column, everything: ExperimentUse) -> bool:
-        """Enough is free in all pools together, a condition that is cheap and necessary where rates are equal."""
-        pools = range(len(self.arrays.supply))
-        return all(
-            sum(max(0, everything.pool_free(pool, week)) for pool in pools) >= column.accelerators
-            for week in range(column.first, column.last)
-        )
-
-    def _serve_around(
-        self, column: Column, use: ExperimentUse, everything: ExperimentUse
-    ) -> dict[int, ServedWeek | None]:
-        use.add(column)
-        solved: dict[int, ServedWeek | None] = {}
-        for week in range(column.first, column.last):
-            if everything.free_for(column, week) < column.accelerators:
-                solved[week] = self.weekly.around(week, use=use, served=self.served[week])
-                if solved[week] is None:
-                    break
-        use.add(column, -1)
-        return solved
-
-    def _take(self, column: Column, solved: dict[int, ServedWeek | None]) -> None:
-        for week, served in solved.items():
-            if served is not None:
-                self._adopt(week, served)
-        self.plan = replace(self.plan, gangs=self.plan.gangs | {column.experiment: column})
-
-    def _pack(self, tier: int, mine: Sequence[int], among: Sequence[int]) -> float:
-        """Re-packs `among` into the room serving can leave; returns the most value the tier can have so.
-
-        The packing program relaxes serving; a packing that serving cannot make room for is cut off and tried again.
+        The packing program knows only as much of serving as cuts have taught it: a packing that serving cannot make
+        room for teaches it more and is tried again.
         """
-        if _entries(self.arrays, among) > BOUND_ENTRIES:
-            return math.inf
-        packing = self._packing(tier, among)
-        most, is_bound = math.inf, True
-        for _ in range(THOROUGH_ATTEMPTS if self.thorough else PACKING_ATTEMPTS):
-            found = packing.solve(start=self.plan, node_limit=min(self.node_limit, PACKING_NODES))
-            most = min(most, packing.most) if is_bound else most
-            if found is None or self._placed(tier, mine, found) <= self._placed(tier, mine) + SAME_VALUE:
+        packing = self._program()
+        most: Fraction | None = None
+        for _ in range(self.effort.rounds):
+            packed = packing.best(tier, start=self.plan, effort=self.effort.search)
+            if self.knows_only_first_serving:
+                most = packed.most if most is None else min(most, packed.most)
+            if packed.plan is None or self._placed(mine, packed.plan) <= self._placed(mine):
                 break
-            failed = self._realise(found)
+            failed = self._realise(packed.plan)
             if not failed:
                 break
-            use = ExperimentUse.of(self.arrays, found)
-            uncut = [week for week, pools in failed.items() if not self._tighten(packing, use, week, pools)]
-            if uncut:
-                packing.forbid(found, weeks=uncut)
-                is_bound = False
-        return most
+            self._salvage(packed.plan, failed, mine)
+            use = ExperimentUse.of(self.arrays, packed.plan)
+            for week in failed:
+                self._teach(packing, week, use)
+        return most if most is not None else sum((most_value(self.arrays, e) for e in mine), Fraction(0))
 
-    def _tighten(self, packing: Packing, use: ExperimentUse, week: int, pools: frozenset[int]) -> bool:
-        """Looks for a group of pools whose room, with whole replicas, is too small for the packing; cuts it off."""
-        room = self._known_room()
-        cut = False
-        for group in dict.fromkeys([*(frozenset([pool]) for pool in sorted(pools)), pools]):
-            if group and sum(use.pool_free(pool, week) for pool in group) < room.tighten(group, week):
-                packing.limit_week(group, week, room)
-                cut = True
-        return cut
+    def keep_places(self) -> None:
+        """Of plans of equal tier values, one that leaves as many gangs as it can where the previous plan had them."""
+        before = {(row.key, row.pool, row.domain, row.start) for row in self.arrays.problem.previous}
+        wanted = [
+            column
+            for e in self.free
+            for column in self.arrays.experiments[e].columns
+            if before and _place(self.arrays, column) in before
+        ]
+        packing = self._program()
+        tier = max(self.arrays.experiment_tiers, default=0)
+        for _ in range(self.effort.rounds if wanted else 0):
+            kept = sum(self.plan.gangs.get(column.experiment) == column for column in wanted)
+            packed = packing.most_kept(wanted, tier=tier, start=self.plan, effort=self.effort.ties)
+            if packed.plan is None or sum(packed.plan.gangs.get(c.experiment) == c for c in wanted) <= kept:
+                return
+            values = tier_values(self.arrays, self.plan)
+            found = tier_values(self.arrays, packed.plan)
+            if any(found[k].placed < values[k].placed for k in self.arrays.experiment_tiers):
+                return
+            failed = self._realise(packed.plan)
+            if not failed:
+                return
+            use = ExperimentUse.of(self.arrays, packed.plan)
+            for week in failed:
+                self._teach(packing, week, use)
 
-    def _realise(self, packed: Plan) -> dict[int, frozenset[int]]:
-        """Takes the packing if serving can be placed around it as well as now; else the weeks and pools that failed."""
+    def _salvage(self, packed: Plan, failed: Sequence[int], mine: Sequence[int]) -> None:
+        """What is left of the packing without the tier's work in the weeks that failed, if it is better than now."""
+        weeks = set(failed)
+        out = {e for e in mine if e in packed.gangs and weeks & set(_span(packed.gangs[e]))}
+        rest = replace(
+            packed,
+            gangs={e: column for e, column in packed.gangs.items() if e not in out},
+            divided={key: n for key, n in packed.divided.items() if key[3] not in weeks or key[0] not in set(mine)},
+        )
+        taken = {*rest.gangs, *(key[0] for key in rest.divided)}
+        left = [e for e in mine if e not in taken]
+        if self._placed(mine, rest) > self._placed(mine) and not self._realise(rest):
+            self.plan = place_greedily(self.arrays, self.plan, left)
+
+    def _teach(self, packing: PackingProgram, week: int, use: ExperimentUse) -> None:
+        """Cuts off what runs together in the week: by rows where serving gives some, else by the week itself."""
+        frozen = self.served[week].values
+        if week in self.embedded:
+            return
+        ray = self.cuts.has_room(week, use=use, frozen=frozen)
+        cuts = [ray] if isinstance(ray, Cut) else []
+        if ray is True:
+            everything = use.copy()
+            everything.add_serving(self.plan)
+            pools = range(len(self.arrays.supply))
+            crowded = frozenset(pool for pool in pools if everything.pool_free(pool, week) < 0)
+            cuts = self.cuts.whole(week, use=use, crowded=crowded, frozen=frozen)
+        added = [packing.limit(week, pools=cut.pools, floors=cut.floors, upper=cut.upper) for cut in cuts]
+        if not any(added):
+            self.embedded.add(week)
+            packing.note_embedded(embed_week(packing, self.arrays, week, held=self.cuts.held, frozen=frozen))
+
+    def _realise(self, packed: Plan) -> list[int]:
+        """Takes the packing if serving can be placed around it as well as now; else the weeks that failed."""
         use, everything = ExperimentUse.of(self.arrays, packed), ExperimentUse.of(self.arrays, packed)
         everything.add_serving(self.plan)
         solved: dict[int, ServedWeek] = {}
-        failed: dict[int, frozenset[int]] = {}
+        failed: list[int] = []
         for week in range(self.arrays.weeks):
             if everything.is_overdrawn(week):
-                found = self.weekly.around(week, use=use, served=self.served[week])
-                if found is not None:
+                found = self._around(week, use, packed)
+                if found is None:
+                    failed.append(week)
+                else:
                     solved[week] = found
-                    continue
-                pools = range(len(self.arrays.supply))
-                failed[week] = frozenset(pool for pool in pools if everything.pool_free(pool, week) < 0)
-                if len(failed) == MOST_FAILED_WEEKS:
-                    break
         if not failed:
             self.plan = replace(self.plan, gangs=packed.gangs, divided=packed.divided)
             for week, served in solved.items():
                 self._adopt(week, served)
         return failed
 
-    def _known_room(self) -> Room:
-        """Once, after the first serving tiers: what they must hold in each pool, each floor's pools, and all."""
-        if self.room is None:
-            first_free = min((self.arrays.experiments[e].tier for e in self.free), default=len(self.arrays.tiers))
-            frozen = {
-                week: {tier: value for tier, value in served.values.items() if tier < first_free}
-                for week, served in self.served.items()
-            }
-            self.room = Room(self.arrays, self.weekly, frozen)
-        return self.room
+    def _around(self, week: int, use: ExperimentUse, packed: Plan) -> ServedWeek | None:
+        """Serving around the packing: known from before, as the packing program placed it, or solved."""
+        pools, floors = range(len(self.arrays.supply)), range(len(self.arrays.floors))
+        room = (week, *(use.pool_free(p, week) for p in pools), *(use.floor_free(f, week) for f in floors))
+        if room not in self.around:
+            found = self.weekly.around(week, use=use, served=self.served[week])
+            if found is None and week in self.embedded:
+                found = self._if_as_good(week, use, packed)
+            elif found is None:
+                frozen = self.served[week].values
+                plan = serve_week(self.arrays, week, use=use, frozen=frozen, effort=ONE_WEEK)
+                found = None if plan is None else self._if_as_good(week, use, plan)
+            self.around[room] = found
+        return self.around[room]
+
+    def _if_as_good(self, week: int, use: ExperimentUse, serving: Plan) -> ServedWeek | None:
+        """The week's serving of a plan, if it fits and is as good as now, in exact numbers."""
+        plan = Plan().with_serving(serving, weeks=[week])
+        everything = use.copy()
+        everything.add_serving(plan)
+        values = tier_values(self.arrays, plan, weeks=[week])
+        served = self.served[week]
+        if everything.is_overdrawn(week) or any(values[k].is_worse_than(value) for k, value in served.values.items()):
+            return None
+        return replace(served, plan=plan)
 
     def settle(self) -> None:
         """Earliest starts with serving held, and nothing left out that would fit."""
@@ -322,19 +349,14 @@ class _Parts:
         return {tier: StepResult(False, bound) for tier, bound in self.bounds.items()}
 
 
-def _without(plan: Plan, experiments: Sequence[int]) -> Plan:
-    """The plan with those experiments taken out."""
-    out = set(experiments)
-    return Plan(
-        plan.replicas,
-        plan.burst,
-        {e: column for e, column in plan.gangs.items() if e not in out},
-        {key: n for key, n in plan.divided.items() if key[0] not in out},
+def _span(column: Column) -> range:
+    return range(column.first, column.last)
+
+
+def _place(arrays: Arrays, column: Column) -> tuple[str, str, str | None, Week]:
+    return (
+        arrays.experiments[column.experiment].key,
+        arrays.problem.pools[column.pool].key,
+        arrays.domains[column.domain].key,
+        arrays.problem.first_week.plus(column.start),
     )
-
-
-def _entries(arrays: Arrays, experiments: Sequence[int]) -> int:
-    """Row entries of the experiments' columns, a measure of a packing program."""
-    gangs = sum(column.last - column.first for e in experiments for column in arrays.experiments[e].columns)
-    rows = [arrays.experiments[e] for e in experiments if arrays.experiments[e].divisible]
-    return gangs + sum((row.span[1] - row.span[0]) * len(arrays.supply) for row in rows)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from capacity.allocation.domain import results
 from capacity.allocation.domain.arrays import Arrays, build_arrays
-from capacity.allocation.domain.by_parts import solve_by_parts, tidy
+from capacity.allocation.domain.by_parts import QUICK, RECORD, solve_by_parts, tidy
 from capacity.allocation.domain.checks import check_problem, check_solution
+from capacity.allocation.domain.cp_sat import CP_SAT_VERSION
 from capacity.allocation.domain.explain import explain_unplaced
 from capacity.allocation.domain.ladder import StepResult
 from capacity.allocation.domain.pinning import place_pinned
@@ -21,12 +23,13 @@ from capacity.allocation.domain.plan import Plan
 from capacity.allocation.domain.prices import scarcity_prices
 from capacity.allocation.domain.problem import Problem, canonical
 from capacity.allocation.domain.solution import Issue, Seconds, Solution
-from capacity.allocation.domain.solver import SOLVER_VERSION
+from capacity.allocation.domain.solver import SOLVER_VERSION as HIGHS_VERSION
 from capacity.allocation.domain.whole_horizon import solve_whole
 
 __all__ = ["ENGINE_VERSION", "SOLVER_VERSION", "SolveOptions", "solve"]
 
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
+SOLVER_VERSION = f"{HIGHS_VERSION}, {CP_SAT_VERSION}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +37,14 @@ class SolveOptions:
     """Limits by nodes and size, never by the clock, so that a plan is repeatable.
 
     node_limit: branch-and-bound nodes per step. gap: relative gap at which a step may stop (0 proves optimality).
-    thorough: pack tiers together however large that is, for a plan of record that may take minutes.
+    effort: how hard experiments are packed: quick after an edit, record for a plan of record that may take minutes.
     whole_limit: most columns and row entries of a problem that is solved whole rather than by parts.
     ties_limit: the same for ties between equal plans being broken to optimality.
     """
 
     node_limit: int = 1000
     gap: float = 0.0
-    thorough: bool = False
+    effort: Literal["quick", "record"] = "record"
     whole_limit: int = 3000
     ties_limit: int = 800
 
@@ -96,8 +99,9 @@ def _plan(
 ) -> tuple[Plan, dict[int, StepResult]]:
     size = _size(arrays)
     if size > options.whole_limit:
+        effort = RECORD if options.effort == "record" else QUICK
         return solve_by_parts(
-            arrays, pinned=pinned, free=free, node_limit=options.node_limit, thorough=options.thorough, progress=tell
+            arrays, pinned=pinned, free=free, node_limit=options.node_limit, effort=effort, progress=tell
         )
     break_ties = size <= options.ties_limit
     plan, steps = solve_whole(

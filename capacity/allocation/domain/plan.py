@@ -6,11 +6,14 @@ them alone (fractions, never the solver's floats). How decisions are found is th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+import numpy as np
+
 from capacity.allocation.domain.arrays import Arrays, Column
+from capacity.allocation.domain.serving_numbers import Exact
 
 ZERO = Fraction(0)
 
@@ -59,6 +62,14 @@ class ExperimentUse:
             if e not in leave_out:
                 use.add_divided(e, pool, week, accelerators)
         return use
+
+    def copy(self) -> ExperimentUse:
+        """The same use, to be changed apart."""
+        other = ExperimentUse(self.arrays)
+        other._pool = [list(row) for row in self._pool]
+        other._domain = [list(row) for row in self._domain]
+        other._floor = [list(row) for row in self._floor]
+        return other
 
     def add(self, column: Column, sign: int = 1) -> None:
         floors = self.arrays.floors_counting(column.experiment, column.pool)
@@ -114,28 +125,31 @@ class ExperimentUse:
         return all(self.free_for(column, week) >= column.accelerators for week in range(column.first, column.last))
 
 
-def served_work(arrays: Arrays, plan: Plan, *, weeks: Iterable[int] | None = None) -> dict[tuple[int, int], Fraction]:
-    """Work served by (demand, week), in accelerators at the best rate: tier by tier, the dearest first, then key.
+def served_by_week(arrays: Arrays, plan: Plan, *, weeks: Iterable[int] | None = None) -> Iterator[tuple[int, Exact]]:
+    """(week, work served of every demand in the order of `arrays.numbers`, at its scale).
 
-    A tier is served from its own replicas and from what the rounding of the tiers above it left over.
+    Tier by tier, the dearest first, then key; a tier is served from its own replicas and from what the rounding of
+    the tiers above it left over.
     """
-    capacity: dict[tuple[int, int, int], Fraction] = {}
-    for (c, tier, o, week), count in plan.replicas.items():
-        capacity[c, tier, week] = capacity.get((c, tier, week), ZERO) + count * arrays.classes[c].options[o].work
-    served: dict[tuple[int, int], Fraction] = {}
+    numbers = arrays.numbers
     those = list(range(arrays.weeks) if weeks is None else weeks)
-    for c, row in enumerate(arrays.classes):
-        for week in those:
-            room, reached = ZERO, -1
-            for d in row.demands:
-                demand = arrays.demands[d]
-                while reached < demand.tier:
-                    reached += 1
-                    room += capacity.get((c, reached, week), ZERO)
-                done = min(demand.work[week], room)
-                served[d, week] = done
-                if done:
-                    room -= done
+    groups = numbers.group_at
+    capacity = {week: np.zeros(len(numbers.starts), dtype=numbers.work.dtype) for week in those}
+    for (c, tier, o, week), count in plan.replicas.items():
+        if week in capacity:
+            capacity[week][groups[c, tier]] += count * numbers.option_work[c][o]
+    for week in those:
+        yield week, numbers.served(week, capacity[week])
+
+
+def served_work(arrays: Arrays, plan: Plan, *, weeks: Iterable[int] | None = None) -> dict[tuple[int, int], Fraction]:
+    """Work served by (demand, week), in accelerators at the best rate; see `served_by_week`."""
+    numbers = arrays.numbers
+    units = [numbers.scale * numbers.best_rates[c] for c in numbers.group_class[numbers.group_of].tolist()]
+    served: dict[tuple[int, int], Fraction] = {}
+    for week, row in served_by_week(arrays, plan, weeks=weeks):
+        for d, amount, unit in zip(numbers.order.tolist(), row.tolist(), units, strict=True):
+            served[d, week] = amount / unit if amount else ZERO
     return served
 
 
@@ -156,13 +170,10 @@ def tier_values(arrays: Arrays, plan: Plan, *, weeks: Iterable[int] | None = Non
     usd = [ZERO] * len(arrays.tiers)
     unmet = [ZERO] * len(arrays.tiers)
     placed = placed_values(arrays, plan)
-    for (d, week), work in served_work(arrays, plan, weeks=weeks).items():
-        demand = arrays.demands[d]
-        short = demand.work[week] - work
-        if demand.usd is None:
-            unmet[demand.tier] += short
-        else:
-            usd[demand.tier] += demand.usd * short
+    for week, row in served_by_week(arrays, plan, weeks=weeks):
+        for tier, (lost, unknown) in arrays.numbers.lost(arrays.numbers.work[week] - row).items():
+            usd[tier] += lost
+            unmet[tier] += unknown
     for (tier, pool, _), bought in plan.burst.items():
         burst = arrays.burst[pool]
         usd[tier] += bought * (burst.usd_per_week if burst is not None else ZERO)

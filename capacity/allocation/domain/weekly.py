@@ -9,19 +9,25 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
-from capacity.allocation.domain import objectives
+import numpy as np
+
 from capacity.allocation.domain.arrays import Arrays
-from capacity.allocation.domain.formulation import Model, Terms, define_program
-from capacity.allocation.domain.ladder import FROZEN_SLACK, Ladder, climb_serving_tier
-from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue, tier_values
-from capacity.allocation.domain.solver import SolverFailed, solve_model
+from capacity.allocation.domain.plan import ZERO, ExperimentUse, Plan, TierValue
+from capacity.allocation.domain.serving_numbers import Exact
+from capacity.allocation.domain.solver import SolverFailed
+from capacity.allocation.domain.solver_arrays import INFEASIBLE, OPTIMAL, ArrayModel, Floats, Found
+from capacity.allocation.domain.weekly_model import WeekModel, WeekProgram
+from capacity.allocation.domain.weekly_rounding import rounded_up
 
 # A whole-replica knapsack in dollars is costly to close and decides nothing else.
-ROUGH_COST = 3e-3
+ROUGH_COST = 3e-2
 # Solver's tolerance when a count of accelerators is rounded up.
 ROUNDING = 1e-5
+# Relative: a value this close above its bound is proven, the rest is the solver's tolerance.
+PROVEN = 1e-6
+# A gap at which the first whole point found is good enough.
+SOMETHING = 0.2
 
 Signature = tuple[object, ...]
 
@@ -41,58 +47,20 @@ class WeeklyServing:
     def __init__(self, arrays: Arrays, *, node_limit: int) -> None:
         self.arrays, self.node_limit = arrays, node_limit
         self._known: dict[Signature, tuple[int, ServedWeek]] = {}
+        self._models: dict[tuple[int, ...], tuple[WeekModel, ArrayModel]] = {}
 
     def solve(self, week: int, *, use: ExperimentUse, tiers: tuple[int, ...]) -> ServedWeek:
         """The week's best serving of `tiers`, in the room that `use` leaves; then the cheapest places for it."""
         signature = self._signature(week, use, tiers)
         if signature not in self._known:
-            found = self._serve_all(week, use, tiers) or self._climb(week, use, tiers)
-            self._known[signature] = (week, found)
+            self._known[signature] = (week, _Climb(self, week, use, tiers).served())
         solved_week, served = self._known[signature]
         return served if solved_week == week else replace(served, plan=_moved(served.plan, week))
 
-    def _signature(self, week: int, use: ExperimentUse, tiers: tuple[int, ...]) -> Signature:
-        arrays = self.arrays
-        return (
-            tiers,
-            tuple(use.pool_free(pool, week) for pool in range(len(arrays.supply))),
-            tuple(use.floor_free(f, week) if floor.kept[week] else None for f, floor in enumerate(arrays.floors)),
-            tuple(demand.work[week] for demand in arrays.demands),
-            tuple(burst.limit[week] for burst in arrays.burst if burst is not None),
-        )
-
-    def _serve_all(self, week: int, use: ExperimentUse, tiers: tuple[int, ...]) -> ServedWeek | None:
-        """Everything served without a dollar lost, which no plan can better; None where that was not found."""
-        nothing_lost = ServedWeek(Plan(), dict.fromkeys(tiers, TierValue()), dict.fromkeys(tiers, 0.0))
-        return self.around(week, use=use, served=nothing_lost)
-
-    def _climb(self, week: int, use: ExperimentUse, tiers: tuple[int, ...]) -> ServedWeek:
-        program = define_program(self.arrays, weeks=[week], experiments=(), held=use)
-        ladder = Ladder(program, base=Plan(), node_limit=self.node_limit)
-        bounds: dict[int, float] = {}
-        for tier in tiers:
-            step = climb_serving_tier(ladder, tier)
-            bounds[tier] = float(ladder.values[tier].usd) if step.optimal else step.bound
-        for terms in (objectives.usd_of_places(program), objectives.accelerators_used(program)):
-            ladder.minimise(terms, roughly=ROUGH_COST)
-        return ServedWeek(ladder.plan, dict(ladder.values), bounds)
-
     def around(self, week: int, *, use: ExperimentUse, served: ServedWeek) -> ServedWeek | None:
         """Serving as good in every tier as `served`, in the room that `use` leaves; None where none was found."""
-        program = define_program(self.arrays, weeks=[week], experiments=(), held=use)
-        ladder = Ladder(program, base=Plan(), node_limit=self.node_limit)
-        for tier, value in served.values.items():
-            ladder.admit(tier)
-            _hold(program.model.add_row, objectives.usd_lost(program, tier), value.usd)
-            _hold(program.model.add_row, objectives.unmet_accelerators(program, tier), value.unmet)
-        cost = objectives.usd_of_places(program) or objectives.accelerators_used(program)
-        plan = ladder.find(cost, roughly=ROUGH_COST, node_limit=self.node_limit)
-        if plan is None:
-            return None
-        found = tier_values(self.arrays, plan, weeks=[week])
-        if any(found[tier].is_worse_than(value) for tier, value in served.values.items()):
-            return None
-        return replace(served, plan=plan)
+        found = _Climb(self, week, use, tuple(served.values)).place_at(served)
+        return None if found is None else replace(served, plan=found)
 
     def least_use(
         self, week: int, pools: Sequence[frozenset[int]], *, frozen: Mapping[int, TierValue], whole: bool = False
@@ -101,37 +69,167 @@ class WeeklyServing:
 
         whole: with whole replicas, which takes longer and may find more.
         """
-        program = define_program(self.arrays, weeks=[week], experiments=(), held=ExperimentUse(self.arrays))
-        for tier in self.arrays.serving_tiers:
-            if tier in frozen:
-                _hold(program.model.add_row, objectives.usd_lost(program, tier), frozen[tier].usd)
-                _hold(program.model.add_row, objectives.unmet_accelerators(program, tier), frozen[tier].unmet)
+        climb = _Climb(self, week, ExperimentUse(self.arrays), tuple(sorted(frozen)))
+        climb.hold(frozen)
         found = []
         for those in pools:
-            terms: Terms = [
-                (column, float(self.arrays.classes[c].options[o].replica))
-                for (c, _, o, _), column in program.variables.replicas.items()
-                if self.arrays.classes[c].options[o].pool in those
-            ]
-            terms += [(column, -1.0) for (_, p, _), column in program.variables.burst.items() if p in those]
-            bound = self._bound(program.model, terms, whole=whole) if terms else 0.0
+            cost = climb.program.accelerators_in(those)
+            bound = climb.bound(cost, whole=whole) if cost.any() else 0.0
             found.append(max(0, math.ceil(bound - ROUNDING)) if math.isfinite(bound) else 0)
         return found
 
-    def _bound(self, model: Model, terms: Terms, *, whole: bool) -> float:
+    def least_usd(self, week: int, *, use: ExperimentUse, tier: int) -> float:
+        """A lower bound on the tier's dollars in what `use` leaves, whatever the tiers above it lose."""
+        climb = _Climb(self, week, use, (tier,))
+        cost = climb.program.usd_lost(tier)
+        return max(0.0, climb.bound(cost, whole=False)) if cost.any() else 0.0
+
+    def model(self, tiers: tuple[int, ...]) -> tuple[WeekModel, ArrayModel]:
+        """The program of some tiers, built once and kept hot."""
+        if tiers not in self._models:
+            model = WeekModel(self.arrays, tiers)
+            self._models[tiers] = model, ArrayModel(model.matrix, model.whole)
+        return self._models[tiers]
+
+    def _signature(self, week: int, use: ExperimentUse, tiers: tuple[int, ...]) -> Signature:
+        arrays = self.arrays
+        return (
+            tiers,
+            tuple(use.pool_free(pool, week) for pool in range(len(arrays.supply))),
+            tuple(use.floor_free(f, week) if floor.kept[week] else None for f, floor in enumerate(arrays.floors)),
+            _bytes(arrays.numbers.work[week]),
+            tuple(burst.limit[week] for burst in arrays.burst if burst is not None),
+        )
+
+
+class _Climb:
+    """One week being solved: the program of its numbers, and the best whole plan so far."""
+
+    def __init__(self, weekly: WeeklyServing, week: int, use: ExperimentUse, tiers: tuple[int, ...]) -> None:
+        self.node_limit, self.tiers = weekly.node_limit, tiers
+        self.model, self.hot = weekly.model(tiers)
+        self.program: WeekProgram = self.model.week(week, use)
+        self.plan, self.able = self.program.plan(np.zeros(self.model.columns))
+        self.values = self.program.value(self.plan, self.able)
+
+    def served(self) -> ServedWeek:
+        """Tier by tier; whenever all tiers that remain can be served without a loss, that ends it."""
+        bounds: dict[int, float] = {}
+        for tier in self.tiers:
+            if self._serve_rest():
+                bounds |= dict.fromkeys(self.tiers[len(bounds) :], 0.0)
+                break
+            bounds[tier] = self._climb(tier)
+        else:
+            self._cheaper(same_unmet=True, start=self.program.point(self.plan, self.able))
+        return ServedWeek(self.plan, {tier: self.values[tier] for tier in self.tiers}, bounds)
+
+    def _serve_rest(self) -> bool:
+        """Serves the tiers that are not held yet without a loss, at the least cost of places; False if not found."""
+        rest = [tier for tier in self.tiers if tier not in self.program.held]
+        mark = self.program.mark()
+        for tier in rest:
+            self.program.hold(tier, usd=ZERO, unmet=ZERO)
+        self.program.admit(self.tiers)
+        known = self.values
+        self.values = known | dict.fromkeys(rest, TierValue())
+        if self._cheaper():
+            return True
+        self.values = known
+        self.program.back_to(mark)
+        return False
+
+    def place_at(self, served: ServedWeek) -> Plan | None:
+        """The cheapest places at which no tier is worse than `served`; None where none were found."""
+        self.hold(served.values)
+        self.values = dict(served.values)
+        if all(value == TierValue() for value in served.values.values()):
+            return self.plan if self._cheaper() else None
+        self.plan, self.able = self.program.adopt(served.plan)
+        found = self._cheaper(same_unmet=True) or self._cheaper()
+        return self.plan if found else None
+
+    def hold(self, values: Mapping[int, TierValue]) -> None:
+        for tier, value in values.items():
+            self.program.hold(tier, usd=value.usd, unmet=value.unmet)
+
+    def bound(self, cost: Floats, *, whole: bool) -> float:
+        """Below the least cost at what is held."""
+        self._load(cost)
         try:
-            if whole:
-                return solve_model(model, minimise=terms, node_limit=self.node_limit).bound
-            return solve_model(model, minimise=terms, relax=True, presolve=False).bound
+            return self.hot.solve_whole(node_limit=self.node_limit).bound if whole else self.hot.relax().bound
         except SolverFailed:
             return 0.0
 
+    def _climb(self, tier: int) -> float:
+        """Settles one more tier; returns a lower bound on its dollars."""
+        self.program.admit([*self.program.held, tier])
+        bound = self._minimise(self.program.usd_lost(tier), tier)
+        usd = float(self.values[tier].usd)
+        bound = usd if usd <= bound + PROVEN * max(usd, abs(bound)) else bound
+        self.program.hold(tier, usd=self.values[tier].usd, unmet=self.program.all_unknown(tier))
+        unknown = self.program.unmet_unknown(tier)
+        if unknown.any():
+            self._minimise(unknown, tier)
+            self.program.hold(tier, usd=self.values[tier].usd, unmet=self.values[tier].unmet)
+        return bound
 
-def _hold(add_row: object, terms: Terms, value: Fraction) -> None:
-    if terms and callable(add_row):
-        scale = min(abs(coefficient) for _, coefficient in terms)
-        scaled = [(column, coefficient / scale) for column, coefficient in terms]
-        add_row(("frozen",), scaled, upper=float(value) / scale + FROZEN_SLACK)
+    def _minimise(self, cost: Floats, tier: int) -> float:
+        if not cost.any():
+            return 0.0
+        self._load(cost)
+        try:
+            start = self.program.point(self.plan, self.able)
+            found = self.hot.solve_whole(node_limit=self.node_limit, start=start)
+        except SolverFailed:
+            return 0.0
+        self._accept(found, [*self.program.held, tier])
+        return max(0.0, found.bound)
+
+    def _cheaper(self, *, same_unmet: bool = False, start: Floats | None = None) -> bool:
+        """Cheaper places with every tier held where it is; False where none were found.
+
+        same_unmet: with the very work unmet, and burst bought, that the plan has, which is easier to decide.
+        start: a point that is feasible in this week's room.
+        """
+        cost = self.program.usd_of_places()
+        self._load(cost if cost.any() else self.program.accelerators_used())
+        if same_unmet:
+            self.hot.upper, self.hot.row_upper = self.program.at_most_unmet(self.plan, self.able)
+        try:
+            relaxed = self.hot.relax()
+            if relaxed.status == INFEASIBLE or relaxed.values is None:
+                return False
+            if not same_unmet and all(value == TierValue() for value in self.values.values()):
+                values = rounded_up(self.program, relaxed.values)
+                if values is not None and self._accept(Found(OPTIMAL, values, 0.0, 0.0), self.tiers):
+                    return True
+            found = self.hot.solve_whole(node_limit=self.node_limit, gap=ROUGH_COST, start=start)
+            return self._accept(found, self.tiers)
+        except SolverFailed:
+            return False
+
+    def _accept(self, found: Found, tiers: Sequence[int]) -> bool:
+        """Takes a point that makes none of `tiers` worse than it is known to be."""
+        if found.values is None:
+            return False
+        plan, able = self.program.plan(found.values)
+        values = self.program.value(plan, able)
+        if any(values[tier].is_worse_than(self.values[tier]) for tier in tiers):
+            return False
+        self.plan, self.able, self.values = plan, able, values
+        return True
+
+    def _load(self, cost: Floats) -> None:
+        program, hot = self.program, self.hot
+        hot.set_values(program.values.copy())
+        hot.cost = cost
+        hot.lower, hot.upper = program.lower, program.upper
+        hot.row_lower, hot.row_upper = program.row_lower, program.row_upper
+
+
+def _bytes(values: Exact) -> object:
+    return tuple(values.tolist()) if values.dtype == object else values.tobytes()
 
 
 def _moved(plan: Plan, week: int) -> Plan:

@@ -1,4 +1,4 @@
-"""`solve_problem PROBLEM.json [--out SOLUTION.json]`: the allocation engine on a file, without any table.
+"""`solve_problem PROBLEM.json [--out SOLUTION.json] [--effort quick|record]`: the engine on a file, without any table.
 
 Exit 0 with a solution, also where something is short or unplaced; exit 2 and one sentence a line on standard error
 for bad input, with nothing written. The form of both files is docs/methods.md, "Allocation problem".
@@ -30,6 +30,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("problem", metavar="PROBLEM.json", help="the problem")
         parser.add_argument("--out", metavar="SOLUTION.json", help="where to write the solution (standard output)")
+        parser.add_argument(
+            "--effort",
+            choices=("quick", "record"),
+            default="record",
+            help="quick: a plan in seconds; record: packed harder, for a plan that is kept (record)",
+        )
+        parser.add_argument(
+            "--effort",
+            choices=("quick", "record"),
+            default="record",
+            help="quick: as after an edit; record: as before a freeze, minutes on large problems (default)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         out = options["out"]
@@ -42,7 +54,11 @@ class Command(BaseCommand):
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             self._refuse([f"{ascii(options['problem'])}: cannot be read ({reason})."])
-        text = json.dumps(solution_to_json(solve(problem=problem, options=SolveOptions())), indent=1, allow_nan=False)
+        text = json.dumps(
+            solution_to_json(solve(problem=problem, options=SolveOptions(effort=options["effort"]))),
+            indent=1,
+            allow_nan=False,
+        )
         if not out:
             self.stdout.write(text)
             return
