@@ -34,12 +34,6 @@ class Command(BaseCommand):
             "--effort",
             choices=("quick", "record"),
             default="record",
-            help="quick: a plan in seconds; record: packed harder, for a plan that is kept (record)",
-        )
-        parser.add_argument(
-            "--effort",
-            choices=("quick", "record"),
-            default="record",
             help="quick: as after an edit; record: as before a freeze, minutes on large problems (default)",
         )
 
