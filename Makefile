@@ -12,7 +12,7 @@ export DEMO BACKUP SETUP_CODE
 export CAPACITY_DATA_DIR CAPACITY_PG_BIN CAPACITY_BROKER_BIN NO_BROWSER CHROMIUM_BIN
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run stop backup restore remove-demo services reset test test-long bench lint pytest clean
+.PHONY: help setup setup-dev setup-bench run stop backup restore remove-demo services reset test test-long bench lint pytest clean
 
 help:
 	@echo "make run        start Capacity Review here: database, broker, web, two workers, beat (Ctrl-C stops it)"
@@ -21,7 +21,7 @@ help:
 	@echo "make setup      only install (.venv)"
 	@echo "make test       style, types and every test, with a database and a browser of their own"
 	@echo "make test-long  the long fault, race and size tests"
-	@echo "make bench      the measurements"
+	@echo "make bench      the measurements (about 20 minutes); make bench SIZES=R,M,L,XL the long ones too"
 	@echo "make lint       style and types only"
 	@echo "make pytest ARGS='tests/local -k lock'   some tests, with a fresh database and broker"
 	@echo "make services   database and broker alone, for working on the code"
@@ -36,6 +36,9 @@ setup:
 
 setup-dev:
 	@$(PYTHON) capacity/local/install.py --dev
+
+setup-bench:
+	@$(PYTHON) capacity/local/install.py --bench
 
 # exec: Ctrl-C and `kill` reach the launcher itself, and make waits until it has stopped everything in order.
 run: setup
@@ -59,8 +62,8 @@ test-long: setup-dev
 lint: setup-dev
 	@exec $(PY) tests/run_all.py --checks-only
 
-bench: setup-dev
-	@exec $(PY) -m capacity.local test-services -- $(PY) -m pytest tests/benchmarks -s $(ARGS)
+bench: setup-bench
+	@exec $(PY) -m capacity.local test-services -- $(PY) -m tests.benchmarks.bench $(if $(SIZES),--sizes $(SIZES)) $(ARGS)
 
 pytest: setup-dev
 	@exec $(PY) -m capacity.local test-services -- $(PY) -m pytest $(ARGS)

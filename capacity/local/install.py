@@ -1,4 +1,4 @@
-"""Makes `.venv` and installs the requirements: `python3 capacity/local/install.py [--dev]`. Quick when nothing changed.
+"""Makes `.venv` and installs the requirements: `python3 capacity/local/install.py [--dev | --bench]`. Quick when unchanged.
 
 Runs before anything is installed, on whatever Python is there, as a plain file: it imports nothing but the standard
 library. Installs with uv, which takes a quarter of pip's time, and with pip where uv cannot.
@@ -106,11 +106,14 @@ def _install_with_uv(python: Path, requirements: Path) -> bool:
     return subprocess.run(command, env={**os.environ, **uv_environment(configuration)}).returncode == 0
 
 
-def set_up(venv: Path, *, dev: bool) -> None:
+def set_up(venv: Path, *, dev: bool, bench: bool = False) -> None:
+    """Each kind contains the ones before it: what runs, what tests and checks need (dev), what is measured (bench)."""
     check_python()
     python = make_venv(venv)
-    files = [PROJECT / "requirements.txt", *([PROJECT / "requirements-dev.txt"] if dev else [])]
-    stamp = venv / f".installed-{'dev' if dev else 'run'}.txt"
+    kind = "bench" if bench else "dev" if dev else "run"
+    names = ["requirements.txt", "requirements-dev.txt", "requirements-bench.txt"]
+    files = [PROJECT / name for name in names[: 1 + ["run", "dev", "bench"].index(kind)]]
+    stamp = venv / f".installed-{kind}.txt"
     wanted = wanted_text(files, python)
     if stamp.exists() and stamp.read_text() == wanted:
         return
@@ -124,10 +127,11 @@ def set_up(venv: Path, *, dev: bool) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dev", action="store_true", help="also what the tests need")
+    parser.add_argument("--bench", action="store_true", help="also what `make bench` compares with")
     parser.add_argument("--venv", type=Path, default=PROJECT / ".venv")
     arguments = parser.parse_args()
     try:
-        set_up(arguments.venv, dev=arguments.dev)
+        set_up(arguments.venv, dev=arguments.dev, bench=arguments.bench)
     except SetupError as error:
         print(error, file=sys.stderr)
         return 1
