@@ -23,6 +23,8 @@ RUN_STATES = [
     ("dead", "Given up"),
 ]
 PLAN_SCOPE = "plan"
+# How long the engine may search: quick after an edit, record on the schedule and before a freeze.
+EFFORTS = [("quick", "Quick"), ("record", "Plan of record")]
 
 
 class Run(models.Model):
@@ -40,6 +42,7 @@ class Run(models.Model):
     requested_by = models.CharField(max_length=150, blank=True)
     idempotency_key = models.CharField(max_length=120, null=True, blank=True, unique=True)
     is_forced = models.BooleanField(default=False)
+    effort = models.CharField(max_length=8, choices=EFFORTS, default="quick")
     not_before_at = models.DateTimeField(db_default=Now())
     attempt = models.PositiveSmallIntegerField(default=0)
     fencing_token = models.BigIntegerField(null=True, blank=True)
@@ -72,6 +75,7 @@ class Run(models.Model):
                 condition=~Q(state="running") | Q(fencing_token__isnull=False, lease_until__isnull=False),
                 name="running_run_is_claimed",
             ),
+            models.CheckConstraint(condition=Q(effort__in=[key for key, _ in EFFORTS]), name="run_effort_is_known"),
             models.CheckConstraint(
                 condition=~Q(state="done") | (~Q(input_hash="") & ~Q(result_hash="")), name="done_run_has_hashes"
             ),

@@ -51,6 +51,7 @@ class Claim:
     fencing_token: int
     attempt: int
     is_forced: bool
+    effort: str = "quick"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +113,7 @@ def _take(run: Run, worker: str, now: datetime) -> Claim:
         fencing_token=run.fencing_token,
         attempt=run.attempt,
         is_forced=run.is_forced,
+        effort=run.effort,
     )
 
 
@@ -196,13 +198,16 @@ def publish_run(
 def reuse_run(*, claim: Claim, inputs_version: int, input_hash: str, now: datetime) -> bool:
     """End the run without computing when the current plan was made of the same inputs; it then counts as up to date.
 
-    False when the run must compute: it was forced, there is no current plan, or its inputs differ. Raises LeaseLost.
+    False when the run must compute: it was forced, there is no current plan, its inputs differ, or it was solved quickly
+    and a plan of record is asked for. Raises LeaseLost.
     """
     if claim.is_forced:
         return False
     with _held(claim) as run:
         pointer = CurrentRun.objects.select_related("run").filter(scope=claim.scope).first()
         if pointer is None or pointer.run.input_hash != input_hash:
+            return False
+        if claim.effort == "record" and pointer.run.effort != "record":
             return False
         run.inputs_version, run.input_hash, run.reused_run = inputs_version, input_hash, pointer.run
         run.as_of_date, run.first_week, run.weeks = pointer.run.as_of_date, pointer.run.first_week, pointer.run.weeks

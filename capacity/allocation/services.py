@@ -31,12 +31,14 @@ def request_run(
     idempotency_key: str | None = None,
     settle: bool = True,
     scope: str = PLAN_SCOPE,
+    effort: str = "quick",
 ) -> Run:
     """Ask for a recompute and return the run that will answer: the queued one if there is one, else a new one.
 
     Part of the caller's transaction: a rolled-back edit asks for nothing. While edits keep coming (`settle`) the start
     moves to `now` + RECOMPUTE_SETTLE_SECONDS, but never past RECOMPUTE_MAX_WAIT_SECONDS after the first request; a
     person who asks for it now (`settle=False`) starts it at once. A forced run computes even on unchanged inputs.
+    effort: quick, or record for a plan solved longer; joining a waiting run can only raise it.
     The same `idempotency_key` always returns the same run. Call it after the edit's own writes, so that every
     transaction locks in one order. Raises RequestNotRecorded.
     """
@@ -45,8 +47,8 @@ def request_run(
             with transaction.atomic():
                 return (
                     _answered(idempotency_key)
-                    or _join_queued(scope, reason, now, requested_by, is_forced, idempotency_key, settle)
-                    or _create_queued(scope, reason, now, requested_by, is_forced, idempotency_key, settle)
+                    or _join_queued(scope, reason, now, requested_by, is_forced, idempotency_key, settle, effort)
+                    or _create_queued(scope, reason, now, requested_by, is_forced, idempotency_key, settle, effort)
                 )
         except IntegrityError:
             continue
@@ -66,7 +68,11 @@ def request_scheduled_plan(*, now: datetime) -> Run:
     if due > now:
         due -= timedelta(days=1)
     return request_run(
-        reason="daily plan", requested_by="schedule", idempotency_key=f"beat:plan:{due:%Y-%m-%dT%H:%M}", now=now
+        reason="daily plan",
+        requested_by="schedule",
+        idempotency_key=f"beat:plan:{due:%Y-%m-%dT%H:%M}",
+        effort="record",
+        now=now,
     )
 
 
@@ -86,6 +92,7 @@ def _join_queued(
     is_forced: bool,
     idempotency_key: str | None,
     settle: bool,
+    effort: str,
 ) -> Run | None:
     """Let the queued run answer this request too; None when nothing is queued. Waits for a claim in progress."""
     run = Run.objects.select_for_update(of=("self",)).filter(scope=scope, state="queued").first()
@@ -99,12 +106,14 @@ def _join_queued(
         run.not_before_at = now
         wake_worker_on_commit(run_id=run.pk)
     run.is_forced = run.is_forced or is_forced
+    if effort == "record":
+        run.effort = effort
     run.attempt = 0  # a waiting retry now answers a new request, which deserves every attempt
     if idempotency_key and run.idempotency_key is None:
         run.idempotency_key = idempotency_key
     elif idempotency_key:
         _record_join(run, reason, now, requested_by, idempotency_key)
-    run.save(update_fields=["not_before_at", "is_forced", "attempt", "idempotency_key"])
+    run.save(update_fields=["not_before_at", "is_forced", "effort", "attempt", "idempotency_key"])
     return run
 
 
@@ -130,6 +139,7 @@ def _create_queued(
     is_forced: bool,
     idempotency_key: str | None,
     settle: bool,
+    effort: str,
 ) -> Run:
     """Insert the queued run and wake a worker on commit. IntegrityError when somebody else just did."""
     wait = settings.RECOMPUTE_SETTLE_SECONDS if settle else 0.0
@@ -141,6 +151,7 @@ def _create_queued(
         requested_at=now,
         not_before_at=now + timedelta(seconds=wait),
         is_forced=is_forced,
+        effort=effort,
         idempotency_key=idempotency_key,
     )
     wake_worker_on_commit(run_id=run.pk, countdown=wait)

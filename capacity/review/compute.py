@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any
 
-from capacity.allocation.domain.engine import solve
+from capacity.allocation.domain.engine import SolveOptions, solve
 from capacity.allocation.domain.problem import Placement, Problem
 from capacity.allocation.domain.solution import Solution
 from capacity.allocation.supply import PoolWeekCost, hour_rate, pool_week_costs, problem_floors, problem_pools
@@ -75,11 +75,15 @@ class PreparedPlan:
     sites: Mapping[str, Mapping[str, Any]]
 
 
-def solve_inputs(*, inputs: Inputs, progress: Progress) -> SolvedPlan:
-    """The plan of these inputs. Raises NoPolicyInForce, ValueError of the domain, or the engine's errors."""
+def solve_inputs(*, inputs: Inputs, progress: Progress, effort: str = "quick") -> SolvedPlan:
+    """The plan of these inputs. effort: quick, or record for a plan solved longer. Raises NoPolicyInForce, ValueError of the domain, or the engine's errors."""
     prepared = prepare_inputs(inputs=inputs, progress=progress)
     progress("Allocating", 0.15)
-    solution = solve(problem=prepared.problem, progress=lambda stage, share: progress(stage, 0.15 + 0.7 * share))
+    solution = solve(
+        problem=prepared.problem,
+        options=SolveOptions(effort="record" if effort == "record" else "quick"),
+        progress=lambda stage, share: progress(stage, 0.15 + 0.7 * share),
+    )
     parts = {each.name: getattr(prepared, each.name) for each in fields(prepared)}
     return SolvedPlan(**parts, solution=solution)
 

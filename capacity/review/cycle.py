@@ -78,7 +78,7 @@ class PlanSource(Protocol):
 
     def read(self, *, as_of: date) -> Inputs: ...
 
-    def compute(self, *, inputs: Any, progress: ReportProgress) -> Plan:
+    def compute(self, *, inputs: Any, progress: ReportProgress, effort: str) -> Plan:
         """The plan of the inputs. `progress(stage, share)` may raise LeaseLost. Raises PlanRefused."""
         ...
 
@@ -158,7 +158,7 @@ def _solve_and_publish(claim: Claim, lease: LeaseKeeper, clock: Callable[[], dat
     record_inputs(claim=claim, inputs_version=version, input_hash=hashed)
     if reuse_run(claim=claim, inputs_version=version, input_hash=hashed, now=clock()):
         return "reused"
-    plan = source.compute(inputs=inputs, progress=_Progress(claim, lease))
+    plan = source.compute(inputs=inputs, progress=_Progress(claim, lease), effort=claim.effort)
     report_progress(claim=claim, stage="storing", share=1.0)
     is_published = publish_run(
         claim=claim,

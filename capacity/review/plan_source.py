@@ -99,12 +99,12 @@ class ReviewPlanSource:
     def read(self, *, as_of: date) -> Inputs:
         return read_inputs(as_of=as_of)
 
-    def compute(self, *, inputs: Inputs, progress: Progress) -> ComputedPlan:
+    def compute(self, *, inputs: Inputs, progress: Progress, effort: str = "quick") -> ComputedPlan:
         """Raises PlanRefused where the inputs cannot be planned whatever is tried again."""
         started = time.perf_counter()
         inputs = inputs.in_order()
         try:
-            plan = solve_inputs(inputs=inputs, progress=progress)
+            plan = solve_inputs(inputs=inputs, progress=progress, effort=effort)
         except NoPolicyInForce as error:
             raise PlanRefused(code="no_policy", sentence=str(error)) from error
         except BadProblem as error:

@@ -20,6 +20,7 @@ from capacity.access.models import User
 from capacity.access.permissions import may_update_action
 from capacity.access.viewer import deny, may_do, requires, requires_by_method, viewer_of
 from capacity.access.visibility import action_resource, decision_resource, see
+from capacity.allocation.models import Run
 from capacity.decisions import selectors
 from capacity.decisions.effects import METRICS, figure_key
 from capacity.decisions.forms import (
@@ -74,7 +75,13 @@ def freeze(request: HttpRequest, week: str) -> HttpResponse:
         else:
             messages.success(request, f"The review of {review.week} is frozen. Its page no longer changes.")
             return redirect("review", week)
-    context = {"week": week, "run_id": run_id, "refusal": REFUSALS.get(refusal, "")}
+    context = {
+        "week": week,
+        "run_id": run_id,
+        "refusal": REFUSALS.get(refusal, ""),
+        "is_quick": Run.objects.filter(pk=run_id, effort="quick").exclude(termination="optimal").exists(),
+        "may_ask": may_do(request, "run.request"),
+    }
     return render(request, "review/freeze.html", context, status=status)
 
 

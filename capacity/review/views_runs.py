@@ -43,6 +43,7 @@ _COLUMNS = [
     "inputs_version",
     "policy_version",
     "termination",
+    "effort",
     "error",
     "error_code",
     "started_at",
@@ -67,6 +68,7 @@ _FACTS = (
     ("formula_version", "Formula version"),
     ("solver_version", "Solver"),
     ("termination", "Solver ended"),
+    ("effort", "Effort"),
     ("seconds", "Took, seconds"),
     ("attempt", "Attempt"),
     ("requested_by", "Asked by"),
@@ -215,11 +217,13 @@ def run_document(request: HttpRequest, run_id: int) -> HttpResponse:
 @requires("run.request")
 @require_POST
 def request_recompute(request: HttpRequest) -> HttpResponse:
-    """Ask for a plan now; joins the one that waits."""
+    """Ask for a plan now; joins the one that waits. A plan of record is solved longer, also on unchanged inputs."""
+    effort = "record" if request.POST.get("effort") == "record" else "quick"
     return _asked(
         request,
         lambda: request_run(
-            reason="asked on the page",
+            reason="plan of record asked on the page" if effort == "record" else "asked on the page",
+            effort=effort,
             requested_by=request.user.get_username(),
             is_forced=True,
             settle=False,

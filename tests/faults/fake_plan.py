@@ -61,7 +61,7 @@ class FakePlanSource:
         sites = Site.objects.order_by("key").values_list("key", "name", "provenance")
         return FakeInputs(version=latest_inputs_version(), as_of=as_of, sites=tuple(sites))
 
-    def compute(self, *, inputs: FakeInputs, progress: ReportProgress) -> FakePlan:
+    def compute(self, *, inputs: FakeInputs, progress: ReportProgress, effort: str = "quick") -> FakePlan:
         seconds = float(os.environ.get("FAKE_PLAN_SECONDS", "0"))
         started = time.monotonic()
         progress("solving", 0.0)

@@ -32,7 +32,7 @@ class SourceThat(FakePlanSource):
     def __init__(self, act: Any) -> None:
         self.act = act
 
-    def compute(self, *, inputs: FakeInputs, progress: Any) -> Any:
+    def compute(self, *, inputs: FakeInputs, progress: Any, effort: str = "quick") -> Any:
         self.act()
         return super().compute(inputs=inputs, progress=progress)
 

@@ -24,7 +24,7 @@ CASE = (CASES / "1_two_demands.problem.json").read_bytes()
 class EngineSource(FakePlanSource):
     """Solves one of the hand-checked problems before it makes up its rows."""
 
-    def compute(self, *, inputs: FakeInputs, progress: Any) -> Any:
+    def compute(self, *, inputs: FakeInputs, progress: Any, effort: str = "quick") -> Any:
         solve(problem=problem_from_bytes(CASE))
         return super().compute(inputs=inputs, progress=progress)
 
