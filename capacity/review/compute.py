@@ -76,7 +76,10 @@ class PreparedPlan:
 
 
 def solve_inputs(*, inputs: Inputs, progress: Progress, effort: str = "quick") -> SolvedPlan:
-    """The plan of these inputs. effort: quick, or record for a plan solved longer. Raises NoPolicyInForce, ValueError of the domain, or the engine's errors."""
+    """The plan of these inputs. effort: quick, or record for a plan solved longer.
+
+    Raises NoPolicyInForce, ValueError of the domain, or the engine's errors.
+    """
     prepared = prepare_inputs(inputs=inputs, progress=progress)
     progress("Allocating", 0.15)
     solution = solve(

@@ -39,20 +39,33 @@ class PackingEffort:
     """How hard experiments are packed: rounds of cuts a tier, the search of each round, units of search in all.
 
     A tier may spend its share of the units that the tiers above it left over, so that a hard tier can take what easy
-    ones did not need, and none starves those below.
+    ones did not need, and none starves those below. enough, enough_first: the relative gap at which a tier, or one of
+    the first two, is good enough. late_rounds: for tiers below serving that was served around experiments.
     """
 
     rounds: int
     search: Effort
     units: float
+    enough: float = 0.0
+    enough_first: float = 0.0
+    late_rounds: int = 30
 
 
-QUICK = PackingEffort(rounds=30, search=Effort(units=0.6, gap=0.002, searches=2), units=5.0)
+QUICK = PackingEffort(
+    rounds=16,
+    search=Effort(units=0.5, gap=0.002, searches=2),
+    units=3.0,
+    enough=0.02,
+    enough_first=0.005,
+    late_rounds=2,
+)
 RECORD = PackingEffort(rounds=80, search=Effort(units=8.0, searches=4), units=80.0)
 LEAST_UNITS = 0.02
 # A week that has taught this many cuts and still fails is put into the packing program whole.
 MOST_CUTS = 4
 PROVEN = 1e-6
+FEW_WEEKS = 2
+FIRST_TIERS = 2
 
 
 def solve_by_parts(
@@ -125,21 +138,25 @@ class _Parts:
         self.around: dict[tuple[int, ...], ServedWeek | None] = {}
         self.knows_only_first_serving = True
         self.tiers: tuple[int, ...] = ()
+        # Serving tiers that were served before any experiment was placed.
+        self.first_tiers: tuple[int, ...] = ()
         self.bounds: dict[int, float] = {}
         self.packing: PackingProgram | None = None
         self.cuts = ServingCuts(arrays, self.weekly, held=ExperimentUse.of(arrays, pinned))
 
     def serve(self, tiers: tuple[int, ...]) -> None:
         """Serving of these tiers in every week, with all placements held."""
-        self.knows_only_first_serving = not self.tiers
+        is_first = not self.tiers and len(self.plan.gangs) == len(self.pinned.gangs) and not self.plan.divided
+        self.knows_only_first_serving = is_first
         self.around.clear()
         self.embedded.clear()
         self.lessons.clear()
+        self.first_tiers = tiers if is_first else self.first_tiers
         self.tiers = (*self.tiers, *tiers)
         use = ExperimentUse.of(self.arrays, self.plan)
         for week in range(self.arrays.weeks):
             self._adopt(week, self.weekly.solve(week, use=use, tiers=self.tiers))
-        if len(self.plan.gangs) == len(self.pinned.gangs) and not self.plan.divided:
+        if is_first:
             self.bounds |= {tier: sum(week.bounds[tier] for week in self.served.values()) for tier in tiers}
         else:
             self._bound_around_pinned(tiers)
@@ -151,18 +168,15 @@ class _Parts:
         are bounded without holding the tiers above.
         """
         alone = ExperimentUse.of(self.arrays, self.pinned)
-        weeks = [self.weekly.solve(week, use=alone, tiers=self.tiers) for week in range(self.arrays.weeks)]
+        held = {k: [self.served[week].values[k] for week in range(self.arrays.weeks)] for k in self.first_tiers}
+        # All weeks or none: where one week does worse than it could, another plan may do so in any other week.
+        is_held = all(self._is_least(week, self.first_tiers) for week in range(self.arrays.weeks))
         for tier in tiers:
-            above = [k for k in self.tiers if k < tier]
-            # All weeks or none: where one week does worse than it could, another plan may do so in any other week.
-            is_held = all(
-                free.values[k] == self.served[week].values[k] and float(free.values[k].usd) <= free.bounds[k]
-                for week, free in enumerate(weeks)
-                for k in above
-            )
             self.bounds[tier] = sum(
-                free.bounds[tier] if is_held else self.weekly.least_usd(week, use=alone, tier=tier)
-                for week, free in enumerate(weeks)
+                self.weekly.least_usd(
+                    week, use=alone, tier=tier, held={k: values[week] for k, values in held.items()} if is_held else {}
+                )
+                for week in range(self.arrays.weeks)
             )
 
     def _adopt(self, week: int, served: ServedWeek) -> None:
@@ -205,7 +219,9 @@ class _Parts:
             most = self.sure.best(tier, start=self.plan, effort=self._search(self.left)).most
         share = self.left / max(1, sum(1 for k in self.arrays.experiment_tiers if k >= tier))
         stop_at = self.left - share
-        for _ in range(self.effort.rounds):
+        is_first = tier in self.arrays.experiment_tiers[:FIRST_TIERS]
+        enough = self.effort.enough_first if is_first else self.effort.enough
+        for _ in range(self.effort.rounds if self.knows_only_first_serving else self.effort.late_rounds):
             packed = packing.best(tier, start=self.plan, effort=self._search(self.left - stop_at))
             self.left -= packed.spent
             if self.sure is None:
@@ -216,11 +232,11 @@ class _Parts:
             if not failed:
                 break
             self._salvage(packed.plan, failed, mine)
-            if self.left <= stop_at:
+            if self.left <= stop_at or (most is not None and self._placed(mine) >= most * (1 - enough)):
                 break
             use = ExperimentUse.of(self.arrays, packed.plan)
             for week in failed:
-                self._teach(packing, week, use)
+                self._teach(packing, week, use, whole=len(failed) <= FEW_WEEKS)
         return most if most is not None else sum((most_value(self.arrays, e) for e in mine), Fraction(0))
 
     def _search(self, units: float) -> Effort:
@@ -255,31 +271,40 @@ class _Parts:
                 return
             use = ExperimentUse.of(self.arrays, packed.plan)
             for week in failed:
-                self._teach(packing, week, use)
+                self._teach(packing, week, use, whole=len(failed) <= FEW_WEEKS)
 
     def _salvage(self, packed: Plan, failed: Sequence[int], mine: Sequence[int]) -> None:
-        """What is left of the packing without the tier's work in the weeks that failed, if it is better than now."""
-        weeks = set(failed)
-        out = {e for e in mine if e in packed.gangs and weeks & set(_span(packed.gangs[e]))}
-        rest = replace(
-            packed,
-            gangs={e: column for e, column in packed.gangs.items() if e not in out},
-            divided={key: n for key, n in packed.divided.items() if key[3] not in weeks or key[0] not in set(mine)},
-        )
-        taken = {*rest.gangs, *(key[0] for key in rest.divided)}
+        """The packing without as much of the tier's work as makes the failed weeks work, if that is better than now."""
+        gangs, divided = dict(packed.gangs), dict(packed.divided)
+        use, own = ExperimentUse.of(self.arrays, packed), set(mine)
+        for week in failed:
+            here = [e for e in mine if e in gangs and week in _span(gangs[e])]
+            for e in sorted(here, key=lambda e: (column_value(self.arrays, gangs[e]), e)):
+                if self._around(week, use, packed) is not None:
+                    break
+                use.add(gangs.pop(e), -1)
+            for key in [key for key in divided if key[3] == week and key[0] in own]:
+                if self._around(week, use, packed) is not None:
+                    break
+                use.add_divided(key[0], key[2], week, -divided.pop(key))
+        rest = replace(packed, gangs=gangs, divided=divided)
+        taken = {*gangs, *(key[0] for key in divided)}
         left = [e for e in mine if e not in taken]
         if self._placed(mine, rest) > self._placed(mine) and not self._realise(rest):
             self.plan = place_greedily(self.arrays, self.plan, left)
 
-    def _teach(self, packing: PackingProgram, week: int, use: ExperimentUse) -> None:
-        """Cuts off what runs together in the week: by rows where serving gives some, else by the week itself."""
+    def _teach(self, packing: PackingProgram, week: int, use: ExperimentUse, *, whole: bool) -> None:
+        """Cuts off what runs together in the week: by rows where serving gives some, else by the week itself.
+
+        whole: few weeks are left to learn from, so one that has failed before is put in at once.
+        """
         frozen = self.served[week].values
         if week in self.embedded:
             return
         if self.sure is None and not self._is_proven(week):
             self.sure = packing.copy()
         self.lessons[week] = self.lessons.get(week, 0) + 1
-        ray = self.lessons[week] <= MOST_CUTS and self.cuts.has_room(week, use=use, frozen=frozen)
+        ray = self.lessons[week] <= (1 if whole else MOST_CUTS) and self.cuts.has_room(week, use=use, frozen=frozen)
         cuts = [ray] if isinstance(ray, Cut) else []
         if ray is True:
             everything = use.copy()
@@ -297,10 +322,14 @@ class _Parts:
 
         Else another plan might lose more in this week and less in another: what the week teaches then is no bound.
         """
+        return self.knows_only_first_serving and self._is_least(week, self.first_tiers)
+
+    def _is_least(self, week: int, tiers: Sequence[int]) -> bool:
+        """The week's dollars of these tiers are proven least; unmet work of unknown loss never is."""
         served = self.served[week]
-        return self.knows_only_first_serving and all(
-            not value.unmet and float(value.usd) <= served.bounds.get(tier, 0.0) * (1 + PROVEN)
-            for tier, value in served.values.items()
+        return all(
+            not served.values[k].unmet and float(served.values[k].usd) <= served.bounds.get(k, 0.0) * (1 + PROVEN)
+            for k in tiers
         )
 
     def _realise(self, packed: Plan) -> list[int]:

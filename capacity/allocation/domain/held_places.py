@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from capacity.allocation.domain.arrays import Arrays, build_arrays
 from capacity.allocation.domain.plan import ExperimentUse, Plan
 from capacity.allocation.domain.problem import Experiment, Placement, Pool, Problem, canonical
-from capacity.allocation.domain.residual import Residual, Spot
+from capacity.allocation.domain.residual import HeldRoom, Residual, Spot
 from capacity.allocation.domain.what_if_answer import Cause
 
 Whole = NDArray[np.int64]
@@ -142,7 +142,7 @@ def find_place(
         placement = Placement(experiment.key, pin.pool, pin.domain, pin.start, option.weeks, option.accelerators)
         return rooms.blocked(placement, experiment) or (placement,)
     arrays = rooms.small([experiment])
-    residual = Residual(arrays, Plan(), 0, _RoomUse(arrays, rooms))
+    residual = Residual(arrays, Plan(), 0, HeldRoom(arrays, _RoomUse(arrays, rooms)))
     if experiment.divisible:
         return _divided(residual, experiment) or Cause("no_room")
     was = {(row.pool, row.domain, row.start) for row in near}
@@ -152,9 +152,15 @@ def find_place(
         stays = (place.pool, place.domain, place.start) in was
         return (not stays, spot.start, spot.option, spot.domain)
 
-    spots = sorted(residual.spots(), key=rank)
+    spots = sorted(_spots(residual), key=rank)
     best = next((spot for spot in spots if residual.fits(spot)), None)
     return (_placement(arrays, best),) if best is not None else _nearest(residual, spots)
+
+
+def _spots(residual: Residual) -> Iterator[Spot]:
+    for places in residual.places():
+        rows, columns = places.grid.shape
+        yield from (places.spot(residual.arrays, row, column) for row in range(rows) for column in range(columns))
 
 
 def _nearest(residual: Residual, spots: Sequence[Spot]) -> Cause:
@@ -165,7 +171,7 @@ def _nearest(residual: Residual, spots: Sequence[Spot]) -> Cause:
     free = residual.free(best.domain)
     week = min(best.span, key=lambda t: (free[t], t))
     first, pool = residual.arrays.problem.first_week, residual.arrays.problem.pools[best.pool]
-    return Cause("no_room", None, pool.key, first.plus(week), best.accelerators - max(0, free[week]))
+    return Cause("no_room", None, pool.key, first.plus(week), best.accelerators - max(0, int(free[week])))
 
 
 def _placement(arrays: Arrays, spot: Spot) -> Placement:

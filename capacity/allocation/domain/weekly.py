@@ -82,9 +82,13 @@ class WeeklyServing:
             found.append(max(0, math.ceil(bound - ROUNDING)) if math.isfinite(bound) else 0)
         return found
 
-    def least_usd(self, week: int, *, use: ExperimentUse, tier: int) -> float:
-        """A lower bound on the tier's dollars in what `use` leaves, whatever the tiers above it lose."""
-        climb = _Climb(self, week, use, (tier,))
+    def least_usd(
+        self, week: int, *, use: ExperimentUse, tier: int, held: Mapping[int, TierValue] | None = None
+    ) -> float:
+        """A lower bound on the tier's dollars in what `use` leaves, with the `held` tiers no worse than that."""
+        held = held or {}
+        climb = _Climb(self, week, use, tuple(sorted({*held, tier})))
+        climb.hold(held)
         cost = climb.program.usd_lost(tier)
         return max(0.0, climb.bound(cost, whole=False)) if cost.any() else 0.0
 
