@@ -215,7 +215,7 @@ TABLE: dict[str, dict[str, Rule]] = {
             ALL,
             "id scope state requested_at requested_by started_at finished_at stage progress_share attempt error_code "
             "as_of_date first_week weeks policy_version formula_version solver_version termination seconds "
-            "inputs_version input_hash result_hash reused_run not_before_at is_forced",
+            "inputs_version input_hash result_hash reused_run not_before_at is_forced effort",
         ),
         # Free text may quote a row: a contract's name, a price.
         **fields_of(COST, "reason"),

@@ -19,7 +19,8 @@ from typing import Any
 from tests.benchmarks.made_experiments import made_experiments
 
 FIRST = date(2026, 11, 23)
-TIERS = ["committed", "forecast", "holds", "P0", "P1", "P2", "P3", "batch", "preemptible"]
+TIERS = ["committed", "forecast", "holds", "P0", "P1", "P2", "P3", "preemptible"]
+TIERS_WITH_BATCH = [*TIERS[:-1], "batch", "preemptible"]
 DOMAIN_SIZES = (128, 256, 256, 384, 512, 512, 512, 512, 768, 1024)
 NODE = 8
 HOURS_PER_WEEK = 168
@@ -27,18 +28,20 @@ HOURS_PER_WEEK = 168
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large a world is. classes: groups of demands that share replicas."""
+    """How large a world is. classes: groups of demands that share replicas. batch: serving below experiments too."""
 
     pools: int
     demands: int
     experiments: int
     weeks: int
     classes: int
+    batch: bool = False
 
 
 SIZES = {
     "S": Size(pools=10, demands=50, experiments=30, weeks=52, classes=23),
     "R": Size(pools=8, demands=60, experiments=150, weeks=104, classes=28),
+    "RB": Size(pools=8, demands=60, experiments=150, weeks=104, classes=28, batch=True),
     "M": Size(pools=30, demands=500, experiments=200, weeks=52, classes=105),
     "L": Size(pools=60, demands=5_000, experiments=1_000, weeks=104, classes=333),
     "XL": Size(pools=100, demands=50_000, experiments=5_000, weeks=156, classes=977),
@@ -57,6 +60,7 @@ def sized_problem(name: str, *, ask: float = 0.15, seed: int = 1) -> dict[str, A
         experiments=size.experiments,
         weeks=size.weeks,
         classes=size.classes,
+        batch=size.batch,
         ask=ask,
     )
 
@@ -69,6 +73,7 @@ def made_problem(
     experiments: int,
     weeks: int,
     classes: int | None = None,
+    batch: bool = False,
     load: float = 0.55,
     ask: float = 0.15,
 ) -> dict[str, Any]:
@@ -83,10 +88,10 @@ def made_problem(
         "version": 1,
         "first_week": FIRST.isoformat(),
         "weeks": weeks,
-        "tiers": TIERS,
+        "tiers": TIERS_WITH_BATCH if batch else TIERS,
         "floors": _floors(rng, rows, weeks),
         "pools": rows,
-        "serving": _serving(rng, rows, demands, classes or math.ceil(demands / 3), weeks, load * supply),
+        "serving": _serving(rng, rows, demands, classes or math.ceil(demands / 3), weeks, load * supply, batch),
         **made_experiments(
             rng, _fit_for_research(rng, rows), count=experiments, weeks=weeks, wanted=ask * supply, first=FIRST
         ),
@@ -157,7 +162,13 @@ def _floors(rng: random.Random, pools: list[dict[str, Any]], weeks: int) -> list
 
 
 def _serving(
-    rng: random.Random, pools: list[dict[str, Any]], count: int, classes: int, weeks: int, wanted: float
+    rng: random.Random,
+    pools: list[dict[str, Any]],
+    count: int,
+    classes: int,
+    weeks: int,
+    wanted: float,
+    batch: bool,
 ) -> list[dict[str, Any]]:
     """Demands of `classes` classes, in proportion to each class's home pool, wanted accelerator-weeks in all."""
     kinds = [_class(rng, number, pools, weeks) for number in range(min(classes, count))]
@@ -169,7 +180,7 @@ def _serving(
         kind = kinds[number % len(kinds)]
         home = number % len(kinds) % len(pools)
         level = kind["popularity"] * sum(pools[home]["allocatable"]) / weeks / sharing[home] * len(kinds) / count
-        row = _demand(rng, number, kind, level * rng.uniform(0.4, 1.6), weeks)
+        row = _demand(rng, number, kind, level * rng.uniform(0.4, 1.6), weeks, batch)
         total += sum(row["work"]) / kind["best_rate"]
         rows.append(row)
     scale = wanted / total if total else 0.0
@@ -207,8 +218,10 @@ def _class(rng: random.Random, number: int, pools: list[dict[str, Any]], weeks: 
     }
 
 
-def _demand(rng: random.Random, number: int, kind: dict[str, Any], level: float, weeks: int) -> dict[str, Any]:
-    tier = rng.choice(("committed",) * 9 + ("forecast",) * 6 + ("holds",) * 3 + ("batch",) * 2)
+def _demand(
+    rng: random.Random, number: int, kind: dict[str, Any], level: float, weeks: int, batch: bool
+) -> dict[str, Any]:
+    tier = rng.choice(("committed",) * 9 + ("forecast",) * 6 + ("holds",) * 3 + ("batch",) * (2 if batch else 0))
     low, high = {"committed": (4, 12), "forecast": (2.5, 8), "holds": (2, 6), "batch": (0.5, 2)}[tier]
     begins, ends = 0, weeks
     turn = rng.random()

@@ -49,6 +49,8 @@ LIMITS: Mapping[tuple[str, str], float] = {
     ("S", RECORD): 120,
     ("R", QUICK): 60,
     ("R", RECORD): 300,
+    ("RB", QUICK): 120,
+    ("RB", RECORD): 600,
     ("M", QUICK): 120,
     ("M", RECORD): 600,
     ("L", QUICK): 300,

@@ -41,6 +41,7 @@ class PackingEffort:
     A tier may spend its share of the units that the tiers above it left over, so that a hard tier can take what easy
     ones did not need, and none starves those below. enough, enough_first: the relative gap at which a tier, or one of
     the first two, is good enough. late_rounds: for tiers below serving that was served around experiments.
+    ties: for keeping gangs where they were.
     """
 
     rounds: int
@@ -49,17 +50,21 @@ class PackingEffort:
     enough: float = 0.0
     enough_first: float = 0.0
     late_rounds: int = 30
+    ties: Effort = Effort(units=4.0, searches=2)
+    ties_rounds: int = 6
 
 
 QUICK = PackingEffort(
-    rounds=16,
+    rounds=6,
     search=Effort(units=0.5, gap=0.002, searches=2),
-    units=3.0,
+    units=2.0,
     enough=0.02,
     enough_first=0.005,
     late_rounds=2,
+    ties=Effort(units=0.2, gap=0.02),
+    ties_rounds=1,
 )
-RECORD = PackingEffort(rounds=80, search=Effort(units=8.0, searches=4), units=80.0)
+RECORD = PackingEffort(rounds=80, search=Effort(units=8.0, searches=4), units=45.0)
 LEAST_UNITS = 0.02
 # A week that has taught this many cuts and still fails is put into the packing program whole.
 MOST_CUTS = 4
@@ -211,7 +216,8 @@ class _Parts:
         """Packs the tier's experiments and all above them; returns the most value the tier can have.
 
         The packing program knows only as much of serving as cuts have taught it: a packing that serving cannot make
-        room for teaches it more and is tried again.
+        room for teaches it more and is tried again. First with the tiers above where they are, which is quick and gives
+        something to begin from; then all together, which alone bounds the tier.
         """
         packing = self._program()
         most: Fraction | None = None
@@ -221,22 +227,26 @@ class _Parts:
         stop_at = self.left - share
         is_first = tier in self.arrays.experiment_tiers[:FIRST_TIERS]
         enough = self.effort.enough_first if is_first else self.effort.enough
-        for _ in range(self.effort.rounds if self.knows_only_first_serving else self.effort.late_rounds):
-            packed = packing.best(tier, start=self.plan, effort=self._search(self.left - stop_at))
-            self.left -= packed.spent
-            if self.sure is None:
-                most = packed.most if most is None else min(most, packed.most)
-            if packed.plan is None or self._placed(mine, packed.plan) <= self._placed(mine):
-                break
-            failed = self._realise(packed.plan)
-            if not failed:
-                break
-            self._salvage(packed.plan, failed, mine)
-            if self.left <= stop_at or (most is not None and self._placed(mine) >= most * (1 - enough)):
-                break
-            use = ExperimentUse.of(self.arrays, packed.plan)
-            for week in failed:
-                self._teach(packing, week, use, whole=len(failed) <= FEW_WEEKS)
+        rounds = self.effort.rounds if self.knows_only_first_serving else self.effort.late_rounds
+        for alone in (True, False):
+            for _ in range(rounds):
+                packed = packing.best(tier, start=self.plan, effort=self._search(self.left - stop_at), alone=alone)
+                self.left -= packed.spent
+                if self.sure is None and not alone:
+                    most = packed.most if most is None else min(most, packed.most)
+                if packed.plan is None or self._placed(mine, packed.plan) <= self._placed(mine):
+                    break
+                if most is not None and self._placed(mine) >= most * (1 - enough):
+                    break
+                failed = self._realise(packed.plan)
+                if not failed:
+                    break
+                self._salvage(packed.plan, failed, mine)
+                if self.left <= stop_at:
+                    break
+                use = ExperimentUse.of(self.arrays, packed.plan)
+                for week in failed:
+                    self._teach(packing, week, use, whole=len(failed) <= FEW_WEEKS)
         return most if most is not None else sum((most_value(self.arrays, e) for e in mine), Fraction(0))
 
     def _search(self, units: float) -> Effort:
@@ -255,11 +265,9 @@ class _Parts:
         ]
         packing = self._program()
         tier = max(self.arrays.experiment_tiers, default=0)
-        for _ in range(self.effort.rounds if wanted else 0):
+        for _ in range(self.effort.ties_rounds if wanted else 0):
             kept = sum(self.plan.gangs.get(column.experiment) == column for column in wanted)
-            packed = packing.most_kept(
-                wanted, tier=tier, start=self.plan, effort=self._search(self.effort.search.units)
-            )
+            packed = packing.most_kept(wanted, tier=tier, start=self.plan, effort=self.effort.ties)
             if packed.plan is None or sum(packed.plan.gangs.get(c.experiment) == c for c in wanted) <= kept:
                 return
             values = tier_values(self.arrays, self.plan)
@@ -304,7 +312,9 @@ class _Parts:
         if self.sure is None and not self._is_proven(week):
             self.sure = packing.copy()
         self.lessons[week] = self.lessons.get(week, 0) + 1
-        ray = self.lessons[week] <= (1 if whole else MOST_CUTS) and self.cuts.has_room(week, use=use, frozen=frozen)
+        ray = self.lessons[week] <= (1 if whole else MOST_CUTS) and self.cuts.has_room(
+            week, use=use, frozen=frozen, strong=self.lessons[week] > 1
+        )
         cuts = [ray] if isinstance(ray, Cut) else []
         if ray is True:
             everything = use.copy()

@@ -207,15 +207,18 @@ class PackingProgram:
         """From now on the tier's free experiments are worth at least `value`."""
         self._settled[tier] = floor(value * self.scale)
 
-    def best(self, tier: int, *, start: Plan, effort: Effort) -> Packed:
-        """The tier's most valuable packing with the settled tiers kept and lower tiers left out."""
-        return self._solve(self._values.get(tier, {}), tier, start=start, effort=effort)
+    def best(self, tier: int, *, start: Plan, effort: Effort, alone: bool = False) -> Packed:
+        """The tier's most valuable packing with the settled tiers kept and lower tiers left out.
+
+        alone: the tiers above stay where `start` has them; then `most` bounds nothing else.
+        """
+        return self._solve(self._values.get(tier, {}), tier, start=start, effort=effort, alone=alone)
 
     def most_kept(self, wanted: Sequence[Column], *, tier: int, start: Plan, effort: Effort) -> Packed:
         """All settled tiers kept, as many of `wanted` placements as possible."""
         return self._solve({self.starts[c]: 1 for c in wanted if c in self.starts}, tier, start=start, effort=effort)
 
-    def _solve(self, objective: Objective, tier: int, *, start: Plan, effort: Effort) -> Packed:
+    def _solve(self, objective: Objective, tier: int, *, start: Plan, effort: Effort, alone: bool = False) -> Packed:
         program = IntegerProgram(
             lower=self.program.lower,
             upper=[
@@ -225,9 +228,15 @@ class PackingProgram:
             rows=list(self.program.rows),
             at_most_one=self.program.at_most_one,
         )
+        point = self._point(start)
+        if alone:
+            program.lower = list(program.lower)
+            for variable, of_tier in enumerate(self._tier_of):
+                if 0 <= of_tier < tier:
+                    program.lower[variable] = program.upper[variable] = point[variable]
         for settled, value in self._settled.items():
             program.add_row(sorted(self._values[settled].items()), lower=value)
-        found = maximise(program, objective, effort=effort, start=self._point(start))
+        found = maximise(program, objective, effort=effort, start=point)
         if found is None:
             return Packed(plan=None, most=Fraction(0), is_optimal=False, spent=0.0)
         plan = None if found.values is None else self._plan(found.values, start)

@@ -56,10 +56,13 @@ class ServingCuts:
         self.arrays, self.weekly, self.held = arrays, weekly, held
         self._missing: dict[tuple[int, ...], tuple[Positions, ArrayModel]] = {}
 
-    def has_room(self, week: int, *, use: ExperimentUse, frozen: Mapping[int, TierValue]) -> Cut | bool:
+    def has_room(
+        self, week: int, *, use: ExperimentUse, frozen: Mapping[int, TierValue], strong: bool = True
+    ) -> Cut | bool:
         """True where divisible replicas fit into what `use` leaves; else a cut that `use` breaks, or False for none.
 
-        The LP: least Σ missing room of pools and floors; its duals are the factors of the cut.
+        The LP: least Σ missing room of pools and floors; its duals are the factors of the cut. strong: the cut's side
+        is that of whole replicas, which takes longer.
         """
         # Columns are bounded as if no free experiment were there; only rows tell what `use` leaves.
         program = self._program(week, self.held, frozen)
@@ -80,7 +83,8 @@ class ServingCuts:
         first, end = program.model.pool_rows, program.model.floor_rows
         pools = {p: int(n) for p, n in enumerate(factors[first:end]) if n}
         floors = {f: int(n) for f, n in enumerate(factors[end : end + len(self.arrays.floors)]) if n}
-        return self._cut(week, pools, floors, use, frozen) or False
+        weak = None if strong else self._cut(week, pools, floors, use, frozen, whole=False)
+        return weak or self._cut(week, pools, floors, use, frozen) or False
 
     def _room_left(self, week: int, program: WeekProgram, use: ExperimentUse) -> Floats:
         """The rows' upper sides with what `use` leaves of pools, in steps of their replicas, and of floors."""
@@ -132,9 +136,11 @@ class ServingCuts:
         floors: Mapping[int, int],
         use: ExperimentUse,
         frozen: Mapping[int, TierValue],
+        *,
+        whole: bool = True,
     ) -> Cut | None:
         """The cut with these factors and the best right-hand side, if `use` breaks it."""
-        least = self._least(week, pools, floors, frozen)
+        least = self._least(week, pools, floors, frozen, whole=whole)
         left = sum(n * use.pool_free(p, week) for p, n in pools.items())
         left += sum(n * use.floor_free(f, week) for f, n in floors.items())
         if least <= left:
@@ -144,9 +150,15 @@ class ServingCuts:
         return Cut(week, pools, floors, there - least)
 
     def _least(
-        self, week: int, pools: Mapping[int, int], floors: Mapping[int, int], frozen: Mapping[int, TierValue]
+        self,
+        week: int,
+        pools: Mapping[int, int],
+        floors: Mapping[int, int],
+        frozen: Mapping[int, TierValue],
+        *,
+        whole: bool,
     ) -> int:
-        """A lower bound on the weighted use of the pools and floors by whole replicas at the frozen values."""
+        """A lower bound on the weighted use of the pools and floors by replicas, whole or not, at the frozen values."""
         program = self._program(week, self.held, frozen)
         cost = np.zeros(len(program.lower))
         for pool, factor in pools.items():
@@ -160,7 +172,7 @@ class ServingCuts:
         hot.cost, hot.lower, hot.upper = cost, program.lower, program.upper
         hot.row_lower, hot.row_upper = program.row_lower, program.row_upper
         try:
-            bound = hot.solve_whole(node_limit=CUT_NODES).bound
+            bound = hot.solve_whole(node_limit=CUT_NODES).bound if whole else hot.relax().bound
         except SolverFailed:
             return 0
         return ceil(bound - ROUNDING) if isfinite(bound) else 0
