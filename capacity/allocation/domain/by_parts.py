@@ -41,7 +41,7 @@ class PackingEffort:
     A tier may spend its share of the units that the tiers above it left over, so that a hard tier can take what easy
     ones did not need, and none starves those below. enough, enough_first: the relative gap at which a tier, or one of
     the first two, is good enough. late_rounds: for tiers below serving that was served around experiments.
-    ties: for keeping gangs where they were.
+    salvage: most failed weeks at which what is left of a packing is looked for. ties: for keeping gangs where they were.
     """
 
     rounds: int
@@ -50,6 +50,7 @@ class PackingEffort:
     enough: float = 0.0
     enough_first: float = 0.0
     late_rounds: int = 30
+    salvage: int = 156
     ties: Effort = Effort(units=4.0, searches=2)
     ties_rounds: int = 6
 
@@ -61,13 +62,16 @@ QUICK = PackingEffort(
     enough=0.02,
     enough_first=0.005,
     late_rounds=2,
+    salvage=12,
     ties=Effort(units=0.2, gap=0.02),
     ties_rounds=1,
 )
 RECORD = PackingEffort(rounds=80, search=Effort(units=8.0, searches=4), units=45.0)
 LEAST_UNITS = 0.02
 # A week that has taught this many cuts and still fails is put into the packing program whole.
-MOST_CUTS = 4
+MOST_CUTS = 5
+# Its first cuts are those of divisible replicas, which cost a tenth of the stronger ones.
+WEAK_CUTS = 3
 PROVEN = 1e-6
 FEW_WEEKS = 2
 FIRST_TIERS = 2
@@ -241,7 +245,8 @@ class _Parts:
                 failed = self._realise(packed.plan)
                 if not failed:
                     break
-                self._salvage(packed.plan, failed, mine)
+                if len(failed) <= self.effort.salvage or self.left <= stop_at:
+                    self._salvage(packed.plan, failed, mine)
                 if self.left <= stop_at:
                     break
                 use = ExperimentUse.of(self.arrays, packed.plan)
@@ -313,7 +318,7 @@ class _Parts:
             self.sure = packing.copy()
         self.lessons[week] = self.lessons.get(week, 0) + 1
         ray = self.lessons[week] <= (1 if whole else MOST_CUTS) and self.cuts.has_room(
-            week, use=use, frozen=frozen, strong=self.lessons[week] > 1
+            week, use=use, frozen=frozen, strong=self.lessons[week] > WEAK_CUTS
         )
         cuts = [ray] if isinstance(ray, Cut) else []
         if ray is True:

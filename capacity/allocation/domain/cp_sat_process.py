@@ -85,13 +85,21 @@ def _search(request: dict[str, Any], strategy: dict[str, int]) -> dict[str, Any]
     answer = solver.solve(build_model(request))
     status = str(answer.status).rsplit(".", 1)[-1].lower()
     has_point = status in ("optimal", "feasible")
+    value = -answer.objective_value if has_point else float("-inf")
     return {
         "status": status,
         "values": list(answer.solution) if has_point else None,
-        "value": -answer.objective_value if has_point else float("-inf"),
-        "bound": -answer.best_objective_bound,
+        "value": value,
+        "bound": _bound(status, value, -answer.best_objective_bound),
         "spent": answer.deterministic_time,
     }
+
+
+def _bound(status: str, value: float, told: float) -> float:
+    """What the solver tells as its bound, if it is one: a search cut short before it had any tells 0 or less."""
+    if status == "optimal":
+        return max(value, told)
+    return told if told > max(0.0, value) else float("inf")
 
 
 def _watch_parent() -> None:

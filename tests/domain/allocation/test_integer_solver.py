@@ -63,7 +63,8 @@ def test_a_search_cut_short_tells_a_bound_above_its_value() -> None:
     assert found.bound >= found.value
     proven = maximise(program, {v: sizes[(3 * v) % 60] for v in items}, effort=Effort(units=3.0))
     assert proven is not None
-    assert found.value <= proven.value <= proven.bound <= max(found.bound, proven.bound)
+    assert found.value <= proven.value <= found.bound
+    assert proven.value <= proven.bound
 
 
 def test_the_same_program_gives_the_same_point_again() -> None:
@@ -121,3 +122,22 @@ def test_a_solver_whose_parent_was_killed_ends_by_itself() -> None:
         time.sleep(0.1)
     os.kill(child, signal.SIGKILL)
     pytest.fail("the solver's process outlived its parent")
+
+
+def test_a_bound_is_never_below_a_point_that_is_known() -> None:
+    """A search that was cut short before it had a bound tells 0, or less than its own value."""
+    from_nowhere = cp_sat_bound("feasible", 196_320.0, 0.0), cp_sat_bound("unknown", float("-inf"), -0.0)
+    assert from_nowhere == (float("inf"), float("inf"))
+    assert cp_sat_bound("feasible", 10.0, 12.0) == 12.0
+    assert cp_sat_bound("unknown", float("-inf"), 12.0) == 12.0
+    assert cp_sat_bound("optimal", 10.0, 10.0) == 10.0
+
+
+def cp_sat_bound(status: str, value: float, told: float) -> float:
+    """The rule of the solver's process, asked in a process of its own: OR-tools cannot be loaded here."""
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import cp_sat_process as process\n"
+        "print(process._bound(sys.argv[2], float(sys.argv[3]), float(sys.argv[4])))"
+    )
+    command = [sys.executable, "-P", "-c", script, str(cp_sat.PROGRAM.parent), status, str(value), str(told)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
