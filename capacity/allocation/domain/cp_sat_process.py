@@ -85,12 +85,12 @@ def _search(request: dict[str, Any], strategy: dict[str, int]) -> dict[str, Any]
     answer = solver.solve(build_model(request))
     status = str(answer.status).rsplit(".", 1)[-1].lower()
     has_point = status in ("optimal", "feasible")
-    value = -answer.objective_value if has_point else float("-inf")
+    worth = -answer.objective_value if has_point else float("-inf")
     return {
         "status": status,
         "values": list(answer.solution) if has_point else None,
-        "value": value,
-        "bound": _bound(status, value, -answer.best_objective_bound),
+        "value": worth,
+        "bound": _bound(status, worth, -answer.best_objective_bound),
         "spent": answer.deterministic_time,
     }
 
