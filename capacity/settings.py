@@ -286,6 +286,11 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Reads plans and reviews under the same visibility rules as the pages.",
     "VERSION": "v1",
     "SERVE_INCLUDE_SCHEMA": False,
+    # Two states that the API tells by the same name; the keys as the models have them.
+    "ENUM_NAME_OVERRIDES": {
+        "WhatIfStateEnum": ["queued", "running", "done", "failed"],
+        "ProposalStateEnum": ["waiting", "approved", "returned", "withdrawn", "stale"],
+    },
 }
 
 START_TOKEN = os.environ.get("CAPACITY_START_TOKEN", "")

@@ -18,10 +18,10 @@ PARTS = (
 )
 
 
-def idle_now(*, pools: Sequence[Row], weeks: Sequence[Row]) -> dict[str, Any] | None:
+def idle_now(*, pools: Sequence[Row], weeks: Sequence[Row], most: int | None = None) -> dict[str, Any] | None:
     """heads; rows (name, idle, parts) of pools with any, the most first; total in H100e; how many
-    have none. None where the reader may not know
-    the parts, or the run does not tell them."""
+    have none. most: rows at the most, the rest is counted under `left_out`. None where the reader may not know the
+    parts, or the run does not tell them."""
     now = {row["pool_key"]: row for row in weeks if row["week_index"] == 0}
     if not now or any(not _is_told(row) for row in now.values()):
         return None
@@ -43,7 +43,14 @@ def idle_now(*, pools: Sequence[Row], weeks: Sequence[Row]) -> dict[str, Any] | 
         ],
     }
     idle = sorted((row for row in rows if row["idle"]), key=lambda row: (-row["idle"], row["name"]))
-    return {"heads": [label for _, label in PARTS], "rows": idle, "total": total, "busy": len(rows) - len(idle)}
+    shown = idle[:most]
+    return {
+        "heads": [label for _, label in PARTS],
+        "rows": shown,
+        "left_out": len(idle) - len(shown),
+        "total": total,
+        "busy": len(rows) - len(idle),
+    }
 
 
 def _is_told(row: Row) -> bool:

@@ -39,7 +39,8 @@ KPI_NAMES = {
 }
 STATE_WORDS = {"good": "on track", "warn": "watch", "bad": "off track"}
 RANKING_ROWS = 12
-SHORTAGE_ROWS = 8
+SHORTAGE_ROWS = 5
+IDLE_POOLS = 3
 GANTT_WEEKS = 26
 # What the meeting looks at one by one: what runs, and the first class. The rest is on the page of requests.
 MEETING_CLASSES = ("P0",)
@@ -240,7 +241,7 @@ def review_context(*, viewer: Viewer, rows: RunRows, week: Week, now: datetime) 
         "promises": _promise_rows(viewer, rows),
         "strips": sections.pool_strips(pools=rows.pools, pool_weeks=rows.pool_weeks, year=week.monday.year),
         **_short_context(rows, names, week),
-        "idle": idle_now(pools=rows.pools, weeks=rows.pool_weeks),
+        "idle": idle_now(pools=rows.pools, weeks=rows.pool_weeks, most=IDLE_POOLS),
         "quality": plan_quality(rows.tiers),
         "supply_figure": supply_demand(chart),
         "supply_label": rows.figures and _supply_label(rows, names),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -54,7 +55,7 @@ def test_a_made_problem_has_the_size_of_its_name_and_is_accepted(name: str) -> N
 def test_serving_loads_a_little_over_half_of_the_supply() -> None:
     problem = as_problem(sized_problem("M"))
     best = {row.key: max(option.work_per_accelerator for option in row.options) for row in problem.serving}
-    used = sum(float(sum(row.work) / best[row.key]) for row in problem.serving)
+    used = sum(float(Fraction(sum(row.work)) / Fraction(best[row.key])) for row in problem.serving)
     assert used / sum(sum(pool.allocatable) for pool in problem.pools) == pytest.approx(0.55, rel=0.01)
 
 

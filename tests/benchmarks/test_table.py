@@ -93,7 +93,8 @@ def test_other_tools_are_compared_by_medians_of_build_and_solve_together() -> No
 def test_a_process_is_stopped_at_its_limit_and_its_memory_is_its_own() -> None:
     slow = run_python(["-c", "import time; x = bytearray(60_000_000); time.sleep(60)"], limit=1.0)
     assert slow.code is None and failure_of(slow) == "not finished after 1 s"
-    assert 60 < slow.megabytes < 200
+    # Linux keeps the peak of the process that started it as the least it tells, so only the lower side is certain.
+    assert slow.megabytes > 60
     broken = run_python(["-c", "raise SystemExit('no such tool')"], limit=20)
     assert failure_of(broken) == "exit 1: no such tool"
     assert tool_row("M", 15, "PuLP", [broken]).failure == "exit 1: no such tool"
