@@ -38,9 +38,9 @@ KPI_NAMES = {
     "metric:H11": "Loss exposure, worst use",
 }
 STATE_WORDS = {"good": "on track", "warn": "watch", "bad": "off track"}
-RANKING_ROWS = 12
-SHORTAGE_ROWS = 5
-IDLE_POOLS = 3
+RANKING_ROWS = 10
+SHORTAGE_ROWS = 4
+IDLE_POOLS = 2
 GANTT_WEEKS = 26
 # What the meeting looks at one by one: what runs, and the first class. The rest is on the page of requests.
 MEETING_CLASSES = ("P0",)
