@@ -132,7 +132,8 @@ class WeekModel:
         row = self._define_uses(entries, row)
         self.frozen_rows = row
         self._define_frozen(entries)
-        self.rows = row + 2 * len(self.tiers)
+        self.rounding_rows = row + 2 * len(self.tiers)
+        self.rows = self._define_rounding(entries, self.rounding_rows)
         self._sort(entries)
 
     def _define_balance(self, entries: Entries) -> None:
@@ -224,6 +225,38 @@ class WeekModel:
                 if self.segment_unknown[column - self.first_unmet]:
                     self._unknown_at.append((entries.add(self.frozen_rows + 2 * k + 1, column, 0.0), column))
 
+    def _define_rounding(self, entries: Entries, row: int) -> int:
+        """A balance divided by the work of one of its replicas and rounded, for each such replica (methods: Serving by
+        week). The numbers differ from week to week."""
+        options = self.arrays.classes
+        self.rounding_group: list[int] = []
+        self.rounding_size: list[float] = []
+        whole: list[tuple[int, int, float]] = []
+        unmet: list[tuple[int, int, int]] = []
+        columns: dict[int, list[int]] = {}
+        for j, (c, _, _) in enumerate(self.replicas):
+            columns.setdefault(c, []).append(j)
+        segments: dict[int, list[int]] = {}
+        for segment, position in enumerate(self.segment_group.tolist()):
+            segments.setdefault(position, []).append(segment)
+        for position, g in enumerate(self.groups):
+            c, tier = int(self.group_class[position]), int(self.group_tier[position])
+            before = [self._position[k] for k in self.of_class[c] if self._position[k] <= position]
+            for size in sorted({option.work for option in options[c].options}):
+                self.rounding_group.append(position)
+                self.rounding_size.append(float(size))
+                for j in columns[c]:
+                    _, of, o = self.replicas[j]
+                    if of == ALL_TIERS or of <= tier:
+                        work = float(options[c].options[o].work)
+                        whole.append((entries.add(row, j, 0.0), row - self.rounding_rows, work))
+                for segment in (segment for k in before for segment in segments.get(k, ())):
+                    column = self.first_unmet + segment
+                    unmet.append((entries.add(row, column, 0.0), row - self.rounding_rows, column))
+                row += 1
+        self._rounding_whole, self._rounding_unmet = whole, unmet
+        return row
+
     def _sort(self, entries: Entries) -> None:
         rows, columns = np.array(entries.rows, dtype=np.intp), np.array(entries.columns, dtype=np.int32)
         order = np.lexsort((columns, rows))
@@ -240,3 +273,11 @@ class WeekModel:
         self._usd_column = np.array([column for _, column in self._usd_at], dtype=np.intp)
         self._unknown_place = place[np.array([at for at, _ in self._unknown_at], dtype=np.intp)]
         self._unknown_column = np.array([column for _, column in self._unknown_at], dtype=np.intp)
+        self.rounding_groups = np.array(self.rounding_group, dtype=np.intp)
+        self.rounding_sizes = np.array(self.rounding_size)
+        self._whole_place = place[np.array([at for at, _, _ in self._rounding_whole], dtype=np.intp)]
+        self._whole_row = np.array([row for _, row, _ in self._rounding_whole], dtype=np.intp)
+        self._whole_work = np.array([work for _, _, work in self._rounding_whole])
+        self._unmet_place = place[np.array([at for at, _, _ in self._rounding_unmet], dtype=np.intp)]
+        self._unmet_row = np.array([row for _, row, _ in self._rounding_unmet], dtype=np.intp)
+        self._unmet_column = np.array([column for _, _, column in self._rounding_unmet], dtype=np.intp)

@@ -25,6 +25,10 @@ SMALL_WORK = 2**-4
 FROZEN_SLACK = 1e-6
 # Unmet work below this share is the solver's noise.
 CUT = 1e-7
+# Relative. Work is taken this much lower before it is rounded up to whole replicas.
+HAIR = 1e-9
+# A rounding whose fraction is smaller than this would have coefficients of unmet work too large for the solver.
+LEAST_SHARE = 1e-3
 Mark = tuple[Floats, Floats, Floats, Floats, set[int], frozenset[int]]
 
 
@@ -48,6 +52,7 @@ class WeekProgram:
         self._set_columns(use)
         self._set_rows()
         self._set_values()
+        self._set_rounding()
         self._open_upper = self.upper.copy()
         self.held: set[int] = set()
         self.admitted = frozenset(model.tiers)
@@ -123,6 +128,27 @@ class WeekProgram:
         self.tier_of[model.first_unmet :] = model.group_tier[model.segment_group]
         self.tier_of[model.first_burst : model.first_use] = [tier for tier, _ in model.burst]
 
+    def _set_rounding(self) -> None:
+        """Σ_j (⌊w_j/d⌋ + min(1, frac(w_j/d)/f))·r_j + Σ u/(d·f) ≥ ⌈W/d⌉ with f = frac(W/d), for a replica's work d.
+
+        Mixed-integer rounding of the balance Σ w·r + Σ u ≥ W (Nemhauser and Wolsey, Integer and Combinatorial
+        Optimization, II.1.7): every whole plan keeps it, divisible replicas do not. W a hair lower, so that a W that is
+        whole but for the floating point is not rounded up.
+        """
+        model = self.model
+        quotient = self.needed[model.rounding_groups] * (1 - HAIR) / model.rounding_sizes
+        share = quotient - np.floor(quotient)
+        self._is_rounded = share >= LEAST_SHARE
+        share = np.where(self._is_rounded, share, 1.0)
+        ratio = model._whole_work / model.rounding_sizes[model._whole_row]
+        whole = np.floor(ratio)
+        self.values[model._whole_place] = whole + np.minimum(1.0, (ratio - whole) / share[model._whole_row])
+        unit = self.unit[model.segment_group][model._unmet_column - model.first_unmet]
+        per_unit = unit / (model.rounding_sizes * share)[model._unmet_row]
+        self.values[model._unmet_place] = per_unit
+        self._rounded_need = np.where(self._is_rounded, np.ceil(quotient), -math.inf)
+        self.row_lower[model.rounding_rows :] = self._rounded_need
+
     # --- costs -------------------------------------------------------------------------------------------------------
 
     def usd_lost(self, tier: int) -> Floats:
@@ -163,6 +189,8 @@ class WeekProgram:
         self.admitted = frozenset(tiers)
         asked = np.isin(self.model.group_tier, list(tiers))
         self.row_lower[: len(asked)] = np.where(asked, self.needed / self.unit, -math.inf)
+        rounded = asked[self.model.rounding_groups]
+        self.row_lower[self.model.rounding_rows :] = np.where(rounded, self._rounded_need, -math.inf)
 
     def hold(self, tier: int, *, usd: Fraction, unmet: Fraction) -> None:
         """No more dollars and no more unmet work of unknown loss than these in the tier from now on."""
