@@ -232,7 +232,7 @@ class _Parts:
         is_first = tier in self.arrays.experiment_tiers[:FIRST_TIERS]
         enough = self.effort.enough_first if is_first else self.effort.enough
         rounds = self.effort.rounds if self.knows_only_first_serving else self.effort.late_rounds
-        for alone in (True, False):
+        for alone in (False, True):
             for _ in range(rounds):
                 packed = packing.best(tier, start=self.plan, effort=self._search(self.left - stop_at), alone=alone)
                 self.left -= packed.spent
@@ -371,8 +371,10 @@ class _Parts:
         pools, floors = range(len(self.arrays.supply)), range(len(self.arrays.floors))
         room = (week, *(use.pool_free(p, week) for p in pools), *(use.floor_free(f, week) for f in floors))
         if room not in self.around:
-            found = self.weekly.around(week, use=use, served=self.served[week])
-            if found is None and week in self.embedded:
+            found, is_hopeless = self.weekly.look_around(week, use=use, served=self.served[week])
+            if is_hopeless:
+                found = None
+            elif found is None and week in self.embedded:
                 found = self._if_as_good(week, use, packed)
             elif found is None:
                 frozen = self.served[week].values

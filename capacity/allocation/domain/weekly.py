@@ -63,8 +63,14 @@ class WeeklyServing:
 
     def around(self, week: int, *, use: ExperimentUse, served: ServedWeek) -> ServedWeek | None:
         """Serving as good in every tier as `served`, in the room that `use` leaves; None where none was found."""
-        found = _Climb(self, week, use, tuple(served.values)).place_at(served)
-        return None if found is None else replace(served, plan=found)
+        found, _ = self.look_around(week, use=use, served=served)
+        return found
+
+    def look_around(self, week: int, *, use: ExperimentUse, served: ServedWeek) -> tuple[ServedWeek | None, bool]:
+        """`around`, and whether there can be none: not even divisible replicas fit."""
+        climb = _Climb(self, week, use, tuple(served.values))
+        found = climb.place_at(served)
+        return (None if found is None else replace(served, plan=found)), climb.is_hopeless
 
     def least_use(
         self, week: int, pools: Sequence[frozenset[int]], *, frozen: Mapping[int, TierValue], whole: bool = False
@@ -115,6 +121,7 @@ class _Climb:
 
     def __init__(self, weekly: WeeklyServing, week: int, use: ExperimentUse, tiers: tuple[int, ...]) -> None:
         self.node_limit, self.tiers = weekly.node_limit, tiers
+        self.is_hopeless = False
         self.model, self.hot = weekly.model(tiers)
         self.program: WeekProgram = WeekProgram(self.model, week, use)
         self.plan, self.able = self.program.plan(np.zeros(self.model.columns))
@@ -258,6 +265,8 @@ class _Climb:
             self._load(self.hot.cost)
         try:
             relaxed = self.hot.relax()
+            # With unmet work kept as it is, other unmet work may still do.
+            self.is_hopeless = relaxed.status == INFEASIBLE and not same_unmet
             if relaxed.status == INFEASIBLE or relaxed.values is None:
                 return False
             near = rounded(self.program, relaxed.values)
