@@ -69,9 +69,9 @@ QUICK = PackingEffort(
 RECORD = PackingEffort(rounds=80, search=Effort(units=8.0, searches=4), units=45.0)
 LEAST_UNITS = 0.02
 # A week that has taught this many cuts and still fails is put into the packing program whole.
-MOST_CUTS = 5
+MOST_CUTS = 60
 # Its first cuts are those of divisible replicas, which cost a tenth of the stronger ones.
-WEAK_CUTS = 3
+WEAK_CUTS = 60
 PROVEN = 1e-6
 FEW_WEEKS = 2
 FIRST_TIERS = 2
@@ -251,7 +251,7 @@ class _Parts:
                     break
                 use = ExperimentUse.of(self.arrays, packed.plan)
                 for week in failed:
-                    self._teach(packing, week, use, whole=len(failed) <= FEW_WEEKS)
+                    self._teach(packing, week, use, whole=False)
         return most if most is not None else sum((most_value(self.arrays, e) for e in mine), Fraction(0))
 
     def _search(self, units: float) -> Effort:
@@ -284,7 +284,7 @@ class _Parts:
                 return
             use = ExperimentUse.of(self.arrays, packed.plan)
             for week in failed:
-                self._teach(packing, week, use, whole=len(failed) <= FEW_WEEKS)
+                self._teach(packing, week, use, whole=False)
 
     def _salvage(self, packed: Plan, failed: Sequence[int], mine: Sequence[int]) -> None:
         """The packing without as much of the tier's work as makes the failed weeks work, if that is better than now."""
@@ -396,16 +396,20 @@ class _Parts:
 
     def settle(self) -> None:
         """Earliest starts with serving held, and nothing left out that would fit."""
-        for e in sorted(self.plan.gangs):
+        everything = ExperimentUse.of(self.arrays, self.plan)
+        everything.add_serving(self.plan)
+        gangs = dict(self.plan.gangs)
+        for e in sorted(gangs):
             if e in self.pinned.gangs:
                 continue
-            use = ExperimentUse.of(self.arrays, self.plan, leave_out=frozenset([e]))
-            use.add_serving(self.plan)
-            now = column_value(self.arrays, self.plan.gangs[e])
+            everything.add(gangs[e], -1)
+            now = column_value(self.arrays, gangs[e])
             for column in preferred_columns(self.arrays, e):
-                if column_value(self.arrays, column) == now and use.fits(column):
-                    self.plan = replace(self.plan, gangs=self.plan.gangs | {e: column})
+                if column_value(self.arrays, column) == now and everything.fits(column):
+                    gangs[e] = column
                     break
+            everything.add(gangs[e])
+        self.plan = replace(self.plan, gangs=gangs)
         for e in sorted(self.free, key=lambda e: (self.arrays.experiments[e].tier, e)):
             self._insert_if_it_fits(e)
 

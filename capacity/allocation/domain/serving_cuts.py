@@ -29,6 +29,8 @@ from capacity.allocation.domain.weekly_program import WeekProgram
 # Dual values become whole factors in this many steps; a smaller factor is a weaker, still valid cut.
 STEPS = 60
 ENOUGH = 1e-6
+# Replicas by which every pool's room is made smaller, in turn, to learn what it is short of in whole ones.
+LESS_ROOM = (1, 2, 4, 8, 16, 32)
 ROUNDING = 1e-4
 CUT_NODES = 40
 MOST_MISSING = 1e9
@@ -77,14 +79,47 @@ class ServingCuts:
             found = hot.relax(duals=True)
         except SolverFailed:
             return False
-        if found.row_duals is None or found.objective <= ENOUGH:
-            return found.row_duals is not None
-        factors = np.floor(np.abs(found.row_duals) * STEPS + ENOUGH).astype(int)
+        if found.row_duals is None:
+            return False
+        if found.objective <= ENOUGH:
+            return self._nearly_without_room(week, program, hot, use, frozen) or True
+        pools, floors = self._factors(program, found.row_duals)
+        weak = None if strong else self._cut(week, pools, floors, use, frozen, whole=False)
+        return weak or self._cut(week, pools, floors, use, frozen) or False
+
+    def _factors(self, program: WeekProgram, duals: Floats) -> tuple[dict[int, int], dict[int, int]]:
+        """Whole factors of pools and of floors."""
+        factors = np.floor(np.abs(duals) * STEPS + ENOUGH).astype(int)
         first, end = program.model.pool_rows, program.model.floor_rows
         pools = {p: int(n) for p, n in enumerate(factors[first:end]) if n}
         floors = {f: int(n) for f, n in enumerate(factors[end : end + len(self.arrays.floors)]) if n}
-        weak = None if strong else self._cut(week, pools, floors, use, frozen, whole=False)
-        return weak or self._cut(week, pools, floors, use, frozen) or False
+        return pools, floors
+
+    def _nearly_without_room(
+        self, week: int, program: WeekProgram, hot: ArrayModel, use: ExperimentUse, frozen: Mapping[int, TierValue]
+    ) -> Cut | None:
+        """A cut whose factors are those of a little less room than there is, and whose side is that of whole replicas.
+
+        Divisible replicas fit, so only the side can make it one that `use` breaks.
+        """
+        lower, upper = hot.lower, hot.upper
+        cost, rows = hot.cost, hot.row_upper
+        first, end = program.model.pool_rows, program.model.floor_rows
+        for steps in LESS_ROOM:
+            less = rows.copy()
+            less[first:end] = np.maximum(0.0, less[first:end] - steps * program.model.pool_step)
+            hot.set_values(hot.matrix.values)
+            hot.lower, hot.upper, hot.cost, hot.row_lower, hot.row_upper = lower, upper, cost, program.row_lower, less
+            try:
+                found = hot.relax(duals=True)
+            except SolverFailed:
+                return None
+            if found.row_duals is None:
+                return None
+            if found.objective > ENOUGH:
+                pools, floors = self._factors(program, found.row_duals)
+                return self._cut(week, pools, floors, use, frozen)
+        return None
 
     def _room_left(self, week: int, program: WeekProgram, use: ExperimentUse) -> Floats:
         """The rows' upper sides with what `use` leaves of pools, in steps of their replicas, and of floors."""

@@ -120,6 +120,8 @@ class WeekModel:
         entries = Entries()
         classes = [int(numbers.group_class[g]) for g in self.groups]
         self.group_class = np.array(classes, dtype=np.intp)
+        # Work × scale in one accelerator at the class's best rate.
+        self.work_unit = np.array([float(numbers.scale * numbers.best_rates[c]) for c in classes])
         self.group_tier = np.array([int(numbers.group_tier[g]) for g in self.groups], dtype=np.intp)
         self._position = {g: i for i, g in enumerate(self.groups)}
         self._define_balance(entries)

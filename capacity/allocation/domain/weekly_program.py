@@ -39,8 +39,7 @@ class WeekProgram:
         self.model, self.number, self.arrays, self.use = model, week, model.arrays, use
         numbers = self.arrays.numbers
         self._work: Exact = numbers.group_work(week)[model.groups] if model.groups else np.zeros(0)
-        real = numbers.scale * np.array([float(numbers.best_rates[c]) for c in model.group_class.tolist()])
-        self.work: Floats = np.array(self._work, dtype=float) / real if len(real) else real
+        self.work: Floats = np.array(self._work, dtype=float) / model.work_unit
         self.needed = self._cumulative(self.work)
         total = np.array([self.needed[model._position[model.of_class[int(c)][-1]]] for c in model.group_class])
         self.unit: Floats = np.ones(len(total))
@@ -90,9 +89,8 @@ class WeekProgram:
         segments = np.add.reduceat(work, model.segment_starts) if len(work) else work
         self._segments: Exact = segments
         group = model.segment_group
-        scale = np.array([float(numbers.scale * numbers.best_rates[c]) for c in model.group_class.tolist()])
         if len(segments):
-            self.upper[model.first_unmet :] = np.array(segments, dtype=float) / scale[group] / self.unit[group]
+            self.upper[model.first_unmet :] = np.array(segments, dtype=float) / model.work_unit[group] / self.unit[group]
 
     def _set_rows(self) -> None:
         model = self.model
