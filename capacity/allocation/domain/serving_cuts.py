@@ -58,15 +58,22 @@ class ServingCuts:
         self.arrays, self.weekly, self.held = arrays, weekly, held
         self._missing: dict[tuple[int, ...], tuple[Positions, ArrayModel]] = {}
 
-    def has_room(
-        self, week: int, *, use: ExperimentUse, frozen: Mapping[int, TierValue], strong: bool = True
-    ) -> Cut | bool:
+    def has_room(self, week: int, *, use: ExperimentUse, frozen: Mapping[int, TierValue]) -> Cut | bool:
         """True where divisible replicas fit into what `use` leaves; else a cut that `use` breaks, or False for none.
 
-        The LP: least Σ missing room of pools and floors; its duals are the factors of the cut. strong: the cut's side
-        is that of whole replicas, which takes longer.
+        The LP: least Σ missing room of pools and floors; its duals are the factors of the cut.
         """
-        # Columns are bounded as if no free experiment were there; only rows tell what `use` leaves.
+        program, hot = self._missing_room(week, frozen)
+        duals = self._duals(hot, self._room_left(week, program, use))
+        if duals is None or not duals.any():
+            return duals is not None
+        pools, floors = self._factors(program, duals)
+        weak = self._cut(week, pools, floors, use, frozen, whole=False)
+        return weak or self._cut(week, pools, floors, use, frozen) or False
+
+    def _missing_room(self, week: int, frozen: Mapping[int, TierValue]) -> tuple[WeekProgram, ArrayModel]:
+        """The week's program with missing room of pools and floors as the only cost."""
+        # Columns are bounded as if no free experiment were there; only rows tell what is left.
         program = self._program(week, self.held, frozen)
         places, hot = self._with_missing_room(tuple(sorted(frozen)), program.model)
         count = len(places)
@@ -74,18 +81,19 @@ class ServingCuts:
         hot.cost = np.concatenate([np.zeros(len(program.lower)), np.ones(count)])
         hot.lower = np.concatenate([program.lower, np.zeros(count)])
         hot.upper = np.concatenate([program.upper, np.full(count, MOST_MISSING)])
-        hot.row_lower, hot.row_upper = program.row_lower, self._room_left(week, program, use)
+        hot.row_lower = program.row_lower
+        return program, hot
+
+    def _duals(self, hot: ArrayModel, row_upper: Floats) -> Floats | None:
+        """Duals of the rows where room is missing, zeros where none is, None where the solver does not tell."""
+        hot.row_upper = row_upper
         try:
             found = hot.relax(duals=True)
         except SolverFailed:
-            return False
+            return None
         if found.row_duals is None:
-            return False
-        if found.objective <= ENOUGH:
-            return self._nearly_without_room(week, program, hot, use, frozen) or True
-        pools, floors = self._factors(program, found.row_duals)
-        weak = None if strong else self._cut(week, pools, floors, use, frozen, whole=False)
-        return weak or self._cut(week, pools, floors, use, frozen) or False
+            return None
+        return found.row_duals if found.objective > ENOUGH else np.zeros(len(row_upper))
 
     def _factors(self, program: WeekProgram, duals: Floats) -> tuple[dict[int, int], dict[int, int]]:
         """Whole factors of pools and of floors."""
@@ -94,32 +102,6 @@ class ServingCuts:
         pools = {p: int(n) for p, n in enumerate(factors[first:end]) if n}
         floors = {f: int(n) for f, n in enumerate(factors[end : end + len(self.arrays.floors)]) if n}
         return pools, floors
-
-    def _nearly_without_room(
-        self, week: int, program: WeekProgram, hot: ArrayModel, use: ExperimentUse, frozen: Mapping[int, TierValue]
-    ) -> Cut | None:
-        """A cut whose factors are those of a little less room than there is, and whose side is that of whole replicas.
-
-        Divisible replicas fit, so only the side can make it one that `use` breaks.
-        """
-        lower, upper = hot.lower, hot.upper
-        cost, rows = hot.cost, hot.row_upper
-        first, end = program.model.pool_rows, program.model.floor_rows
-        for steps in LESS_ROOM:
-            less = rows.copy()
-            less[first:end] = np.maximum(0.0, less[first:end] - steps * program.model.pool_step)
-            hot.set_values(hot.matrix.values)
-            hot.lower, hot.upper, hot.cost, hot.row_lower, hot.row_upper = lower, upper, cost, program.row_lower, less
-            try:
-                found = hot.relax(duals=True)
-            except SolverFailed:
-                return None
-            if found.row_duals is None:
-                return None
-            if found.objective > ENOUGH:
-                pools, floors = self._factors(program, found.row_duals)
-                return self._cut(week, pools, floors, use, frozen)
-        return None
 
     def _room_left(self, week: int, program: WeekProgram, use: ExperimentUse) -> Floats:
         """The rows' upper sides with what `use` leaves of pools, in steps of their replicas, and of floors."""
@@ -135,10 +117,31 @@ class ServingCuts:
     def whole(
         self, week: int, *, use: ExperimentUse, crowded: frozenset[int], frozen: Mapping[int, TierValue]
     ) -> list[Cut]:
-        """Cuts that `use` breaks because replicas are whole: each crowded pool alone, then all of them together."""
+        """Cuts that `use` breaks because replicas are whole.
+
+        Tried are the factors of a little less room than there is, and where those break nothing each crowded pool
+        alone, then all of them together.
+        """
+        nearly = self._nearly_without_room(week, use, frozen)
+        if nearly is not None:
+            return [nearly]
         groups = dict.fromkeys([*(frozenset([pool]) for pool in sorted(crowded)), crowded])
         cuts = (self._cut(week, dict.fromkeys(sorted(group), 1), {}, use, frozen) for group in groups if group)
         return [cut for cut in cuts if cut is not None]
+
+    def _nearly_without_room(self, week: int, use: ExperimentUse, frozen: Mapping[int, TierValue]) -> Cut | None:
+        program, hot = self._missing_room(week, frozen)
+        room = self._room_left(week, program, use)
+        first, end = program.model.pool_rows, program.model.floor_rows
+        for replicas in LESS_ROOM:
+            less = room.copy()
+            less[first:end] = np.maximum(0.0, less[first:end] - replicas * program.model.pool_step)
+            duals = self._duals(hot, less)
+            if duals is None:
+                return None
+            if duals.any():
+                return self._cut(week, *self._factors(program, duals), use, frozen)
+        return None
 
     def _program(self, week: int, use: ExperimentUse, frozen: Mapping[int, TierValue]) -> WeekProgram:
         model, _ = self.weekly.model(tuple(sorted(frozen)))

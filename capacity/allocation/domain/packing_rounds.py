@@ -1,0 +1,225 @@
+"""Packing one tier of experiments at a time: the packing program proposes, serving answers with cuts, until both agree.
+
+What belongs here: the rounds, what a week that failed teaches, what is kept of a packing that failed, and the bound
+of a tier. The program is `packing_program`, cuts are `serving_cuts` (methods: Packing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from capacity.allocation.domain.arrays import Arrays, Column
+from capacity.allocation.domain.integer_program import Effort
+from capacity.allocation.domain.packing import column_value, most_value, place_greedily
+from capacity.allocation.domain.packing_program import PackingProgram
+from capacity.allocation.domain.plan import ExperimentUse, Plan, tier_values
+from capacity.allocation.domain.served_plan import ServedPlan
+from capacity.allocation.domain.serving_cuts import Cut, embed_week
+from capacity.lib.horizon import Week
+
+LEAST_UNITS = 0.02
+FIRST_TIERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PackingEffort:
+    """How hard experiments are packed: rounds of cuts a tier, the search of each round, units of search in all.
+
+    A tier may spend its share of the units that the tiers above it left over, so that a hard tier can take what easy
+    ones did not need, and none starves those below. enough, enough_first: the relative gap at which a tier, or one of
+    the first two, is good enough. rounds_alone: with the tiers above where they are, when the rounds together did not
+    end. late_rounds: for tiers below serving that was served around experiments. salvage: most failed weeks at which
+    what is left of a packing is looked for. ties: for keeping gangs where they were.
+    """
+
+    rounds: int
+    rounds_alone: int
+    search: Effort
+    units: float
+    enough: float = 0.0
+    enough_first: float = 0.0
+    late_rounds: int = 30
+    salvage: int = 156
+    ties: Effort = Effort(units=4.0, searches=2)
+    ties_rounds: int = 6
+
+
+QUICK = PackingEffort(
+    rounds=16,
+    rounds_alone=3,
+    search=Effort(units=0.5, gap=0.002, searches=2),
+    units=2.0,
+    enough=0.02,
+    enough_first=0.005,
+    late_rounds=2,
+    salvage=6,
+    ties=Effort(units=0.2, gap=0.02),
+    ties_rounds=1,
+)
+RECORD = PackingEffort(rounds=80, rounds_alone=20, search=Effort(units=8.0, searches=4), units=45.0)
+
+
+class PackingRounds:
+    """Packs tiers into a served plan. free: experiments to place."""
+
+    def __init__(self, arrays: Arrays, state: ServedPlan, free: Sequence[int], *, effort: PackingEffort) -> None:
+        self.arrays, self.state, self.free, self.effort = arrays, state, free, effort
+        self.left = effort.units
+        self._program: PackingProgram | None = None
+        # What the program knew before it was taught something that another plan need not keep.
+        self._sure: PackingProgram | None = None
+
+    @property
+    def program(self) -> PackingProgram:
+        if self._program is None:
+            self._program = PackingProgram(self.arrays, pinned=self.state.pinned, free=self.free)
+        return self._program
+
+    def settle(self, tier: int, mine: Sequence[int]) -> None:
+        """The tier's value is kept from now on."""
+        for program in (self.program, self._sure):
+            if program is not None:
+                program.settle(tier, self.placed(mine))
+
+    def placed(self, mine: Sequence[int], plan: Plan | None = None) -> Fraction:
+        """Value of these free experiments in the plan, weighted accelerator-weeks."""
+        plan = plan or self.state.plan
+        gangs = sum((column_value(self.arrays, plan.gangs[e]) for e in mine if e in plan.gangs), Fraction(0))
+        weight = {e: self.arrays.experiments[e].weight for e in mine}
+        return gangs + sum((weight[key[0]] * n for key, n in plan.divided.items() if key[0] in weight), Fraction(0))
+
+    def pack(self, tier: int, mine: Sequence[int]) -> Fraction:
+        """Packs the tier's experiments and all above them; returns the most value the tier can have.
+
+        The packing program knows only as much of serving as cuts have taught it: a packing that serving cannot make
+        room for teaches it more and is tried again. All tiers together, which alone bounds the tier; then, where that
+        did not end, with the tiers above where they are, which is quick and may still find more.
+        """
+        most = sum((most_value(self.arrays, e) for e in mine), Fraction(0))
+        if self._sure is not None:
+            most = min(most, self._sure.best(tier, start=self.state.plan, effort=self._search(self.left)).most)
+        stop_at = self.left - self.left / max(1, sum(1 for k in self.arrays.experiment_tiers if k >= tier))
+        together = self.effort.rounds if self.state.knows_only_first_serving else self.effort.late_rounds
+        for rounds, alone in ((together, False), (min(together, self.effort.rounds_alone), True)):
+            most, is_done = self._rounds(tier, mine, rounds, most, stop_at=stop_at, alone=alone)
+            if is_done:
+                break
+        return most
+
+    def _rounds(
+        self, tier: int, mine: Sequence[int], rounds: int, most: Fraction, *, stop_at: float, alone: bool
+    ) -> tuple[Fraction, bool]:
+        """(the most value the tier can have, whether nothing better is to be found this way)."""
+        is_first = tier in self.arrays.experiment_tiers[:FIRST_TIERS]
+        enough = self.effort.enough_first if is_first else self.effort.enough
+        for number in range(rounds):
+            effort = self._search(self.left - stop_at)
+            packed = self.program.best(tier, start=self.state.plan, effort=effort, alone=alone)
+            self.left -= packed.spent
+            if self._sure is None and not alone:
+                most = min(most, packed.most)
+            if packed.plan is None or self.placed(mine, packed.plan) <= self.placed(mine):
+                return most, packed.plan is None or packed.is_optimal or alone
+            failed = self._try(packed.plan)
+            is_last = number == rounds - 1 or self.left <= stop_at
+            if failed and (is_last or len(failed) <= self.effort.salvage):
+                self._salvage(packed.plan, failed, mine)
+            if self.placed(mine) >= most * (1 - enough):
+                return most, True
+            if self.left <= stop_at:
+                return most, alone
+        return most, alone
+
+    def _try(self, packed: Plan) -> list[int]:
+        """Takes the packing, or is taught by the weeks that failed, which are returned."""
+        lacking = self.state.lacking(packed)
+        for week, cut in lacking.items():
+            self._learn(week, [cut])
+        if lacking:
+            return list(lacking)
+        failed = self.state.realise(packed)
+        use = ExperimentUse.of(self.arrays, packed)
+        for week in failed:
+            self._teach(week, use)
+        return failed
+
+    def _search(self, units: float) -> Effort:
+        """The effort of one search within the units that are left, each strategy the same share."""
+        search = self.effort.search
+        return replace(search, units=max(LEAST_UNITS, min(search.units, units / search.searches)))
+
+    def _teach(self, week: int, use: ExperimentUse) -> None:
+        """Cuts off what runs together in the week though divisible replicas fit beside it."""
+        if week in self.state.embedded:
+            return
+        everything = use.copy()
+        everything.add_serving(self.state.plan)
+        pools = range(len(self.arrays.supply))
+        crowded = frozenset(pool for pool in pools if everything.pool_free(pool, week) < 0)
+        self._learn(week, self.state.cuts.whole(week, use=use, crowded=crowded, frozen=self.state.served[week].values))
+
+    def _learn(self, week: int, cuts: Sequence[Cut]) -> None:
+        """Adds the cuts, or the week itself where none of them cuts anything off."""
+        if self._sure is None and not self.state.is_proven(week):
+            self._sure = self.program.copy()
+        added = [self.program.limit(week, pools=cut.pools, floors=cut.floors, upper=cut.upper) for cut in cuts]
+        if not any(added):
+            self.state.embedded.add(week)
+            frozen, held = self.state.served[week].values, self.state.cuts.held
+            self.program.note_embedded(embed_week(self.program, self.arrays, week, held=held, frozen=frozen))
+
+    def _salvage(self, packed: Plan, failed: Sequence[int], mine: Sequence[int]) -> None:
+        """The packing without as much of the tier's work as makes the failed weeks work, if that is better than now."""
+        gangs, divided = dict(packed.gangs), dict(packed.divided)
+        use, own = ExperimentUse.of(self.arrays, packed), set(mine)
+        for week in failed:
+            here = [e for e in mine if e in gangs and week in range(gangs[e].first, gangs[e].last)]
+            for e in sorted(here, key=lambda e: (column_value(self.arrays, gangs[e]), e)):
+                if self.state.around(week, use, packed) is not None:
+                    break
+                use.add(gangs.pop(e), -1)
+            for key in [key for key in divided if key[3] == week and key[0] in own]:
+                if self.state.around(week, use, packed) is not None:
+                    break
+                use.add_divided(key[0], key[2], week, -divided.pop(key))
+        rest = replace(packed, gangs=gangs, divided=divided)
+        taken = {*gangs, *(key[0] for key in divided)}
+        left = [e for e in mine if e not in taken]
+        if self.placed(mine, rest) > self.placed(mine) and not self.state.realise(rest):
+            self.state.plan = place_greedily(self.arrays, self.state.plan, left)
+
+    def keep_places(self) -> None:
+        """Of plans of equal tier values, one that leaves as many gangs as it can where the previous plan had them."""
+        before = {(row.key, row.pool, row.domain, row.start) for row in self.arrays.problem.previous}
+        wanted = [
+            column
+            for e in self.free
+            for column in self.arrays.experiments[e].columns
+            if before and _place(self.arrays, column) in before
+        ]
+        tier = max(self.arrays.experiment_tiers, default=0)
+        for _ in range(self.effort.ties_rounds if wanted else 0):
+            plan = self.state.plan
+            packed = self.program.most_kept(wanted, tier=tier, start=plan, effort=self.effort.ties)
+            if packed.plan is None or _kept(packed.plan, wanted) <= _kept(plan, wanted):
+                return
+            values, found = tier_values(self.arrays, plan), tier_values(self.arrays, packed.plan)
+            if any(found[k].placed < values[k].placed for k in self.arrays.experiment_tiers):
+                return
+            if not self._try(packed.plan):
+                return
+
+
+def _kept(plan: Plan, wanted: Sequence[Column]) -> int:
+    return sum(plan.gangs.get(column.experiment) == column for column in wanted)
+
+
+def _place(arrays: Arrays, column: Column) -> tuple[str, str, str | None, Week]:
+    return (
+        arrays.experiments[column.experiment].key,
+        arrays.problem.pools[column.pool].key,
+        arrays.domains[column.domain].key,
+        arrays.problem.first_week.plus(column.start),
+    )

@@ -1,0 +1,147 @@
+"""The plan under way when a problem is solved by parts: serving by week, and making it give way to a packing.
+
+What belongs here: what each week's serving achieved, whether serving as good fits around other placements, and taking
+a packing over when it does. Which packing is tried is `packing_rounds`; the order of tiers is `by_parts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from capacity.allocation.domain.arrays import Arrays
+from capacity.allocation.domain.integer_program import Effort
+from capacity.allocation.domain.plan import ExperimentUse, Plan, tier_values
+from capacity.allocation.domain.serving_cuts import Cut, ServingCuts, serve_week
+from capacity.allocation.domain.weekly import ServedWeek, WeeklyServing
+
+WEEKLY_NODES = 40
+ONE_WEEK = Effort(units=0.2)
+PROVEN = 1e-6
+# What a week's packing leaves: accelerators free in every pool, and under every floor.
+Room = tuple[int, ...]
+
+
+class ServedPlan:
+    """The plan, and per week the serving in it; every state of it is feasible.
+
+    tiers: serving tiers served so far; first_tiers: those served before any experiment was placed.
+    """
+
+    def __init__(self, arrays: Arrays, pinned: Plan, *, node_limit: int) -> None:
+        self.arrays, self.pinned, self.plan = arrays, pinned, pinned
+        self.weekly = WeeklyServing(arrays, node_limit=min(node_limit, WEEKLY_NODES))
+        self.cuts = ServingCuts(arrays, self.weekly, held=ExperimentUse.of(arrays, pinned))
+        self.served: dict[int, ServedWeek] = {}
+        self.tiers: tuple[int, ...] = ()
+        self.first_tiers: tuple[int, ...] = ()
+        self.knows_only_first_serving = True
+        # Weeks whose serving is decided in the packing program.
+        self.embedded: set[int] = set()
+        self._around: dict[Room, ServedWeek | None] = {}
+        self._has_room: set[Room] = set()
+
+    def serve(self, tiers: tuple[int, ...]) -> bool:
+        """Serving of these tiers in every week, with all placements held; whether no experiment was placed yet."""
+        is_first = not self.tiers and len(self.plan.gangs) == len(self.pinned.gangs) and not self.plan.divided
+        self.knows_only_first_serving = is_first
+        self._around.clear()
+        self._has_room.clear()
+        self.embedded.clear()
+        self.first_tiers = tiers if is_first else self.first_tiers
+        self.tiers = (*self.tiers, *tiers)
+        use = ExperimentUse.of(self.arrays, self.plan)
+        self._adopt({week: self.weekly.solve(week, use=use, tiers=self.tiers) for week in range(self.arrays.weeks)})
+        return is_first
+
+    def _adopt(self, weeks: dict[int, ServedWeek]) -> None:
+        self.served |= weeks
+        serving = Plan()
+        for served in weeks.values():
+            serving.replicas.update(served.plan.replicas)
+            serving.burst.update(served.plan.burst)
+        self.plan = self.plan.with_serving(serving, weeks=weeks)
+
+    def is_proven(self, week: int) -> bool:
+        """No plan's week can lose less in any tier held here, so that every plan as good as this one keeps them all.
+
+        Else another plan might lose more in this week and less in another: what the week teaches then is no bound.
+        """
+        return self.knows_only_first_serving and self.is_least(week, self.first_tiers)
+
+    def is_least(self, week: int, tiers: Sequence[int]) -> bool:
+        """The week's dollars of these tiers are proven least; unmet work of unknown loss never is."""
+        served = self.served[week]
+        return all(
+            not served.values[k].unmet and float(served.values[k].usd) <= served.bounds.get(k, 0.0) * (1 + PROVEN)
+            for k in tiers
+        )
+
+    def crowded_weeks(self, packed: Plan) -> list[int]:
+        """Weeks in which serving as it lies does not fit beside the packing."""
+        everything = ExperimentUse.of(self.arrays, packed)
+        everything.add_serving(self.plan)
+        return [week for week in range(self.arrays.weeks) if everything.is_overdrawn(week)]
+
+    def lacking(self, packed: Plan) -> dict[int, Cut]:
+        """Weeks that the packing leaves too little room for divisible replicas, each with a cut that says so."""
+        use = ExperimentUse.of(self.arrays, packed)
+        found: dict[int, Cut] = {}
+        for week in self.crowded_weeks(packed):
+            room = self._room(week, use)
+            if week in self.embedded or room in self._has_room or self._around.get(room) is not None:
+                continue
+            cut = self.cuts.has_room(week, use=use, frozen=self.served[week].values)
+            if isinstance(cut, Cut):
+                found[week] = cut
+            elif cut:
+                self._has_room.add(room)
+        return found
+
+    def realise(self, packed: Plan) -> list[int]:
+        """Takes the packing if serving can be placed around it as well as now; else the weeks that failed."""
+        use = ExperimentUse.of(self.arrays, packed)
+        solved: dict[int, ServedWeek] = {}
+        failed: list[int] = []
+        for week in self.crowded_weeks(packed):
+            found = self.around(week, use, packed)
+            if found is None:
+                failed.append(week)
+            else:
+                solved[week] = found
+        if not failed:
+            self.plan = replace(self.plan, gangs=packed.gangs, divided=packed.divided)
+            self._adopt(solved)
+        return failed
+
+    def around(self, week: int, use: ExperimentUse, packed: Plan) -> ServedWeek | None:
+        """Serving around the packing: known from before, as the packing program placed it, or solved."""
+        room = self._room(week, use)
+        if room not in self._around:
+            self._around[room] = self._found_around(week, use, packed)
+        return self._around[room]
+
+    def _room(self, week: int, use: ExperimentUse) -> Room:
+        pools, floors = range(len(self.arrays.supply)), range(len(self.arrays.floors))
+        return (week, *(use.pool_free(p, week) for p in pools), *(use.floor_free(f, week) for f in floors))
+
+    def _found_around(self, week: int, use: ExperimentUse, packed: Plan) -> ServedWeek | None:
+        found, is_hopeless = self.weekly.look_around(week, use=use, served=self.served[week])
+        if found is not None or is_hopeless:
+            return found
+        if week in self.embedded:
+            return self._if_as_good(week, use, packed)
+        frozen = self.served[week].values
+        plan = serve_week(self.arrays, week, use=use, frozen=frozen, effort=ONE_WEEK)
+        return None if plan is None else self._if_as_good(week, use, plan)
+
+    def _if_as_good(self, week: int, use: ExperimentUse, serving: Plan) -> ServedWeek | None:
+        """The week's serving of a plan, if it fits and is as good as now, in exact numbers."""
+        plan = Plan().with_serving(serving, weeks=[week])
+        everything = use.copy()
+        everything.add_serving(plan)
+        values = tier_values(self.arrays, plan, weeks=[week])
+        served = self.served[week]
+        if everything.is_overdrawn(week) or any(values[k].is_worse_than(value) for k, value in served.values.items()):
+            return None
+        return replace(served, plan=plan)
