@@ -20,7 +20,7 @@ PARENT_SECONDS = 0.5
 FINAL = ("optimal", "infeasible", "invalid")
 # What a first try of each is like was measured on packing programs (docs/methods.md, Packing).
 STRATEGIES: tuple[dict[str, int], ...] = (
-    {"linearization_level": 2, "cp_model_probing_level": 0},
+    {"linearization_level": 2, "cp_model_probing_level": 0, "symmetry_level": 0, "max_presolve_iterations": 1},
     {"linearization_level": 2, "symmetry_level": 0},
     {"linearization_level": 1},
     {"linearization_level": 2},

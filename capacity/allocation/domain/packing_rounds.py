@@ -50,7 +50,7 @@ QUICK = PackingEffort(
     rounds=16,
     rounds_alone=3,
     search=Effort(units=0.5, gap=0.002, searches=2),
-    units=2.0,
+    units=8.0,
     enough=0.02,
     enough_first=0.005,
     late_rounds=2,
@@ -137,6 +137,11 @@ class PackingRounds:
         lacking = self.state.lacking(packed)
         for week, cut in lacking.items():
             self._learn(week, [cut])
+            for near in range(max(0, week - 8), min(self.arrays.weeks, week + 9)):
+                if near not in lacking and near not in self.state.embedded:
+                    again = self.state.cuts.same_cut(near, cut, frozen=self.state.served[near].values)
+                    if again is not None and (self._sure is not None or self.state.is_proven(near)):
+                        self.program.limit(near, pools=again.pools, floors=again.floors, upper=again.upper)
         if lacking:
             return list(lacking)
         failed = self.state.realise(packed)

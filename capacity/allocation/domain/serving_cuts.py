@@ -187,6 +187,13 @@ class ServingCuts:
         there += sum(n * self.held.floor_free(f, week) for f, n in floors.items())
         return Cut(week, pools, floors, there - least)
 
+    def same_cut(self, week: int, cut: Cut, *, frozen: Mapping[int, TierValue]) -> Cut | None:
+        """The same factors in another week, with the side of that week."""
+        least = self._least(week, cut.pools, cut.floors, frozen, whole=False)
+        there = sum(n * self.held.pool_free(p, week) for p, n in cut.pools.items())
+        there += sum(n * self.held.floor_free(f, week) for f, n in cut.floors.items())
+        return Cut(week, cut.pools, cut.floors, there - least)
+
     def _least(
         self,
         week: int,
