@@ -17,8 +17,8 @@ from capacity.allocation.domain.by_parts import solve_by_parts, tidy
 from capacity.allocation.domain.checks import check_problem, check_solution
 from capacity.allocation.domain.cp_sat import CP_SAT_VERSION
 from capacity.allocation.domain.ladder import StepResult
-from capacity.allocation.domain.pinning import place_pinned
 from capacity.allocation.domain.packing_rounds import QUICK, RECORD
+from capacity.allocation.domain.pinning import place_pinned
 from capacity.allocation.domain.plan import Plan
 from capacity.allocation.domain.problem import Problem, canonical
 from capacity.allocation.domain.solution import Seconds, Solution

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,8 @@ class WeekModel:
         self.arrays, self.tiers = arrays, tiers
         numbers = arrays.numbers
         self.groups = [g for g, tier in enumerate(numbers.group_tier.tolist()) if tier in tiers]
+        # Numbers of each week, kept by `week_numbers`.
+        self.weeks: dict[int, Any] = {}
         self._define_columns()
         self._define_rows()
 
@@ -96,7 +99,7 @@ class WeekModel:
         starts, groups, usd, unknown = [], [], [], []
         ends = [*numbers.starts.tolist(), len(numbers.order)][1:]
         self._columns_used: list[int] = []
-        for position, g in enumerate(self.groups):
+        for position in range(len(self.groups)):
             rate = numbers.best_rates[numbers.group_class[g]]
             before: tuple[object, bool] | None = None
             for i in range(numbers.starts[g], ends[g]):
@@ -124,6 +127,9 @@ class WeekModel:
         self.work_unit = np.array([float(numbers.scale * numbers.best_rates[c]) for c in classes])
         self.group_tier = np.array([int(numbers.group_tier[g]) for g in self.groups], dtype=np.intp)
         self._position = {g: i for i, g in enumerate(self.groups)}
+        self.tier_of = np.full(self.columns, -1)
+        self.tier_of[self.first_unmet :] = self.group_tier[self.segment_group]
+        self.tier_of[self.first_burst : self.first_use] = [tier for tier, _ in self.burst]
         self._define_balance(entries)
         row = len(self.groups)
         self.pool_rows, self.floor_rows = row, row + len(arrays.supply)
@@ -241,7 +247,7 @@ class WeekModel:
         segments: dict[int, list[int]] = {}
         for segment, position in enumerate(self.segment_group.tolist()):
             segments.setdefault(position, []).append(segment)
-        for position, g in enumerate(self.groups):
+        for position in range(len(self.groups)):
             c, tier = int(self.group_class[position]), int(self.group_tier[position])
             before = [self._position[k] for k in self.of_class[c] if self._position[k] <= position]
             for size in sorted({option.work for option in options[c].options}):

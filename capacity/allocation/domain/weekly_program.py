@@ -17,18 +17,13 @@ import numpy as np
 from capacity.allocation.domain.plan import ZERO, ExperimentUse, Plan, TierValue
 from capacity.allocation.domain.serving_numbers import Exact
 from capacity.allocation.domain.solver_arrays import Floats
+from capacity.allocation.domain.week_numbers import numbers_of
 from capacity.allocation.domain.weekly_model import ALL_TIERS, WeekModel
 
-# Work of a class and week below this many accelerators would drown in the solver's absolute tolerances.
-SMALL_WORK = 2**-4
 # Frozen rows are divided by their smallest coefficient, so this is a share of the smallest step of money or work.
 FROZEN_SLACK = 1e-6
 # Unmet work below this share is the solver's noise.
 CUT = 1e-7
-# Relative. Work is taken this much lower before it is rounded up to whole replicas.
-HAIR = 1e-9
-# A rounding whose fraction is smaller than this would have coefficients of unmet work too large for the solver.
-LEAST_SHARE = 1e-3
 Mark = tuple[Floats, Floats, Floats, Floats, set[int], frozenset[int]]
 
 
@@ -37,115 +32,35 @@ class WeekProgram:
 
     def __init__(self, model: WeekModel, week: int, use: ExperimentUse) -> None:
         self.model, self.number, self.arrays, self.use = model, week, model.arrays, use
-        numbers = self.arrays.numbers
-        self._work: Exact = numbers.group_work(week)[model.groups] if model.groups else np.zeros(0)
-        self.work: Floats = np.array(self._work, dtype=float) / model.work_unit
-        self.needed = self._cumulative(self.work)
-        total = np.array([self.needed[model._position[model.of_class[int(c)][-1]]] for c in model.group_class])
-        self.unit: Floats = np.ones(len(total))
-        small = (total > 0) & (total < SMALL_WORK)
-        self.unit[small] = 2.0 ** np.round(np.log2(total[small]))
-        self.lower, self.upper = np.zeros(model.columns), np.zeros(model.columns)
-        self.row_lower, self.row_upper = np.full(model.rows, -math.inf), np.full(model.rows, math.inf)
+        week_numbers = numbers_of(model, week)
+        self.week_numbers = week_numbers
+        self._work, self._segments = week_numbers.exact, week_numbers.segments
+        self.needed, self.unit, self.bought = week_numbers.needed, week_numbers.unit, week_numbers.bought
+        self.usd, self.unknown, self.tier_of = week_numbers.usd, week_numbers.unknown, model.tier_of
+        self.lower, self.upper = week_numbers.lower, week_numbers.upper.copy()
+        self.row_lower, self.row_upper = week_numbers.row_lower.copy(), week_numbers.row_upper.copy()
+        self.values = week_numbers.values.copy()
         self._set_room(use)
-        self._set_columns(use)
-        self._set_rows()
-        self._set_values()
-        self._set_rounding()
         self._open_upper = self.upper.copy()
         self.held: set[int] = set()
         self.admitted = frozenset(model.tiers)
 
-    def _cumulative(self, work: Floats) -> Floats:
-        found, before, total = np.zeros(len(work)), -1, 0.0
-        for i, c in enumerate(self.model.group_class.tolist()):
-            total = (total if c == before else 0.0) + float(work[i])
-            found[i], before = total, c
-        return found
-
     def _set_room(self, use: ExperimentUse) -> None:
-        model, arrays, week = self.model, self.arrays, self.number
-        pools, floors = range(len(arrays.supply)), range(len(arrays.floors))
-        room = np.array([max(0, use.pool_free(pool, week)) for pool in pools], dtype=float)
-        self.row_upper[model.pool_rows : model.floor_rows] = np.floor(room / model.pool_step) * model.pool_step
+        model, week = self.model, self.number
+        room = np.array([max(0, use.pool_free(pool, week)) for pool in range(len(self.arrays.supply))], dtype=float)
         self.room = room
-        for f in floors:
-            if arrays.floors[f].kept[week]:
+        self.row_upper[model.pool_rows : model.floor_rows] = np.floor(room / model.pool_step) * model.pool_step
+        for f, is_kept in enumerate(self.week_numbers.kept):
+            if is_kept:
                 self.row_upper[model.floor_rows + f] = max(0, use.floor_free(f, week))
-        self.bought = np.array([0 if burst is None else burst.limit[week] for burst in arrays.burst], dtype=float)
-
-    def _set_columns(self, use: ExperimentUse) -> None:
-        model, numbers = self.model, self.arrays.numbers
-        most = np.floor((self.room + self.bought)[model.replica_pool] / model.replica_size)
-        for j, (c, tier, o) in enumerate(model.replicas):
-            groups = [g for g in model.of_class[c] if tier in (ALL_TIERS, numbers.group_tier[g])]
-            work = sum(self._work[model._position[g]] for g in groups)
-            most[j] = min(most[j], float(-(-work // numbers.option_work[c][o])))
-        self.upper[: model.first_burst] = most
-        for i, (_, pool) in enumerate(model.burst):
-            self.upper[model.first_burst + i] = self.bought[pool]
-        self.upper[model.first_use : model.first_unmet] = 1.0
-        work = numbers.work[self.number][model._used]
-        segments = np.add.reduceat(work, model.segment_starts) if len(work) else work
-        self._segments: Exact = segments
-        group = model.segment_group
-        if len(segments):
-            self.upper[model.first_unmet :] = np.array(segments, dtype=float) / model.work_unit[group] / self.unit[group]
-
-    def _set_rows(self) -> None:
-        model = self.model
-        self.row_lower[: len(model.groups)] = self.needed / self.unit
-        self.row_upper[model.carry_rows : model.limit_rows] = 0.0
-        for i, (pool, _) in enumerate(model.limited):
-            self.row_upper[model.limit_rows + i] = self.bought[pool]
-        self.row_upper[model.use_rows : model.spread_rows] = 0.0
-        self.row_upper[model.spread_rows : model.frozen_rows] = model.max_pools
-
-    def _set_values(self) -> None:
-        """A replica that can do more than all that is needed counts for what is needed: the same whole plans."""
-        model = self.model
-        self.values = model.base.copy()
-        row = model._able_row
-        self.values[model._able_at] = np.minimum(model._able_work, self.needed[row]) / self.unit[row]
-        most = np.zeros(len(model.uses))
-        for j, use in enumerate(model._use_of.tolist()):
-            if use >= 0:
-                most[use] += self.upper[j]
-        self.values[model._most_at_sorted] = -most
-        unit = np.ones(model.columns)
-        unit[model.first_unmet :] = self.unit[model.segment_group]
-        self.usd = np.zeros(model.columns)
-        self.usd[model.first_unmet :] = model.segment_usd
-        for i, (_, pool) in enumerate(model.burst):
-            burst = self.arrays.burst[pool]
-            self.usd[model.first_burst + i] = float(burst.usd_per_week) if burst is not None else 0.0
-        self.usd *= unit
-        self.unknown = np.zeros(model.columns)
-        self.unknown[model.first_unmet :] = model.segment_unknown * unit[model.first_unmet :]
-        self.tier_of = np.full(model.columns, -1)
-        self.tier_of[model.first_unmet :] = model.group_tier[model.segment_group]
-        self.tier_of[model.first_burst : model.first_use] = [tier for tier, _ in model.burst]
-
-    def _set_rounding(self) -> None:
-        """Σ_j (⌊w_j/d⌋ + min(1, frac(w_j/d)/f))·r_j + Σ u/(d·f) ≥ ⌈W/d⌉ with f = frac(W/d), for a replica's work d.
-
-        Mixed-integer rounding of the balance Σ w·r + Σ u ≥ W (Nemhauser and Wolsey, Integer and Combinatorial
-        Optimization, II.1.7): every whole plan keeps it, divisible replicas do not. W a hair lower, so that a W that is
-        whole but for the floating point is not rounded up.
-        """
-        model = self.model
-        quotient = self.needed[model.rounding_groups] * (1 - HAIR) / model.rounding_sizes
-        share = quotient - np.floor(quotient)
-        self._is_rounded = share >= LEAST_SHARE
-        share = np.where(self._is_rounded, share, 1.0)
-        ratio = model._whole_work / model.rounding_sizes[model._whole_row]
-        whole = np.floor(ratio)
-        self.values[model._whole_place] = whole + np.minimum(1.0, (ratio - whole) / share[model._whole_row])
-        unit = self.unit[model.segment_group][model._unmet_column - model.first_unmet]
-        per_unit = unit / (model.rounding_sizes * share)[model._unmet_row]
-        self.values[model._unmet_place] = per_unit
-        self._rounded_need = np.where(self._is_rounded, np.ceil(quotient), -math.inf)
-        self.row_lower[model.rounding_rows :] = self._rounded_need
+        there = np.floor((room + self.bought)[model.replica_pool] / model.replica_size)
+        self.upper[: model.first_burst] = np.minimum(there, self.week_numbers.most)
+        if len(model.uses):
+            uses = model._use_of >= 0
+            most = np.bincount(
+                model._use_of[uses], weights=self.upper[: model.first_burst][uses], minlength=len(model.uses)
+            )
+            self.values[model._most_at_sorted] = -most
 
     # --- costs -------------------------------------------------------------------------------------------------------
 
@@ -188,7 +103,7 @@ class WeekProgram:
         asked = np.isin(self.model.group_tier, list(tiers))
         self.row_lower[: len(asked)] = np.where(asked, self.needed / self.unit, -math.inf)
         rounded = asked[self.model.rounding_groups]
-        self.row_lower[self.model.rounding_rows :] = np.where(rounded, self._rounded_need, -math.inf)
+        self.row_lower[self.model.rounding_rows :] = np.where(rounded, self.week_numbers.rounded_need, -math.inf)
 
     def hold(self, tier: int, *, usd: Fraction, unmet: Fraction) -> None:
         """No more dollars and no more unmet work of unknown loss than these in the tier from now on."""
