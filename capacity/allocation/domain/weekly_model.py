@@ -99,7 +99,7 @@ class WeekModel:
         starts, groups, usd, unknown = [], [], [], []
         ends = [*numbers.starts.tolist(), len(numbers.order)][1:]
         self._columns_used: list[int] = []
-        for position in range(len(self.groups)):
+        for position, g in enumerate(self.groups):
             rate = numbers.best_rates[numbers.group_class[g]]
             before: tuple[object, bool] | None = None
             for i in range(numbers.starts[g], ends[g]):
