@@ -54,7 +54,7 @@ QUICK = PackingEffort(
     enough=0.02,
     enough_first=0.005,
     late_rounds=2,
-    salvage=6,
+    salvage=3,
     ties=Effort(units=0.2, gap=0.02),
     ties_rounds=1,
 )
@@ -192,8 +192,14 @@ class PackingRounds:
         rest = replace(packed, gangs=gangs, divided=divided)
         taken = {*gangs, *(key[0] for key in divided)}
         left = [e for e in mine if e not in taken]
-        if self.placed(mine, rest) > self.placed(mine) and not self.state.realise(rest):
+        if self.placed(mine, rest) <= self.placed(mine):
+            return
+        again = self.state.realise(rest)
+        if not again:
             self.state.plan = place_greedily(self.arrays, self.state.plan, left)
+        use = ExperimentUse.of(self.arrays, rest)
+        for week in again:
+            self._teach(week, use)
 
     def keep_places(self) -> None:
         """Of plans of equal tier values, one that leaves as many gangs as it can where the previous plan had them."""

@@ -56,7 +56,7 @@ class ServingCuts:
 
     def __init__(self, arrays: Arrays, weekly: WeeklyServing, *, held: ExperimentUse) -> None:
         self.arrays, self.weekly, self.held = arrays, weekly, held
-        self._missing: dict[tuple[int, ...], tuple[Positions, ArrayModel]] = {}
+        self._missing: dict[tuple[tuple[int, ...], int], tuple[Positions, ArrayModel]] = {}
 
     def has_room(self, week: int, *, use: ExperimentUse, frozen: Mapping[int, TierValue]) -> Cut | bool:
         """True where divisible replicas fit into what `use` leaves; else a cut that `use` breaks, or False for none.
@@ -75,7 +75,7 @@ class ServingCuts:
         """The week's program with missing room of pools and floors as the only cost."""
         # Columns are bounded as if no free experiment were there; only rows tell what is left.
         program = self._program(week, self.held, frozen)
-        places, hot = self._with_missing_room(tuple(sorted(frozen)), program.model)
+        places, hot = self._with_missing_room(tuple(sorted(frozen)), program.model, week)
         count = len(places)
         hot.set_values(np.insert(program.values, places, -1.0))
         hot.cost = np.concatenate([np.zeros(len(program.lower)), np.ones(count)])
@@ -144,15 +144,18 @@ class ServingCuts:
         return None
 
     def _program(self, week: int, use: ExperimentUse, frozen: Mapping[int, TierValue]) -> WeekProgram:
-        model, _ = self.weekly.model(tuple(sorted(frozen)))
+        model, _ = self.weekly.model(tuple(sorted(frozen)), week)
         program = WeekProgram(model, week, use)
         for tier, value in frozen.items():
             program.hold(tier, usd=value.usd, unmet=value.unmet)
         return program
 
-    def _with_missing_room(self, tiers: tuple[int, ...], model: WeekModel) -> tuple[Positions, ArrayModel]:
+    def _with_missing_room(
+        self, tiers: tuple[int, ...], model: WeekModel, week: int
+    ) -> tuple[Positions, ArrayModel]:
         """The week's matrix with one more column for each row of a pool or floor, and where its entries lie."""
-        if tiers not in self._missing:
+        key = tiers, self.weekly.own_copy(model, week)
+        if key not in self._missing:
             rows = np.arange(model.pool_rows, model.floor_rows + len(self.arrays.floors))
             matrix = model.matrix
             places = matrix.starts[rows + 1].astype(np.intp)
@@ -164,8 +167,8 @@ class ServingCuts:
                 np.insert(matrix.values, places, -1.0),
             )
             whole = np.concatenate([model.whole, np.zeros(len(rows), dtype=bool)])
-            self._missing[tiers] = places, ArrayModel(extended, whole)
-        return self._missing[tiers]
+            self._missing[key] = places, ArrayModel(extended, whole)
+        return self._missing[key]
 
     def _cut(
         self,
@@ -212,7 +215,7 @@ class ServingCuts:
             cost += factor * program.accelerators_in(self.arrays.floors[f].pools)
         if not cost.any():
             return 0
-        _, hot = self.weekly.model(tuple(sorted(frozen)))
+        _, hot = self.weekly.model(tuple(sorted(frozen)), week)
         hot.set_values(program.values.copy())
         hot.cost, hot.lower, hot.upper = cost, program.lower, program.upper
         hot.row_lower, hot.row_upper = program.row_lower, program.row_upper

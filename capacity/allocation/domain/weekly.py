@@ -33,6 +33,9 @@ NOISE = 1e-6
 # A gap at which the first whole point found is good enough.
 SOMETHING = 0.2
 
+# Columns times weeks up to which each week has a copy of the program in the solver, about a kilobyte a column.
+MOST_HOT = 200_000
+
 Signature = tuple[object, ...]
 
 
@@ -51,7 +54,8 @@ class WeeklyServing:
     def __init__(self, arrays: Arrays, *, node_limit: int) -> None:
         self.arrays, self.node_limit = arrays, node_limit
         self._known: dict[Signature, tuple[int, ServedWeek]] = {}
-        self._models: dict[tuple[int, ...], tuple[WeekModel, ArrayModel]] = {}
+        self._models: dict[tuple[int, ...], WeekModel] = {}
+        self._hot: dict[tuple[tuple[int, ...], int], ArrayModel] = {}
 
     def solve(self, week: int, *, use: ExperimentUse, tiers: tuple[int, ...]) -> ServedWeek:
         """The week's best serving of `tiers`, in the room that `use` leaves; then the cheapest places for it."""
@@ -98,12 +102,19 @@ class WeeklyServing:
         cost = climb.program.usd_lost(tier)
         return max(0.0, climb.bound(cost, whole=False)) if cost.any() else 0.0
 
-    def model(self, tiers: tuple[int, ...]) -> tuple[WeekModel, ArrayModel]:
-        """The program of some tiers, built once and kept hot."""
+    def model(self, tiers: tuple[int, ...], week: int) -> tuple[WeekModel, ArrayModel]:
+        """The program of some tiers, built once, and the week's own copy of it in the solver, kept hot."""
         if tiers not in self._models:
-            model = WeekModel(self.arrays, tiers)
-            self._models[tiers] = model, ArrayModel(model.matrix, model.whole)
-        return self._models[tiers]
+            self._models[tiers] = WeekModel(self.arrays, tiers)
+        model = self._models[tiers]
+        key = tiers, self.own_copy(model, week)
+        if key not in self._hot:
+            self._hot[key] = ArrayModel(replace(model.matrix), model.whole)
+        return model, self._hot[key]
+
+    def own_copy(self, model: WeekModel, week: int) -> int:
+        """The week if each week has a copy of the program in the solver, else one number for all."""
+        return week if model.columns * self.arrays.weeks <= MOST_HOT else -1
 
     def _signature(self, week: int, use: ExperimentUse, tiers: tuple[int, ...]) -> Signature:
         arrays = self.arrays
@@ -122,7 +133,7 @@ class _Climb:
     def __init__(self, weekly: WeeklyServing, week: int, use: ExperimentUse, tiers: tuple[int, ...]) -> None:
         self.node_limit, self.tiers = weekly.node_limit, tiers
         self.is_hopeless = False
-        self.model, self.hot = weekly.model(tiers)
+        self.model, self.hot = weekly.model(tiers, week)
         self.program: WeekProgram = WeekProgram(self.model, week, use)
         self.plan, self.able = self.program.plan(np.zeros(self.model.columns))
         self.values = self.program.value(self.plan, self.able)
