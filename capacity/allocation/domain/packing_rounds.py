@@ -21,6 +21,8 @@ from capacity.lib.horizon import Week
 
 LEAST_UNITS = 0.02
 FIRST_TIERS = 2
+# Weeks before and after one that failed, to which its cut is applied too: what is moved is often moved there.
+NEAR = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,9 @@ class PackingEffort:
     ones did not need, and none starves those below. enough, enough_first: the relative gap at which a tier, or one of
     the first two, is good enough. rounds_alone: with the tiers above where they are, when the rounds together did not
     end. late_rounds: for tiers below serving that was served around experiments. salvage: most failed weeks at which
-    what is left of a packing is looked for. ties: for keeping gangs where they were.
+    what is left of a packing is looked for. ties: for keeping gangs where they were. whole_weeks: a week that no cut
+    tells enough about is put into the program whole, which is exact and slow; else packings like the one that failed
+    are kept away from, which no bound may rest on.
     """
 
     rounds: int
@@ -44,19 +48,21 @@ class PackingEffort:
     salvage: int = 156
     ties: Effort = Effort(units=4.0, searches=2)
     ties_rounds: int = 6
+    whole_weeks: bool = True
 
 
 QUICK = PackingEffort(
     rounds=16,
     rounds_alone=3,
     search=Effort(units=0.5, gap=0.002, searches=2),
-    units=8.0,
+    units=3.0,
     enough=0.02,
     enough_first=0.005,
-    late_rounds=2,
+    late_rounds=4,
     salvage=3,
     ties=Effort(units=0.2, gap=0.02),
     ties_rounds=1,
+    whole_weeks=False,
 )
 RECORD = PackingEffort(rounds=80, rounds_alone=20, search=Effort(units=8.0, searches=4), units=45.0)
 
@@ -98,14 +104,15 @@ class PackingRounds:
         did not end, with the tiers above where they are, which is quick and may still find more.
         """
         most = sum((most_value(self.arrays, e) for e in mine), Fraction(0))
-        if self._sure is not None:
-            most = min(most, self._sure.best(tier, start=self.state.plan, effort=self._search(self.left)).most)
         stop_at = self.left - self.left / max(1, sum(1 for k in self.arrays.experiment_tiers if k >= tier))
         together = self.effort.rounds if self.state.knows_only_first_serving else self.effort.late_rounds
         for rounds, alone in ((together, False), (min(together, self.effort.rounds_alone), True)):
             most, is_done = self._rounds(tier, mine, rounds, most, stop_at=stop_at, alone=alone)
             if is_done:
                 break
+        if self._sure is not None and self.placed(mine) < most:
+            sure = self._sure.best(tier, start=self.state.plan, effort=self._search(max(self.left, stop_at)))
+            most = min(most, sure.most)
         return most
 
     def _rounds(
@@ -136,18 +143,15 @@ class PackingRounds:
         """Takes the packing, or is taught by the weeks that failed, which are returned."""
         lacking = self.state.lacking(packed)
         for week, cut in lacking.items():
-            self._learn(week, [cut])
-            for near in range(max(0, week - 8), min(self.arrays.weeks, week + 9)):
+            self._learn([cut])
+            for near in range(max(0, week - NEAR), min(self.arrays.weeks, week + NEAR + 1)):
                 if near not in lacking and near not in self.state.embedded:
-                    again = self.state.cuts.same_cut(near, cut, frozen=self.state.served[near].values)
-                    if again is not None and (self._sure is not None or self.state.is_proven(near)):
-                        self.program.limit(near, pools=again.pools, floors=again.floors, upper=again.upper)
+                    self._learn([self.state.cuts.same_cut(near, cut, frozen=self.state.served[near].values)])
         if lacking:
             return list(lacking)
         failed = self.state.realise(packed)
-        use = ExperimentUse.of(self.arrays, packed)
         for week in failed:
-            self._teach(week, use)
+            self._teach(week, packed)
         return failed
 
     def _search(self, units: float) -> Effort:
@@ -155,25 +159,41 @@ class PackingRounds:
         search = self.effort.search
         return replace(search, units=max(LEAST_UNITS, min(search.units, units / search.searches)))
 
-    def _teach(self, week: int, use: ExperimentUse) -> None:
+    def _teach(self, week: int, packed: Plan) -> None:
         """Cuts off what runs together in the week though divisible replicas fit beside it."""
         if week in self.state.embedded:
             return
-        everything = use.copy()
+        use, everything = ExperimentUse.of(self.arrays, packed), ExperimentUse.of(self.arrays, packed)
         everything.add_serving(self.state.plan)
-        pools = range(len(self.arrays.supply))
-        crowded = frozenset(pool for pool in pools if everything.pool_free(pool, week) < 0)
-        self._learn(week, self.state.cuts.whole(week, use=use, crowded=crowded, frozen=self.state.served[week].values))
-
-    def _learn(self, week: int, cuts: Sequence[Cut]) -> None:
-        """Adds the cuts, or the week itself where none of them cuts anything off."""
-        if self._sure is None and not self.state.is_proven(week):
-            self._sure = self.program.copy()
-        added = [self.program.limit(week, pools=cut.pools, floors=cut.floors, upper=cut.upper) for cut in cuts]
-        if not any(added):
+        over = {pool: -everything.pool_free(pool, week) for pool in range(len(self.arrays.supply))}
+        crowded = frozenset(pool for pool, amount in over.items() if amount > 0)
+        frozen = self.state.served[week].values
+        cuts = self.state.cuts.whole(week, use=use, crowded=crowded, frozen=frozen, is_thorough=self.effort.whole_weeks)
+        if self._learn(cuts):
+            return
+        self._sure = self.program.copy() if self._sure is None else self._sure
+        if self.effort.whole_weeks:
             self.state.embedded.add(week)
-            frozen, held = self.state.served[week].values, self.state.cuts.held
+            held = self.state.cuts.held
             self.program.note_embedded(embed_week(self.program, self.arrays, week, held=held, frozen=frozen))
+        elif crowded:
+            self._keep_away(week, use, crowded, sum(over[pool] for pool in crowded))
+
+    def _keep_away(self, week: int, use: ExperimentUse, pools: frozenset[int], over: int) -> None:
+        """At most half as much more than now fits beside serving as it lies, in these pools together."""
+        there = sum(self.state.cuts.held.pool_free(pool, week) - use.pool_free(pool, week) for pool in pools)
+        self.program.limit(week, pools=dict.fromkeys(sorted(pools), 1), floors={}, upper=there - (over + 1) // 2)
+
+    def _learn(self, cuts: Sequence[Cut]) -> bool:
+        """Adds the cuts; whether any of them cuts anything off."""
+        added = False
+        for cut in cuts:
+            if self._sure is None and not self.state.is_proven(cut.week):
+                self._sure = self.program.copy()
+            if self._sure is not None and self.state.is_proven(cut.week):
+                self._sure.limit(cut.week, pools=cut.pools, floors=cut.floors, upper=cut.upper)
+            added |= self.program.limit(cut.week, pools=cut.pools, floors=cut.floors, upper=cut.upper)
+        return added
 
     def _salvage(self, packed: Plan, failed: Sequence[int], mine: Sequence[int]) -> None:
         """The packing without as much of the tier's work as makes the failed weeks work, if that is better than now."""
@@ -197,9 +217,8 @@ class PackingRounds:
         again = self.state.realise(rest)
         if not again:
             self.state.plan = place_greedily(self.arrays, self.state.plan, left)
-        use = ExperimentUse.of(self.arrays, rest)
         for week in again:
-            self._teach(week, use)
+            self._teach(week, rest)
 
     def keep_places(self) -> None:
         """Of plans of equal tier values, one that leaves as many gangs as it can where the previous plan had them."""

@@ -115,17 +115,24 @@ class ServingCuts:
         return upper
 
     def whole(
-        self, week: int, *, use: ExperimentUse, crowded: frozenset[int], frozen: Mapping[int, TierValue]
+        self,
+        week: int,
+        *,
+        use: ExperimentUse,
+        crowded: frozenset[int],
+        frozen: Mapping[int, TierValue],
+        is_thorough: bool = True,
     ) -> list[Cut]:
         """Cuts that `use` breaks because replicas are whole.
 
         Tried are the factors of a little less room than there is, and where those break nothing each crowded pool
-        alone, then all of them together.
+        alone, then all of them together; only the latter where it is not thorough.
         """
         nearly = self._nearly_without_room(week, use, frozen)
         if nearly is not None:
             return [nearly]
-        groups = dict.fromkeys([*(frozenset([pool]) for pool in sorted(crowded)), crowded])
+        each = [frozenset([pool]) for pool in sorted(crowded)] if is_thorough else []
+        groups = dict.fromkeys([*each, crowded])
         cuts = (self._cut(week, dict.fromkeys(sorted(group), 1), {}, use, frozen) for group in groups if group)
         return [cut for cut in cuts if cut is not None]
 
@@ -190,7 +197,7 @@ class ServingCuts:
         there += sum(n * self.held.floor_free(f, week) for f, n in floors.items())
         return Cut(week, pools, floors, there - least)
 
-    def same_cut(self, week: int, cut: Cut, *, frozen: Mapping[int, TierValue]) -> Cut | None:
+    def same_cut(self, week: int, cut: Cut, *, frozen: Mapping[int, TierValue]) -> Cut:
         """The same factors in another week, with the side of that week."""
         least = self._least(week, cut.pools, cut.floors, frozen, whole=False)
         there = sum(n * self.held.pool_free(p, week) for p, n in cut.pools.items())
