@@ -86,7 +86,7 @@ class _Parts:
         self, arrays: Arrays, pinned: Plan, free: list[int], node_limit: int, *, effort: PackingEffort
     ) -> None:
         self.arrays, self.pinned, self.free = arrays, pinned, free
-        self.state = ServedPlan(arrays, pinned, node_limit=node_limit)
+        self.state = ServedPlan(arrays, pinned, node_limit=node_limit, one_week=effort.one_week)
         self.rounds = PackingRounds(arrays, self.state, free, effort=effort)
         self.bounds: dict[int, float] = {}
 
@@ -117,6 +117,7 @@ class _Parts:
         mine = [e for e in self.free if self.arrays.experiments[e].tier == tier]
         most = sum((most_value(self.arrays, e) for e in mine), Fraction(0))
         self.state.plan = place_greedily(self.arrays, self.state.plan, mine)
+        self.rounds.insert(mine)
         if self.rounds.placed(mine) < most:
             most = self.rounds.pack(tier, mine)
         self.bounds[tier] = -float(most)

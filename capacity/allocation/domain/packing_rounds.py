@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from capacity.allocation.domain.arrays import Arrays, Column
 from capacity.allocation.domain.integer_program import Effort
-from capacity.allocation.domain.packing import column_value, most_value, place_greedily
+from capacity.allocation.domain.packing import Divided, column_value, most_value, place_greedily
 from capacity.allocation.domain.packing_program import PackingProgram
 from capacity.allocation.domain.plan import ExperimentUse, Plan, tier_values
 from capacity.allocation.domain.served_plan import ServedPlan
@@ -23,6 +23,10 @@ LEAST_UNITS = 0.02
 FIRST_TIERS = 2
 # Weeks before and after one that failed, to which its cut is applied too: what is moved is often moved there.
 NEAR = 8
+# Accelerators by which divisible work is made less first where whole replicas do not fit beside it.
+LEAST_SHRINK = 8
+# Times that what is left of a packing is thinned out in the weeks that failed.
+SALVAGES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class PackingEffort:
     end. late_rounds: for tiers below serving that was served around experiments. salvage: most failed weeks at which
     what is left of a packing is looked for. ties: for keeping gangs where they were. whole_weeks: a week that no cut
     tells enough about is put into the program whole, which is exact and slow; else packings like the one that failed
-    are kept away from, which no bound may rest on.
+    are kept away from, which no bound may rest on. one_week: for serving of one week that rounding did not find.
     """
 
     rounds: int
@@ -49,6 +53,7 @@ class PackingEffort:
     ties: Effort = Effort(units=4.0, searches=2)
     ties_rounds: int = 6
     whole_weeks: bool = True
+    one_week: Effort | None = Effort(units=0.2)
 
 
 QUICK = PackingEffort(
@@ -63,6 +68,7 @@ QUICK = PackingEffort(
     ties=Effort(units=0.2, gap=0.02),
     ties_rounds=1,
     whole_weeks=False,
+    one_week=None,
 )
 RECORD = PackingEffort(rounds=80, rounds_alone=20, search=Effort(units=8.0, searches=4), units=45.0)
 
@@ -195,30 +201,59 @@ class PackingRounds:
             added |= self.program.limit(cut.week, pools=cut.pools, floors=cut.floors, upper=cut.upper)
         return added
 
+    def insert(self, mine: Sequence[int]) -> None:
+        """Places what is not placed wherever serving can make way for it, the most valuable first."""
+        placed, rows = self.state.plan.gangs, self.arrays.experiments
+        left = [e for e in mine if e not in placed and not rows[e].divisible and rows[e].columns]
+        self.state.insert(sorted(left, key=lambda e: (-most_value(self.arrays, e), e)))
+
     def _salvage(self, packed: Plan, failed: Sequence[int], mine: Sequence[int]) -> None:
         """The packing without as much of the tier's work as makes the failed weeks work, if that is better than now."""
-        gangs, divided = dict(packed.gangs), dict(packed.divided)
-        use, own = ExperimentUse.of(self.arrays, packed), set(mine)
+        rest = Plan(packed.replicas, packed.burst, dict(packed.gangs), dict(packed.divided))
+        for _ in range(SALVAGES):
+            use = ExperimentUse.of(self.arrays, rest)
+            for week in failed:
+                self._thin_out(week, use, rest, mine)
+            if self.placed(mine, rest) <= self.placed(mine):
+                return
+            failed = self.state.realise(rest)
+            if not failed:
+                taken = {*rest.gangs, *(key[0] for key in rest.divided)}
+                self.state.plan = place_greedily(self.arrays, self.state.plan, [e for e in mine if e not in taken])
+                self.insert(mine)
+                return
         for week in failed:
-            here = [e for e in mine if e in gangs and week in range(gangs[e].first, gangs[e].last)]
-            for e in sorted(here, key=lambda e: (column_value(self.arrays, gangs[e]), e)):
-                if self.state.around(week, use, packed) is not None:
-                    break
-                use.add(gangs.pop(e), -1)
-            for key in [key for key in divided if key[3] == week and key[0] in own]:
-                if self.state.around(week, use, packed) is not None:
-                    break
-                use.add_divided(key[0], key[2], week, -divided.pop(key))
-        rest = replace(packed, gangs=gangs, divided=divided)
-        taken = {*gangs, *(key[0] for key in divided)}
-        left = [e for e in mine if e not in taken]
-        if self.placed(mine, rest) <= self.placed(mine):
-            return
-        again = self.state.realise(rest)
-        if not again:
-            self.state.plan = place_greedily(self.arrays, self.state.plan, left)
-        for week in again:
             self._teach(week, rest)
+
+    def _thin_out(self, week: int, use: ExperimentUse, rest: Plan, mine: Sequence[int]) -> None:
+        """Takes the tier's work out of the week until serving finds room: divisible first, then the gangs in the way."""
+        own = set(mine)
+        self._shrink(week, use, rest, {k: n for k, n in rest.divided.items() if k[3] == week and k[0] in own})
+        everything = use.copy()
+        everything.add_serving(self.state.plan, weeks={week})
+        here = [c for e, c in rest.gangs.items() if e in own and c.first <= week < c.last]
+
+        def rank(column: Column) -> tuple[bool, Fraction, int]:
+            is_in_the_way = everything.pool_free(column.pool, week) < 0
+            return (not is_in_the_way, column_value(self.arrays, column), column.experiment)
+
+        for column in sorted(here, key=rank):
+            if self.state.around(week, use, rest) is not None:
+                return
+            use.add(rest.gangs.pop(column.experiment), -1)
+
+    def _shrink(self, week: int, use: ExperimentUse, rest: Plan, mine: Divided) -> None:
+        """A little less of this divisible work, and then ever less, until serving finds room or none is left."""
+        step, divided = LEAST_SHRINK, rest.divided
+        while mine and self.state.around(week, use, rest) is None:
+            left = step
+            for key in sorted(mine, key=lambda key: (-mine[key], key)):
+                taken = min(left, mine[key])
+                use.add_divided(key[0], key[2], week, -taken)
+                mine[key], divided[key], left = mine[key] - taken, divided[key] - taken, left - taken
+                if not mine[key]:
+                    del mine[key], divided[key]
+            step *= 2
 
     def keep_places(self) -> None:
         """Of plans of equal tier values, one that leaves as many gangs as it can where the previous plan had them."""

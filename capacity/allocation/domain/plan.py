@@ -6,7 +6,7 @@ them alone (fractions, never the solver's floats). How decisions are found is th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -87,19 +87,21 @@ class ExperimentUse:
         for f in self.arrays.floors_counting(e, pool):
             self._floor[f][week] -= accelerators
 
-    def add_serving(self, plan: Plan) -> None:
-        """Counts the plan's serving less its burst against pools and floors too."""
+    def add_serving(self, plan: Plan, *, sign: int = 1, weeks: Container[int] | None = None) -> None:
+        """Counts the plan's serving less its burst against pools and floors too, of some weeks or of all."""
         amounts: dict[tuple[int, int], int] = {}
         for (c, _, o, week), count in plan.replicas.items():
-            option = self.arrays.classes[c].options[o]
-            amounts[option.pool, week] = amounts.get((option.pool, week), 0) + count * option.replica
+            if weeks is None or week in weeks:
+                option = self.arrays.classes[c].options[o]
+                amounts[option.pool, week] = amounts.get((option.pool, week), 0) + count * option.replica
         for (_, pool, week), bought in plan.burst.items():
-            amounts[pool, week] = amounts.get((pool, week), 0) - bought
+            if weeks is None or week in weeks:
+                amounts[pool, week] = amounts.get((pool, week), 0) - bought
         for (pool, week), amount in amounts.items():
-            self._pool[pool][week] -= amount
+            self._pool[pool][week] -= sign * amount
             for f, floor in enumerate(self.arrays.floors):
                 if pool in floor.pools:
-                    self._floor[f][week] -= amount
+                    self._floor[f][week] -= sign * amount
 
     def pool_free(self, pool: int, week: int) -> int:
         return self._pool[pool][week]

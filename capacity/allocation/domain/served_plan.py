@@ -6,18 +6,20 @@ a packing over when it does. Which packing is tried is `packing_rounds`; the ord
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from capacity.allocation.domain.arrays import Arrays
+from capacity.allocation.domain.arrays import Arrays, Column
 from capacity.allocation.domain.integer_program import Effort
+from capacity.allocation.domain.packing import column_value
 from capacity.allocation.domain.plan import ExperimentUse, Plan, tier_values
 from capacity.allocation.domain.serving_cuts import Cut, ServingCuts, serve_week
 from capacity.allocation.domain.weekly import ServedWeek, WeeklyServing
 
 WEEKLY_NODES = 40
-ONE_WEEK = Effort(units=0.2)
 PROVEN = 1e-6
+# Places tried for a gang before it is given up.
+MOST_TRIED = 12
 # What a week's packing leaves: accelerators free in every pool, and under every floor.
 Room = tuple[int, ...]
 
@@ -25,11 +27,13 @@ Room = tuple[int, ...]
 class ServedPlan:
     """The plan, and per week the serving in it; every state of it is feasible.
 
-    tiers: serving tiers served so far; first_tiers: those served before any experiment was placed.
+    tiers: serving tiers served so far; first_tiers: those served before any experiment was placed. one_week: how hard
+    serving of a week that rounding did not find is looked for.
     """
 
-    def __init__(self, arrays: Arrays, pinned: Plan, *, node_limit: int) -> None:
+    def __init__(self, arrays: Arrays, pinned: Plan, *, node_limit: int, one_week: Effort | None) -> None:
         self.arrays, self.pinned, self.plan = arrays, pinned, pinned
+        self.one_week = one_week
         self.weekly = WeeklyServing(arrays, node_limit=min(node_limit, WEEKLY_NODES))
         self.cuts = ServingCuts(arrays, self.weekly, held=ExperimentUse.of(arrays, pinned))
         self.served: dict[int, ServedWeek] = {}
@@ -39,7 +43,8 @@ class ServedPlan:
         # Weeks whose serving is decided in the packing program.
         self.embedded: set[int] = set()
         self._around: dict[Room, ServedWeek | None] = {}
-        self._has_room: set[Room] = set()
+        # Whether divisible replicas fit, by what is left to them.
+        self._has_room: dict[Room, bool] = {}
 
     def serve(self, tiers: tuple[int, ...]) -> bool:
         """Serving of these tiers in every week, with all placements held; whether no experiment was placed yet."""
@@ -89,14 +94,64 @@ class ServedPlan:
         found: dict[int, Cut] = {}
         for week in self.crowded_weeks(packed):
             room = self._room(week, use)
-            if week in self.embedded or room in self._has_room or self._around.get(room) is not None:
+            if week in self.embedded or self._has_room.get(room) or self._around.get(room) is not None:
                 continue
             cut = self.cuts.has_room(week, use=use, frozen=self.served[week].values)
             if isinstance(cut, Cut):
                 found[week] = cut
-            elif cut:
-                self._has_room.add(room)
+            self._has_room[room] = cut is True
         return found
+
+    def insert(self, experiments: Iterable[int]) -> None:
+        """Places gangs one after another, each where serving can make way for it, nearest to where it need not."""
+        use, everything = ExperimentUse.of(self.arrays, self.plan), ExperimentUse.of(self.arrays, self.plan)
+        everything.add_serving(self.plan)
+        for e in experiments:
+            for column in self._by_excess(e, use, everything)[:MOST_TRIED]:
+                weeks = self._made_way(column, use, everything)
+                if weeks is not None:
+                    everything.add_serving(self.plan, sign=-1, weeks=weeks)
+                    self.plan = replace(self.plan, gangs=self.plan.gangs | {e: column})
+                    self._adopt(weeks)
+                    everything.add_serving(self.plan, weeks=weeks)
+                    use.add(column)
+                    everything.add(column)
+                    break
+
+    def _by_excess(self, e: int, use: ExperimentUse, everything: ExperimentUse) -> list[Column]:
+        """Places of a gang that other experiments leave: most valuable first, then least taken from serving."""
+        found = []
+        for column in self.arrays.experiments[e].columns:
+            if use.fits(column):
+                weeks = range(column.first, column.last)
+                excess = sum(max(0, column.accelerators - everything.free_for(column, week)) for week in weeks)
+                found.append((-column_value(self.arrays, column), excess, column.start, column.domain, column))
+        found.sort(key=lambda each: each[:4])
+        return [column for *_, column in found]
+
+    def _made_way(self, column: Column, use: ExperimentUse, everything: ExperimentUse) -> dict[int, ServedWeek] | None:
+        """Serving as good as now of the weeks that must change for the gang; None where one has no such serving."""
+        crowded = [
+            week for week in range(column.first, column.last) if everything.free_for(column, week) < column.accelerators
+        ]
+        use.add(column)
+        try:
+            for week in crowded:
+                room = self._room(week, use)
+                if room not in self._has_room and room not in self._around:
+                    frozen = self.served[week].values
+                    self._has_room[room] = self.cuts.is_roomy(week, use=use, frozen=frozen)
+                if not self._has_room.get(room, True):
+                    return None
+            found = {}
+            for week in crowded:
+                served = self.around(week, use, None)
+                if served is None:
+                    return None
+                found[week] = served
+            return found
+        finally:
+            use.add(column, -1)
 
     def realise(self, packed: Plan) -> list[int]:
         """Takes the packing if serving can be placed around it as well as now; else the weeks that failed."""
@@ -114,8 +169,8 @@ class ServedPlan:
             self._adopt(solved)
         return failed
 
-    def around(self, week: int, use: ExperimentUse, packed: Plan) -> ServedWeek | None:
-        """Serving around the packing: known from before, as the packing program placed it, or solved."""
+    def around(self, week: int, use: ExperimentUse, packed: Plan | None) -> ServedWeek | None:
+        """Serving around the placements: known from before, as the packing program placed it, or solved."""
         room = self._room(week, use)
         if room not in self._around:
             self._around[room] = self._found_around(week, use, packed)
@@ -125,14 +180,16 @@ class ServedPlan:
         pools, floors = range(len(self.arrays.supply)), range(len(self.arrays.floors))
         return (week, *(use.pool_free(p, week) for p in pools), *(use.floor_free(f, week) for f in floors))
 
-    def _found_around(self, week: int, use: ExperimentUse, packed: Plan) -> ServedWeek | None:
+    def _found_around(self, week: int, use: ExperimentUse, packed: Plan | None) -> ServedWeek | None:
         found, is_hopeless = self.weekly.look_around(week, use=use, served=self.served[week])
         if found is not None or is_hopeless:
             return found
         if week in self.embedded:
-            return self._if_as_good(week, use, packed)
+            return None if packed is None else self._if_as_good(week, use, packed)
+        if self.one_week is None:
+            return None
         frozen = self.served[week].values
-        plan = serve_week(self.arrays, week, use=use, frozen=frozen, effort=ONE_WEEK)
+        plan = serve_week(self.arrays, week, use=use, frozen=frozen, effort=self.one_week)
         return None if plan is None else self._if_as_good(week, use, plan)
 
     def _if_as_good(self, week: int, use: ExperimentUse, serving: Plan) -> ServedWeek | None:

@@ -71,6 +71,12 @@ class ServingCuts:
         weak = self._cut(week, pools, floors, use, frozen, whole=False)
         return weak or self._cut(week, pools, floors, use, frozen) or False
 
+    def is_roomy(self, week: int, *, use: ExperimentUse, frozen: Mapping[int, TierValue]) -> bool:
+        """Divisible replicas fit into what `use` leaves."""
+        program, hot = self._missing_room(week, frozen)
+        duals = self._duals(hot, self._room_left(week, program, use))
+        return duals is not None and not duals.any()
+
     def _missing_room(self, week: int, frozen: Mapping[int, TierValue]) -> tuple[WeekProgram, ArrayModel]:
         """The week's program with missing room of pools and floors as the only cost."""
         # Columns are bounded as if no free experiment were there; only rows tell what is left.
@@ -157,9 +163,7 @@ class ServingCuts:
             program.hold(tier, usd=value.usd, unmet=value.unmet)
         return program
 
-    def _with_missing_room(
-        self, tiers: tuple[int, ...], model: WeekModel, week: int
-    ) -> tuple[Positions, ArrayModel]:
+    def _with_missing_room(self, tiers: tuple[int, ...], model: WeekModel, week: int) -> tuple[Positions, ArrayModel]:
         """The week's matrix with one more column for each row of a pool or floor, and where its entries lie."""
         key = tiers, self.weekly.own_copy(model, week)
         if key not in self._missing:
