@@ -6,6 +6,7 @@ balance from the rows of the solution, sharing nothing with the formulation, so 
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from fractions import Fraction
@@ -254,19 +255,20 @@ class _Judge:
         """Served plus unmet is the work asked; a class serves no more than its replicas can."""
         unmet = {(row.key, row.week): row.work for row in self.solution.capacity_shortfalls}
         done = {(row.key, row.week): row.work for row in self.solution.served}
-        able: dict[tuple[str, Week], Fraction] = defaultdict(Fraction)
+        able: dict[tuple[str, Week], list[float]] = defaultdict(list)
         for row in self.solution.allocations:
-            able[row.class_, row.week] += Fraction(row.work)
-        total: dict[tuple[str, Week], Fraction] = defaultdict(Fraction)
+            able[row.class_, row.week].append(row.work)
+        total: dict[tuple[str, Week], list[float]] = defaultdict(list)
         for demand in self.problem.serving:
-            for week, work in zip(self.weeks, demand.work, strict=True):
-                there = Fraction(done.get((demand.key, week), 0.0))
-                short = Fraction(unmet.get((demand.key, week), 0.0))
-                total[demand.class_, week] += there
-                balanced = there >= 0 and short >= 0 and _equal(there + short, Fraction(work))
-                self._require(balanced, f"{demand.key} is served and short by other than its work in {week}.")
+            for week, asked in zip(self.weeks, demand.work, strict=True):
+                there, short = done.get((demand.key, week), 0.0), unmet.get((demand.key, week), 0.0)
+                total[demand.class_, week].append(there)
+                if there < 0 or short < 0 or not _equal(there + short, float(asked)):
+                    self.wrong.append(f"{demand.key} is served and short by other than its work in {week}.")
         for at, work in total.items():
-            self._require(_equal(work, able[at]), f"Class {at[0]} serves other than its replicas' work in {at[1]}.")
+            # Sums of many rows: exact to the last bit, so that only what the rows say can differ.
+            if not _equal(math.fsum(work), math.fsum(able[at])):
+                self.wrong.append(f"Class {at[0]} serves other than its replicas' work in {at[1]}.")
 
     def check_burst(self) -> None:
         """Burst within what can be bought, and carried by serving of the tiers that may buy it."""
@@ -329,5 +331,5 @@ def _at_most(value: float | Fraction, limit: Fraction) -> bool:
     return Fraction(value) <= limit + abs(limit) * RELATIVE_TOLERANCE
 
 
-def _equal(value: Fraction, other: Fraction) -> bool:
+def _equal(value: float, other: float) -> bool:
     return abs(value - other) <= max(abs(value), abs(other)) * RELATIVE_TOLERANCE

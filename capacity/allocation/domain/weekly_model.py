@@ -50,6 +50,8 @@ class WeekModel:
         self.groups = [g for g, tier in enumerate(numbers.group_tier.tolist()) if tier in tiers]
         # Numbers of each week, kept by `week_numbers`.
         self.weeks: dict[int, Any] = {}
+        # What rounding needs of every week, kept by `weekly_rounding`.
+        self.shape: object = None
         self._define_columns()
         self._define_rows()
 

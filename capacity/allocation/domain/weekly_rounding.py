@@ -13,6 +13,7 @@ import numpy as np
 from capacity.allocation.domain.plan import Plan
 from capacity.allocation.domain.serving_numbers import Exact
 from capacity.allocation.domain.solver_arrays import Floats
+from capacity.allocation.domain.weekly_model import WeekModel
 from capacity.allocation.domain.weekly_program import WeekProgram
 
 # Times that the classes which found no room are put first.
@@ -42,38 +43,47 @@ def rounded(program: WeekProgram, values: Floats) -> tuple[Plan, Exact] | None:
     return None
 
 
-class _Rounding:
-    """counts[class option] under way and the room left in pools and under floors, accelerators."""
+class _Shape:
+    """What is the same in every week: options by cost and by pool, and which floors count a pool."""
 
-    def __init__(self, program: WeekProgram, values: Floats) -> None:
-        self.program, model, arrays = program, program.model, program.arrays
-        self.columns: dict[tuple[int, int], int] = {}
-        relaxed: dict[tuple[int, int], float] = {}
-        for j, (c, _, o) in enumerate(model.replicas):
-            # The last tier's column of an option stands for all tiers: without burst their replicas are alike.
-            self.columns[c, o] = j
-            relaxed[c, o] = relaxed.get((c, o), 0.0) + float(values[j])
+    def __init__(self, model: WeekModel) -> None:
+        arrays = model.arrays
+        # The last tier's column of an option stands for all tiers: without burst their replicas are alike.
+        self.columns = {(c, o): j for j, (c, _, o) in enumerate(model.replicas)}
         self.floors = [
             [f for f, floor in enumerate(arrays.floors) if pool in floor.pools] for pool in range(len(arrays.supply))
         ]
-        self.pool_room = program.room.tolist()
-        self.floor_room = program.row_upper[model.floor_rows : model.carry_rows].tolist()
         price = [float(usd) for usd in arrays.usd_per_week]
         self.price = price if any(price) else [1.0] * len(price)
-        # Most replicas first, which matters where max_pools allows only some of the options.
-        self.relaxed = dict(sorted(relaxed.items(), key=lambda each: (-each[1], each[0])))
-        self.need, self.cut = program.served_of_class(values)
-        self._buy(values)
         self.cost: dict[int, list[tuple[float, int]]] = {c: [] for c in model.of_class}
+        self.in_pool: dict[int, list[tuple[int, int]]] = {}
         for c, o in self.columns:
             option = arrays.classes[c].options[o]
             usd = self.price[option.pool] * option.replica / float(option.work)
             self.cost[c].append((usd, o))
+            self.in_pool.setdefault(option.pool, []).append((c, o))
         for options in self.cost.values():
             options.sort()
-        self.in_pool: dict[int, list[tuple[int, int]]] = {}
-        for c, o in self.columns:
-            self.in_pool.setdefault(arrays.classes[c].options[o].pool, []).append((c, o))
+
+
+class _Rounding:
+    """counts[class option] under way and the room left in pools and under floors, accelerators."""
+
+    def __init__(self, program: WeekProgram, values: Floats) -> None:
+        self.program, model = program, program.model
+        shape = model.shape if isinstance(model.shape, _Shape) else _Shape(model)
+        model.shape = shape
+        self.columns, self.floors, self.price = shape.columns, shape.floors, shape.price
+        self.cost, self.in_pool = shape.cost, shape.in_pool
+        relaxed: dict[tuple[int, int], float] = {}
+        for (c, _, o), value in zip(model.replicas, values.tolist(), strict=False):
+            relaxed[c, o] = relaxed.get((c, o), 0.0) + value
+        self.pool_room = program.room.tolist()
+        self.floor_room = program.row_upper[model.floor_rows : model.carry_rows].tolist()
+        # Most replicas first, which matters where max_pools allows only some of the options.
+        self.relaxed = dict(sorted(relaxed.items(), key=lambda each: (-each[1], each[0])))
+        self.need, self.cut = program.served_of_class(values)
+        self._buy(values)
         self.counts: dict[tuple[int, int], int] = {}
 
     def _buy(self, values: Floats) -> None:
