@@ -202,10 +202,11 @@ class PackingRounds:
         return added
 
     def insert(self, mine: Sequence[int]) -> None:
-        """Places what is not placed wherever serving can make way for it, the most valuable first."""
-        placed, rows = self.state.plan.gangs, self.arrays.experiments
-        left = [e for e in mine if e not in placed and not rows[e].divisible and rows[e].columns]
-        self.state.insert(sorted(left, key=lambda e: (-most_value(self.arrays, e), e)))
+        """Places what is not placed wherever serving can make way for it: gangs first, the most valuable first."""
+        rows = self.arrays.experiments
+        left = [e for e in mine if self.placed([e]) < most_value(self.arrays, e)]
+        left = [e for e in left if rows[e].divisible or (rows[e].columns and e not in self.state.plan.gangs)]
+        self.state.insert(sorted(left, key=lambda e: (rows[e].divisible, -most_value(self.arrays, e), e)))
 
     def _salvage(self, packed: Plan, failed: Sequence[int], mine: Sequence[int]) -> None:
         """The packing without as much of the tier's work as makes the failed weeks work, if that is better than now."""

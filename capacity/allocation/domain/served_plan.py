@@ -103,20 +103,63 @@ class ServedPlan:
         return found
 
     def insert(self, experiments: Iterable[int]) -> None:
-        """Places gangs one after another, each where serving can make way for it, nearest to where it need not."""
+        """Places work one after another where serving can make way for it, nearest to where it need not."""
         use, everything = ExperimentUse.of(self.arrays, self.plan), ExperimentUse.of(self.arrays, self.plan)
         everything.add_serving(self.plan)
         for e in experiments:
+            if self.arrays.experiments[e].divisible:
+                self._insert_divisible(e, use, everything)
+                continue
             for column in self._by_excess(e, use, everything)[:MOST_TRIED]:
                 weeks = self._made_way(column, use, everything)
                 if weeks is not None:
-                    everything.add_serving(self.plan, sign=-1, weeks=weeks)
                     self.plan = replace(self.plan, gangs=self.plan.gangs | {e: column})
-                    self._adopt(weeks)
-                    everything.add_serving(self.plan, weeks=weeks)
+                    self._make_way(weeks, everything)
                     use.add(column)
                     everything.add(column)
                     break
+
+    def _make_way(self, weeks: dict[int, ServedWeek], everything: ExperimentUse) -> None:
+        everything.add_serving(self.plan, sign=-1, weeks=weeks)
+        self._adopt(weeks)
+        everything.add_serving(self.plan, weeks=weeks)
+
+    def _insert_divisible(self, e: int, use: ExperimentUse, everything: ExperimentUse) -> None:
+        """As much more of divisible work as serving can make way for, week by week, in halves of what is asked."""
+        request = self.arrays.problem.experiments[e]
+        mine = {key: n for key, n in self.plan.divided.items() if key[0] == e}
+        sizes = [option.accelerators * option.weeks for option in request.options]
+        o = next(iter(mine))[1] if mine else sizes.index(max(sizes))
+        option = request.options[o]
+        latest = self.arrays.problem.first_week.weeks_until(request.latest_start)
+        left = sizes[o] - sum(mine.values())
+        pools = [self.arrays.pool_index[key] for key in option.pools]
+        for week in range(self.arrays.experiments[e].span[0], min(latest + option.weeks, self.arrays.weeks)):
+            for pool in pools:
+                there = sum(n for key, n in mine.items() if key[3] == week)
+                added = self._added(e, pool, week, min(left, option.accelerators - there), use, everything)
+                if added:
+                    mine[e, o, pool, week] = mine.get((e, o, pool, week), 0) + added
+                    left -= added
+        self.plan = replace(self.plan, divided=self.plan.divided | mine)
+
+    def _added(self, e: int, pool: int, week: int, most: int, use: ExperimentUse, everything: ExperimentUse) -> int:
+        """Accelerators of divisible work that one pool could take in one week; serving has made way for them."""
+        floors = self.arrays.floors_counting(e, pool)
+        room = min([use.pool_free(pool, week), *(use.floor_free(f, week) for f in floors)])
+        amount = min(most, room)
+        while amount > 0:
+            free = min([everything.pool_free(pool, week), *(everything.floor_free(f, week) for f in floors)])
+            amount = max(amount, min(most, room, free))
+            use.add_divided(e, pool, week, amount)
+            weeks = self._served_around([week] if free < amount else [], use)
+            if weeks is not None:
+                everything.add_divided(e, pool, week, amount)
+                self._make_way(weeks, everything)
+                return amount
+            use.add_divided(e, pool, week, -amount)
+            amount //= 2
+        return 0
 
     def _by_excess(self, e: int, use: ExperimentUse, everything: ExperimentUse) -> list[Column]:
         """Places of a gang that other experiments leave: most valuable first, then least taken from serving."""
@@ -135,23 +178,26 @@ class ServedPlan:
             week for week in range(column.first, column.last) if everything.free_for(column, week) < column.accelerators
         ]
         use.add(column)
-        try:
-            for week in crowded:
-                room = self._room(week, use)
-                if room not in self._has_room and room not in self._around:
-                    frozen = self.served[week].values
-                    self._has_room[room] = self.cuts.is_roomy(week, use=use, frozen=frozen)
-                if not self._has_room.get(room, True):
-                    return None
-            found = {}
-            for week in crowded:
-                served = self.around(week, use, None)
-                if served is None:
-                    return None
-                found[week] = served
-            return found
-        finally:
-            use.add(column, -1)
+        found = self._served_around(crowded, use)
+        use.add(column, -1)
+        return found
+
+    def _served_around(self, weeks: Iterable[int], use: ExperimentUse) -> dict[int, ServedWeek] | None:
+        """Serving as good as now of these weeks in what `use` leaves; None where one has no such serving."""
+        rooms = {week: self._room(week, use) for week in weeks}
+        for week, room in rooms.items():
+            if room not in self._has_room and room not in self._around:
+                frozen = self.served[week].values
+                self._has_room[room] = self.cuts.is_roomy(week, use=use, frozen=frozen)
+            if not self._has_room.get(room, True):
+                return None
+        found = {}
+        for week in rooms:
+            served = self.around(week, use, None)
+            if served is None:
+                return None
+            found[week] = served
+        return found
 
     def realise(self, packed: Plan) -> list[int]:
         """Takes the packing if serving can be placed around it as well as now; else the weeks that failed."""
