@@ -6,7 +6,7 @@ intermediate plan is feasible, so a limit only costs value, never validity.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -41,6 +41,7 @@ def solve_by_parts(
             parts.place(run[0])
     progress("ties", 1.0)
     parts.rounds.keep_places()
+    parts.cheapen(sorted(parts.state.was_moved))
     parts.settle()
     return parts.state.plan, parts.steps()
 
@@ -49,14 +50,7 @@ def tidy(arrays: Arrays, plan: Plan, *, pinned: Plan, free: list[int]) -> Plan:
     """A plan of the same tier values with serving in cheaper places, starts earlier, and nothing left that fits."""
     parts = _Parts(arrays, pinned, free, node_limit=WEEKLY_NODES, effort=QUICK)
     parts.state.plan, parts.state.tiers = plan, arrays.serving_tiers
-    use = ExperimentUse.of(arrays, plan)
-    for week in range(arrays.weeks):
-        one = Plan().with_serving(plan, weeks=[week])
-        values = tier_values(arrays, one, weeks=[week])
-        now = ServedWeek(one, {tier: values[tier] for tier in arrays.serving_tiers}, {})
-        found = parts.state.weekly.around(week, use=use, served=now)
-        if found is not None and _usd_of_places(arrays, found.plan) < _usd_of_places(arrays, one):
-            parts.state.plan = parts.state.plan.with_serving(found.plan, weeks=[week])
+    parts.cheapen(range(arrays.weeks))
     parts.settle()
     return parts.state.plan
 
@@ -170,6 +164,18 @@ class _Parts:
             gangs = {other: place for other, place in self.state.plan.gangs.items() if other != e}
             divided = {key: n for key, n in self.state.plan.divided.items() if key[0] != e}
             self.state.plan = replace(self.state.plan, gangs=gangs, divided=divided)
+
+    def cheapen(self, weeks: Iterable[int]) -> None:
+        """Serving of these weeks in cheaper places where there are any, with every placement and value kept."""
+        arrays, state = self.arrays, self.state
+        use = ExperimentUse.of(arrays, state.plan)
+        for week in weeks:
+            one = Plan().with_serving(state.plan, weeks=[week])
+            values = tier_values(arrays, one, weeks=[week])
+            now = ServedWeek(one, {tier: values[tier] for tier in arrays.serving_tiers}, {})
+            found = state.weekly.around(week, use=use, served=now)
+            if found is not None and _usd_of_places(arrays, found.plan) < _usd_of_places(arrays, one):
+                state.plan = state.plan.with_serving(found.plan, weeks=[week])
 
     def steps(self) -> dict[int, StepResult]:
         """optimal where the bound meets the value; the rest is told as a gap."""

@@ -37,6 +37,8 @@ class ServedPlan:
         self.weekly = WeeklyServing(arrays, node_limit=min(node_limit, WEEKLY_NODES))
         self.cuts = ServingCuts(arrays, self.weekly, held=ExperimentUse.of(arrays, pinned))
         self.served: dict[int, ServedWeek] = {}
+        # Weeks whose serving made way for something, not always in the cheapest places.
+        self.was_moved: set[int] = set()
         self.tiers: tuple[int, ...] = ()
         self.first_tiers: tuple[int, ...] = ()
         self.knows_only_first_serving = True
@@ -57,10 +59,12 @@ class ServedPlan:
         self.tiers = (*self.tiers, *tiers)
         use = ExperimentUse.of(self.arrays, self.plan)
         self._adopt({week: self.weekly.solve(week, use=use, tiers=self.tiers) for week in range(self.arrays.weeks)})
+        self.was_moved.clear()
         return is_first
 
     def _adopt(self, weeks: dict[int, ServedWeek]) -> None:
         self.served |= weeks
+        self.was_moved |= set(weeks)
         serving = Plan()
         for served in weeks.values():
             serving.replicas.update(served.plan.replicas)
@@ -95,6 +99,10 @@ class ServedPlan:
         for week in self.crowded_weeks(packed):
             room = self._room(week, use)
             if week in self.embedded or self._has_room.get(room) or self._around.get(room) is not None:
+                continue
+            moved = self.weekly.moved(week, use=use, served=self.served[week])
+            if moved is not None:
+                self._around[room] = moved
                 continue
             cut = self.cuts.has_room(week, use=use, frozen=self.served[week].values)
             if isinstance(cut, Cut):
@@ -186,7 +194,11 @@ class ServedPlan:
         """Serving as good as now of these weeks in what `use` leaves; None where one has no such serving."""
         rooms = {week: self._room(week, use) for week in weeks}
         for week, room in rooms.items():
-            if room not in self._has_room and room not in self._around:
+            if room not in self._around and room not in self._has_room:
+                moved = self.weekly.moved(week, use=use, served=self.served[week])
+                if moved is not None:
+                    self._around[room] = moved
+                    continue
                 frozen = self.served[week].values
                 self._has_room[room] = self.cuts.is_roomy(week, use=use, frozen=frozen)
             if not self._has_room.get(room, True):

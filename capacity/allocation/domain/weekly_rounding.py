@@ -6,7 +6,9 @@ up; nothing it returns is believed before it was valued in exact numbers and com
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -43,6 +45,14 @@ def rounded(program: WeekProgram, values: Floats) -> tuple[Plan, Exact] | None:
     return None
 
 
+def moved(program: WeekProgram, plan: Plan) -> tuple[Plan, Exact] | None:
+    """A whole plan of the week with replicas moved out of pools that hold more than they have, into pools with room.
+
+    The work each class is served stays; None where such moves were not found, or burst is bought.
+    """
+    return None if plan.burst else _Rounding(program).move_out(plan)
+
+
 class _Shape:
     """What is the same in every week: options by cost and by pool, and which floors count a pool."""
 
@@ -69,27 +79,34 @@ class _Shape:
 class _Rounding:
     """counts[class option] under way and the room left in pools and under floors, accelerators."""
 
-    def __init__(self, program: WeekProgram, values: Floats) -> None:
+    def __init__(self, program: WeekProgram, values: Floats | None = None) -> None:
         self.program, model = program, program.model
         shape = model.shape if isinstance(model.shape, _Shape) else _Shape(model)
         model.shape = shape
         self.columns, self.floors, self.price = shape.columns, shape.floors, shape.price
         self.cost, self.in_pool = shape.cost, shape.in_pool
+        self.counts: dict[tuple[int, int], int] = {}
+        self.barred = -1
+        self.bought = np.zeros(len(model.burst))
+        self.pool_room = program.room.tolist()
+        self.floor_room = program.row_upper[model.floor_rows : model.carry_rows].tolist()
+        self.left_pool, self.left_floor = list(self.pool_room), list(self.floor_room)
+        if values is not None:
+            self._take_relaxed(values)
+
+    def _take_relaxed(self, values: Floats) -> None:
+        program, model = self.program, self.program.model
         relaxed: dict[tuple[int, int], float] = {}
         for (c, _, o), value in zip(model.replicas, values.tolist(), strict=False):
             relaxed[c, o] = relaxed.get((c, o), 0.0) + value
-        self.pool_room = program.room.tolist()
-        self.floor_room = program.row_upper[model.floor_rows : model.carry_rows].tolist()
         # Most replicas first, which matters where max_pools allows only some of the options.
         self.relaxed = dict(sorted(relaxed.items(), key=lambda each: (-each[1], each[0])))
         self.need, self.cut = program.served_of_class(values)
         self._buy(values)
-        self.counts: dict[tuple[int, int], int] = {}
 
     def _buy(self, values: Floats) -> None:
         """Burst of the relaxed solution, rounded up, is room too."""
         model = self.program.model
-        self.bought = np.zeros(len(model.burst))
         for i, (_, pool) in enumerate(model.burst):
             most = float(self.program.upper[model.first_burst + i])
             amount = min(most, float(np.ceil(values[model.first_burst + i] - WHOLE)))
@@ -97,6 +114,36 @@ class _Rounding:
             self.pool_room[pool] += amount
             for f in self.floors[pool]:
                 self.floor_room[f] += amount
+
+    def move_out(self, plan: Plan) -> tuple[Plan, Exact] | None:
+        """`moved`."""
+        self.counts = dict.fromkeys(self.columns, 0)
+        for (c, _, o, _), count in plan.replicas.items():
+            self._take(c, o, count)
+        work = self.program.arrays.numbers.option_work
+        crowded = [pool for pool, left in enumerate(self.left_pool) if left < 0]
+        for pool in sorted(crowded, key=lambda pool: (self.left_pool[pool], pool)):
+            for c, o in self.in_pool.get(pool, ()):
+                if self.left_pool[pool] >= 0:
+                    break
+                if self.counts[c, o] and len(self.cost[c]) > 1:
+                    size = self.program.arrays.classes[c].options[o].replica
+                    self._move_some(c, o, min(self.counts[c, o], -int(self.left_pool[pool] // size)), work[c])
+        if any(left < 0 for left in (*self.left_pool, *self.left_floor)):
+            return None
+        return self.plan()
+
+    def _move_some(self, c: int, o: int, count: int, work: Sequence[Any]) -> None:
+        """Takes replicas of an option away and gives the class elsewhere what it then misses; nothing where it can't."""
+        able = sum(self.counts[c, each] * work[each] for _, each in self.cost[c])
+        needed = min(able, self.program.work_of_class(c))
+        before = [(each, self.counts[c, each]) for _, each in self.cost[c]]
+        self._take(c, o, -count)
+        self.barred = self.program.arrays.classes[c].options[o].pool
+        if not self._complete(c, needed - able + count * work[o]):
+            for each, was in before:
+                self._take(c, each, was - self.counts[c, each])
+        self.barred = -1
 
     def attempt(self, first: list[int]) -> int | None:
         """Fills `counts`; the class that found no room, or None where all did."""
