@@ -23,6 +23,8 @@ LEAST_UNITS = 0.02
 FIRST_TIERS = 2
 # Weeks before and after one that failed, to which its cut is applied too: what is moved is often moved there.
 NEAR = 8
+# Share of a cut's side that a packing takes before the cut is worth a row.
+NEARLY_FULL = 0.5
 # Accelerators by which divisible work is made less first where whole replicas do not fit beside it.
 LEAST_SHRINK = 8
 # Times that what is left of a packing is thinned out in the weeks that failed.
@@ -34,8 +36,8 @@ class PackingEffort:
     """How hard experiments are packed: rounds of cuts a tier, the search of each round, units of search in all.
 
     A tier may spend its share of the units that the tiers above it left over, so that a hard tier can take what easy
-    ones did not need, and none starves those below. enough, enough_first: the relative gap at which a tier, or one of
-    the first two, is good enough. rounds_alone: with the tiers above where they are, when the rounds together did not
+    ones did not need, and none starves those below. good: the relative gap at which a tier is done; after `early` rounds
+    enough or, for one of the first two tiers, enough_first will do. rounds_alone: with the tiers above where they are, when the rounds together did not
     end. late_rounds: for tiers below serving that was served around experiments. salvage: most failed weeks at which
     what is left of a packing is looked for. ties: for keeping gangs where they were. whole_weeks: a week that no cut
     tells enough about is put into the program whole, which is exact and slow; else packings like the one that failed
@@ -46,6 +48,8 @@ class PackingEffort:
     rounds_alone: int
     search: Effort
     units: float
+    good: float = 0.0
+    early: int = 0
     enough: float = 0.0
     enough_first: float = 0.0
     late_rounds: int = 30
@@ -57,12 +61,14 @@ class PackingEffort:
 
 
 QUICK = PackingEffort(
-    rounds=16,
-    rounds_alone=3,
+    rounds=12,
+    rounds_alone=2,
     search=Effort(units=0.5, gap=0.002, searches=2),
     units=3.0,
-    enough=0.02,
-    enough_first=0.005,
+    good=0.005,
+    early=3,
+    enough=0.045,
+    enough_first=0.009,
     late_rounds=4,
     salvage=3,
     ties=Effort(units=0.2, gap=0.02),
@@ -139,7 +145,8 @@ class PackingRounds:
             is_last = number == rounds - 1 or self.left <= stop_at
             if failed and (is_last or len(failed) <= self.effort.salvage):
                 self._salvage(packed.plan, failed, mine)
-            if self.placed(mine) >= most * (1 - enough):
+            gap = enough if number + 1 >= self.effort.early else self.effort.good
+            if self.placed(mine) >= most * (1 - Fraction(gap)):
                 return most, True
             if self.left <= stop_at:
                 return most, alone
@@ -147,18 +154,28 @@ class PackingRounds:
 
     def _try(self, packed: Plan) -> list[int]:
         """Takes the packing, or is taught by the weeks that failed, which are returned."""
-        lacking = self.state.lacking(packed)
+        lacking, use = self.state.lacking(packed), ExperimentUse.of(self.arrays, packed)
         for week, cut in lacking.items():
             self._learn([cut])
             for near in range(max(0, week - NEAR), min(self.arrays.weeks, week + NEAR + 1)):
                 if near not in lacking and near not in self.state.embedded:
-                    self._learn([self.state.cuts.same_cut(near, cut, frozen=self.state.served[near].values)])
+                    again = self.state.cuts.same_cut(near, cut, frozen=self.state.served[near].values)
+                    if self._load(again, use) >= NEARLY_FULL * again.upper:
+                        self._learn([again])
         if lacking:
             return list(lacking)
         failed = self.state.realise(packed)
         for week in failed:
             self._teach(week, packed)
         return failed
+
+    def _load(self, cut: Cut, use: ExperimentUse) -> int:
+        """What the cut counts of free experiments in its week."""
+        held = self.state.cuts.held
+        load = sum(n * (held.pool_free(p, cut.week) - use.pool_free(p, cut.week)) for p, n in cut.pools.items())
+        return load + sum(
+            n * (held.floor_free(f, cut.week) - use.floor_free(f, cut.week)) for f, n in cut.floors.items()
+        )
 
     def _search(self, units: float) -> Effort:
         """The effort of one search within the units that are left, each strategy the same share."""
