@@ -59,13 +59,14 @@ class ListSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
-    """A written cell. text: words or an absence; title: what a hover adds; href: where it leads."""
+    """A written cell. text: words or an absence; title: what a hover adds; href: where it leads; label: its column's."""
 
     text: str | Absent
     is_number: bool
     href: str = ""
     title: str = ""
     wraps: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -292,6 +293,7 @@ def cells(listing: Listing, row: Row, *, year: int | None, link: Link | None = N
                 href="" if link is None or isinstance(value, Absent) else link(row, column.name),
                 title=str(value) if is_week else "",
                 wraps=isinstance(value, list) or column.name == "sentence",
+                label=column.label,
             )
         )
     return found

@@ -114,7 +114,7 @@ def requests(request: HttpRequest) -> HttpResponse:
             listing=lists["unplaced"],
             year=now.year,
             link=_by_key("experiment_key", links),
-            extra=lambda row: tries_of(viewer, row, run_id=chosen.run_id),
+            extra=lambda row: {"key": row["experiment_key"], **tries_of(viewer, row, run_id=chosen.run_id)},
         ),
         "try_actions": "scenarios/_try.html" if may_do(request, "scenario.ask") and unplaced else "",
         "placed": list_context(
