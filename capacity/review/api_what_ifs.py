@@ -22,6 +22,7 @@ from capacity.allocation.models import WHAT_IF_STATES, WhatIf
 from capacity.allocation.what_ifs import TooManyWaiting, what_ifs_of
 from capacity.imports.api_fields import VisibleDecimal, VisibleRow, VisibleText, api_value
 from capacity.imports.api_json import StrictJSONParser
+from capacity.imports.api_serializers import Page
 from capacity.imports.api_tables import page_of, paged, refusals
 from capacity.review.input_edits import MOST_CHANGES, ChangesRefused
 from capacity.review.what_if import WhatIfRefused
@@ -196,12 +197,9 @@ class WhatIfDetail(WhatIfRow):
     full = WhatIfAnswer(allow_null=True)
 
 
-class WhatIfPage(serializers.Serializer):
+class WhatIfPage(Page):
     """A page of what-ifs, newest first."""
 
-    count = serializers.IntegerField()
-    next = serializers.CharField(allow_null=True)
-    previous = serializers.CharField(allow_null=True)
     results = WhatIfRow(many=True)
 
 
