@@ -15,9 +15,9 @@ from django.urls import reverse
 from capacity.access.visibility import ContractLabel, Viewer, see, see_row
 from capacity.allocation.models import Run
 from capacity.imports.rows import decimal_text
-from capacity.lib.figures import RESTRICTED, Absent, day_range, share, thousands, usd
+from capacity.lib.figures import RESTRICTED, UNKNOWN_COST, UNSIZED, Absent, day_range, share, thousands, usd
 from capacity.lib.horizon import Week
-from capacity.review import sections, tables
+from capacity.review import sections, table_specs, tables
 from capacity.review.gantt import placement_gantt
 from capacity.review.idle_rows import idle_now
 from capacity.review.models import RunFigure
@@ -72,7 +72,7 @@ def read_run(*, viewer: Viewer, run: Run, previous_run_id: int | None) -> RunRow
     """Every row the page shows. Tables a role may not read at all are left unread."""
     run_id = run.pk
 
-    def rows(spec: tables.RunTableSpec, **filters: Any) -> list[Row]:
+    def rows(spec: table_specs.RunTableSpec, **filters: Any) -> list[Row]:
         return tables.run_rows(viewer=viewer, run_id=run_id, spec=spec, labels=labels, **filters)
 
     exposure, labels = tables.exposure_with_labels(viewer=viewer, run_id=run_id)
@@ -81,7 +81,7 @@ def read_run(*, viewer: Viewer, run: Run, previous_run_id: int | None) -> RunRow
     sees_requests = see(viewer, "placement", "experiment_key", "") is not RESTRICTED
     several: dict[str, list[Row]] = {}
     if sees_requests:
-        together = (tables.PLACEMENTS, tables.UNPLACED, tables.REMEDIES, tables.TIERS)
+        together = (table_specs.PLACEMENTS, table_specs.UNPLACED, table_specs.REMEDIES, table_specs.TIERS)
         several = tables.rows_of_several(viewer=viewer, run_id=run_id, specs=together, labels=labels)
     sees_lots = see(viewer, "lot", "lot_key", "") is not RESTRICTED
     return RunRows(
@@ -94,15 +94,15 @@ def read_run(*, viewer: Viewer, run: Run, previous_run_id: int | None) -> RunRow
             for row in stored
             if row["run_id"] == run_id and row["value"] is not None and row["key"].startswith("metric:")
         },
-        pools=rows(tables.POOLS),
-        pool_weeks=shown_weeks(rows(tables.POOL_WEEKS)),
-        lots=rows(tables.LOT_EVENTS) if sees_lots else [],
+        pools=rows(table_specs.POOLS),
+        pool_weeks=shown_weeks(rows(table_specs.POOL_WEEKS)),
+        lots=rows(table_specs.LOT_EVENTS) if sees_lots else [],
         exposure=exposure,
-        workloads=rows(tables.WORKLOADS),
-        placements=several.get(tables.PLACEMENTS.name, []),
-        unplaced=several.get(tables.UNPLACED.name, []),
-        remedies=several.get(tables.REMEDIES.name, []),
-        tiers=several.get(tables.TIERS.name, []),
+        workloads=rows(table_specs.WORKLOADS),
+        placements=several.get(table_specs.PLACEMENTS.name, []),
+        unplaced=several.get(table_specs.UNPLACED.name, []),
+        remedies=several.get(table_specs.REMEDIES.name, []),
+        tiers=several.get(table_specs.TIERS.name, []),
     )
 
 
@@ -284,8 +284,8 @@ WEEKLY_TABLES = ("supply", "allocation")
 
 def weekly_table(*, viewer: Viewer, run: Run, name: str) -> WeeklyTable:
     """The numbers behind a chart of the review, for its table and its file. Two queries."""
-    pools = tables.run_rows(viewer=viewer, run_id=run.pk, spec=tables.POOLS)
-    pool_weeks = shown_weeks(tables.run_rows(viewer=viewer, run_id=run.pk, spec=tables.POOL_WEEKS))
+    pools = tables.run_rows(viewer=viewer, run_id=run.pk, spec=table_specs.POOLS)
+    pool_weeks = shown_weeks(tables.run_rows(viewer=viewer, run_id=run.pk, spec=table_specs.POOL_WEEKS))
     weekly = sections.weekly_sums(
         pool_weeks=pool_weeks, factors={pool["pool_key"]: pool["h100e_factor"] for pool in pools}
     )
@@ -356,14 +356,14 @@ def _listed(column: str, codes: Any) -> Any:
 def _sized(row: Row, name: str, write: Any) -> Any:
     value = row[name]
     if value is None:
-        return tables.UNSIZED if not row["is_sized"] else tables.UNKNOWN_COST
+        return UNSIZED if not row["is_sized"] else UNKNOWN_COST
     return value if isinstance(value, Absent) else write(value)
 
 
 def _workload_totals(rows: RunRows) -> Row:
     sized = [row for row in rows.workloads if _is_number(row["accelerators_now"])]
     costs = [row["usd_per_week"] for row in rows.workloads if row["is_sized"]]
-    total_usd: Any = RESTRICTED if any(isinstance(cost, Absent) for cost in costs) else tables.UNKNOWN_COST
+    total_usd: Any = RESTRICTED if any(isinstance(cost, Absent) for cost in costs) else UNKNOWN_COST
     if all(_is_number(cost) for cost in costs):
         total_usd = usd(sum(costs))
     return {
