@@ -10,7 +10,8 @@ import math
 from dataclasses import dataclass, replace
 
 from capacity.allocation.domain import objectives
-from capacity.allocation.domain.formulation import Program, Terms
+from capacity.allocation.domain.formulation import Program
+from capacity.allocation.domain.named_model import Terms
 from capacity.allocation.domain.plan import Plan, TierValue, tier_values
 from capacity.allocation.domain.solver import SolverFailed
 from capacity.allocation.domain.solver_models import Solved, solve_model

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from capacity.allocation.domain import objectives
 from capacity.allocation.domain.arrays import Arrays
-from capacity.allocation.domain.formulation import INFINITY, define_program
+from capacity.allocation.domain.formulation import define_program
+from capacity.allocation.domain.named_model import INFINITY
 from capacity.allocation.domain.plan import ExperimentUse, Plan
 from capacity.allocation.domain.results import capacity_shortfalls, week_at
 from capacity.allocation.domain.solution import CapacityShortfall, ScarcityPrice, Unlock, Unplaced

@@ -1,6 +1,6 @@
 """Models written by name, column by column, handed to the solver: solved once, kept hot, or written to a file.
 
-What belongs here: from `formulation.Model` to arrays and back to lists. Which model is solved when is `ladder` and
+What belongs here: from `named_model.Model` to arrays and back to lists. Which model is solved when is `ladder` and
 `prices`; the solving is `solver_arrays`.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from capacity.allocation.domain.formulation import Model, Terms
+from capacity.allocation.domain.named_model import Model, Terms
 from capacity.allocation.domain.solver import OPTIMAL, new_highs
 from capacity.allocation.domain.solver_arrays import ArrayModel, Matrix
 
