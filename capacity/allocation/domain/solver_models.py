@@ -63,7 +63,9 @@ def solve_model(
         point = np.array(start, dtype=float) if start is not None and program.whole.any() else None
         found = program.solve_whole(node_limit=node_limit, gap=gap, start=point, quick=quick)
     values = None if found.values is None else found.values.tolist()
-    return Solved(found.status, values, found.objective, found.objective if found.status == OPTIMAL else found.bound)
+    # Without a gap asked for, optimal is optimal: the bound it stopped at differs by rounding only.
+    is_least = found.status == OPTIMAL and not gap
+    return Solved(found.status, values, found.objective, found.objective if is_least else found.bound)
 
 
 def write_lp(model: Model, *, minimise: Terms, path: str) -> None:
