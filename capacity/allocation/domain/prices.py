@@ -21,7 +21,7 @@ from capacity.allocation.domain.named_model import INFINITY
 from capacity.allocation.domain.plan import ExperimentUse, Plan
 from capacity.allocation.domain.results import capacity_shortfalls, week_at
 from capacity.allocation.domain.solution import CapacityShortfall, ScarcityPrice, Unlock, Unplaced
-from capacity.allocation.domain.solver import INFEASIBLE, OPTIMAL, SolverFailed
+from capacity.allocation.domain.solver import INFEASIBLE, OPTIMAL, SolverFailed, cost_unit
 from capacity.allocation.domain.solver_arrays import ArrayModel, Found
 from capacity.allocation.domain.solver_models import array_model
 
@@ -109,17 +109,19 @@ def _price_row(arrays: Arrays, pool: int, week: int, row: _Price, requests: Sequ
 class _Step:
     """One tier's dollars (or its unmet accelerators of unknown loss), least on what the steps before it left.
 
-    row: the row that freezes it in the steps after it, its terms ÷ scale. hot: its own program, kept hot.
+    row: the row that freezes it in the steps after it, its terms ÷ scale. hot: its own program, kept hot. unit: of its
+    costs, which stay.
     """
 
     is_usd: bool
     row: int
     scale: float
     hot: ArrayModel
+    unit: float
 
     def least(self, *, duals: bool) -> Found | None:
         """None where there is no point. Raises SolverFailed where HiGHS gives no usable answer."""
-        found = self.hot.relax(duals=duals)
+        found = self.hot.relax(duals=duals, unit=self.unit)
         if found.status not in (OPTIMAL, INFEASIBLE):
             raise SolverFailed(f"a price's program ended as {found.status}")
         return found if found.status == OPTIMAL else None
@@ -176,7 +178,8 @@ class _WeekPrices:
             ):
                 if terms:
                     scale = min(abs(coefficient) for _, coefficient in terms)
-                    found.append(_Step(is_usd, len(model.rows), scale, array_model(model, minimise=terms)))
+                    hot = array_model(model, minimise=terms)
+                    found.append(_Step(is_usd, len(model.rows), scale, hot, cost_unit(hot.cost)))
                     frozen = [(column, coefficient / scale) for column, coefficient in terms]
                     model.add_row(("frozen", str(len(found))), frozen, upper=INFINITY)
         return found
