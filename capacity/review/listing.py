@@ -19,7 +19,8 @@ from capacity.lib import figures
 from capacity.lib.figures import NOTHING, RESTRICTED, Absent
 from capacity.lib.horizon import Week
 from capacity.review import words
-from capacity.review.tables import Column, Row
+from capacity.review.table_specs import Column
+from capacity.review.tables import Row
 
 WEEK_COLUMNS = frozenset({"week", "start_week", "first_short_week", "first_week", "worst_week", "helps_from"})
 LONGEST_SEARCH = 100

@@ -35,7 +35,7 @@ from capacity.review.pages import (
     visible_rows,
 )
 from capacity.review.shortage_rows import shortages
-from capacity.review.tables import (
+from capacity.review.table_specs import (
     EXPOSURE,
     PLACEMENTS,
     POOL_WEEKS,
@@ -44,10 +44,8 @@ from capacity.review.tables import (
     SHORTFALLS,
     UNPLACED,
     WORKLOADS,
-    Row,
-    contract_labels,
-    visible_row,
 )
+from capacity.review.tables import Row, contract_labels, visible_row
 from capacity.review.what_if_asking import tries_of
 
 

@@ -36,19 +36,8 @@ from capacity.review.pages import (
 from capacity.review.pool_rows import heat_cells, heat_label, pool_rows, supply_total
 from capacity.review.scarcity_chart import ScarcityChart, scarcity_chart
 from capacity.review.shortage_rows import shortages
-from capacity.review.tables import (
-    ISSUES,
-    LOT_EVENTS,
-    PLACEMENTS,
-    POOL_WEEKS,
-    POOLS,
-    REMEDIES,
-    SCARCITY,
-    Row,
-    class_in_words,
-    contract_labels,
-    run_rows,
-)
+from capacity.review.table_specs import ISSUES, LOT_EVENTS, PLACEMENTS, POOL_WEEKS, POOLS, REMEDIES, SCARCITY
+from capacity.review.tables import Row, class_in_words, contract_labels, run_rows
 from capacity.review.views_lists import no_plan
 from capacity.review.words import word
 
