@@ -24,11 +24,27 @@ FIRST_TIERS = 2
 # Weeks before and after one that failed, to which its cut is applied too: what is moved is often moved there.
 NEAR = 8
 # Share of a cut's side that a packing takes before the cut is worth a row.
-NEARLY_FULL = 0.5
+NEARLY_FULL = 0.7
 # Accelerators by which divisible work is made less first where whole replicas do not fit beside it.
 LEAST_SHRINK = 8
+# More rounds than any effort has.
+FAR = 10**6
 # Times that what is left of a packing is thinned out in the weeks that failed.
 SALVAGES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Rounds of one kind.
+
+    alone: with the tiers above where they are, which is quick and bounds nothing. whole_weeks: a week that no cut tells
+    enough about is put into the program whole, which is exact and slow; else packings like the one that failed are kept
+    away from, which no bound may rest on.
+    """
+
+    rounds: int
+    alone: bool = False
+    whole_weeks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,47 +52,46 @@ class PackingEffort:
     """How hard experiments are packed: rounds of cuts a tier, the search of each round, units of search in all.
 
     A tier may spend its share of the units that the tiers above it left over, so that a hard tier can take what easy
-    ones did not need, and none starves those below. good: the relative gap at which a tier is done; after `early` rounds
-    enough or, for one of the first two tiers, enough_first will do. rounds_alone: with the tiers above where they are, when the rounds together did not
-    end. late_rounds: for tiers below serving that was served around experiments. salvage: most failed weeks at which
-    what is left of a packing is looked for. ties: for keeping gangs where they were. whole_weeks: a week that no cut
-    tells enough about is put into the program whole, which is exact and slow; else packings like the one that failed
-    are kept away from, which no bound may rest on. one_week: for serving of one week that rounding did not find.
+    ones did not need, and none starves those below. good: the relative gap at which a tier is done; after `early`
+    rounds enough or, for one of the first two tiers, enough_first will do. late_rounds: at most these for tiers below
+    serving that was served around experiments. salvage: most failed weeks at which what is left of a packing is looked
+    for. ties: for keeping gangs where they were. one_week: for serving of one week that rounding did not find.
     """
 
-    rounds: int
-    rounds_alone: int
+    stages: tuple[Stage, ...]
     search: Effort
     units: float
+    ties: Effort
     good: float = 0.0
     early: int = 0
     enough: float = 0.0
     enough_first: float = 0.0
     late_rounds: int = 30
-    salvage: int = 156
-    ties: Effort = Effort(units=4.0, searches=2)
-    ties_rounds: int = 6
-    whole_weeks: bool = True
-    one_week: Effort | None = Effort(units=0.2)
+    salvage: int = 12
+    ties_rounds: int = 1
+    one_week: Effort | None = None
 
 
 QUICK = PackingEffort(
-    rounds=12,
-    rounds_alone=2,
+    stages=(Stage(rounds=12), Stage(rounds=2, alone=True)),
     search=Effort(units=0.5, gap=0.002, searches=2),
     units=3.0,
+    ties=Effort(units=0.2, gap=0.02),
     good=0.005,
     early=3,
     enough=0.045,
     enough_first=0.009,
     late_rounds=4,
     salvage=3,
-    ties=Effort(units=0.2, gap=0.02),
-    ties_rounds=1,
-    whole_weeks=False,
-    one_week=None,
 )
-RECORD = PackingEffort(rounds=80, rounds_alone=20, search=Effort(units=8.0, searches=4), units=45.0)
+RECORD = PackingEffort(
+    stages=(Stage(rounds=24), Stage(rounds=4, alone=True), Stage(rounds=40, whole_weeks=True)),
+    search=Effort(units=6.0, searches=4),
+    units=36.0,
+    ties=Effort(units=0.5, searches=2),
+    ties_rounds=3,
+    one_week=Effort(units=0.05),
+)
 
 
 class PackingRounds:
@@ -86,8 +101,11 @@ class PackingRounds:
         self.arrays, self.state, self.free, self.effort = arrays, state, free, effort
         self.left = effort.units
         self._program: PackingProgram | None = None
-        # What the program knew before it was taught something that another plan need not keep.
+        # What is known for certain and without weeks put in whole, once the program knows more than that.
         self._sure: PackingProgram | None = None
+        # All the program knows holds for every plan as good as this one.
+        self._is_exact = True
+        self._whole_weeks = False
 
     @property
     def program(self) -> PackingProgram:
@@ -117,40 +135,49 @@ class PackingRounds:
         """
         most = sum((most_value(self.arrays, e) for e in mine), Fraction(0))
         stop_at = self.left - self.left / max(1, sum(1 for k in self.arrays.experiment_tiers if k >= tier))
-        together = self.effort.rounds if self.state.knows_only_first_serving else self.effort.late_rounds
-        for rounds, alone in ((together, False), (min(together, self.effort.rounds_alone), True)):
-            most, is_done = self._rounds(tier, mine, rounds, most, stop_at=stop_at, alone=alone)
-            if is_done:
+        most_rounds = FAR if self.state.knows_only_first_serving else self.effort.late_rounds
+        for stage in self.effort.stages:
+            self._begin(stage)
+            stage = replace(stage, rounds=min(stage.rounds, most_rounds))
+            most, is_done = self._rounds(tier, mine, stage, most, stop_at=stop_at)
+            if is_done or self.left <= stop_at:
                 break
-        if self._sure is not None and self.placed(mine) < most:
+        if self._sure is not None and not self._is_exact and self.placed(mine) < most:
             sure = self._sure.best(tier, start=self.state.plan, effort=self._search(max(self.left, stop_at)))
             most = min(most, sure.most)
         return most
 
+    def _begin(self, stage: Stage) -> None:
+        """Weeks put in whole are for their stage alone, and that stage begins from what is certain."""
+        self._whole_weeks = stage.whole_weeks
+        if self._sure is not None and (stage.whole_weeks or self.state.embedded):
+            self._program, self._is_exact = self._sure.copy(), True
+            self.state.embedded.clear()
+
     def _rounds(
-        self, tier: int, mine: Sequence[int], rounds: int, most: Fraction, *, stop_at: float, alone: bool
+        self, tier: int, mine: Sequence[int], stage: Stage, most: Fraction, *, stop_at: float
     ) -> tuple[Fraction, bool]:
         """(the most value the tier can have, whether nothing better is to be found this way)."""
         is_first = tier in self.arrays.experiment_tiers[:FIRST_TIERS]
         enough = self.effort.enough_first if is_first else self.effort.enough
-        for number in range(rounds):
+        for number in range(stage.rounds):
             effort = self._search(self.left - stop_at)
-            packed = self.program.best(tier, start=self.state.plan, effort=effort, alone=alone)
+            packed = self.program.best(tier, start=self.state.plan, effort=effort, alone=stage.alone)
             self.left -= packed.spent
-            if self._sure is None and not alone:
+            if self._is_exact and not stage.alone:
                 most = min(most, packed.most)
             if packed.plan is None or self.placed(mine, packed.plan) <= self.placed(mine):
-                return most, packed.plan is None or packed.is_optimal or alone
+                return most, packed.is_optimal and self._is_exact and not stage.alone
             failed = self._try(packed.plan)
-            is_last = number == rounds - 1 or self.left <= stop_at
+            is_last = number == stage.rounds - 1 or self.left <= stop_at
             if failed and (is_last or len(failed) <= self.effort.salvage):
                 self._salvage(packed.plan, failed, mine)
             gap = enough if number + 1 >= self.effort.early else self.effort.good
             if self.placed(mine) >= most * (1 - Fraction(gap)):
                 return most, True
             if self.left <= stop_at:
-                return most, alone
-        return most, alone
+                break
+        return most, False
 
     def _try(self, packed: Plan) -> list[int]:
         """Takes the packing, or is taught by the weeks that failed, which are returned."""
@@ -191,11 +218,12 @@ class PackingRounds:
         over = {pool: -everything.pool_free(pool, week) for pool in range(len(self.arrays.supply))}
         crowded = frozenset(pool for pool, amount in over.items() if amount > 0)
         frozen = self.state.served[week].values
-        cuts = self.state.cuts.whole(week, use=use, crowded=crowded, frozen=frozen, is_thorough=self.effort.whole_weeks)
+        cuts = self.state.cuts.whole(week, use=use, crowded=crowded, frozen=frozen, is_thorough=self._whole_weeks)
         if self._learn(cuts):
             return
         self._sure = self.program.copy() if self._sure is None else self._sure
-        if self.effort.whole_weeks:
+        self._is_exact = self._is_exact and self._whole_weeks and self.state.is_proven(week)
+        if self._whole_weeks:
             self.state.embedded.add(week)
             held = self.state.cuts.held
             self.program.note_embedded(embed_week(self.program, self.arrays, week, held=held, frozen=frozen))
@@ -213,6 +241,7 @@ class PackingRounds:
         for cut in cuts:
             if self._sure is None and not self.state.is_proven(cut.week):
                 self._sure = self.program.copy()
+            self._is_exact = self._is_exact and self.state.is_proven(cut.week)
             if self._sure is not None and self.state.is_proven(cut.week):
                 self._sure.limit(cut.week, pools=cut.pools, floors=cut.floors, upper=cut.upper)
             added |= self.program.limit(cut.week, pools=cut.pools, floors=cut.floors, upper=cut.upper)

@@ -231,20 +231,21 @@ class ServedPlan:
         """Serving around the placements: known from before, as the packing program placed it, or solved."""
         room = self._room(week, use)
         if room not in self._around:
-            self._around[room] = self._found_around(week, use, packed)
-        return self._around[room]
+            self._around[room] = self._found_around(week, use)
+        found = self._around[room]
+        if found is None and packed is not None and week in self.embedded:
+            found = self._if_as_good(week, use, packed)
+        return found
 
     def _room(self, week: int, use: ExperimentUse) -> Room:
         pools, floors = range(len(self.arrays.supply)), range(len(self.arrays.floors))
         return (week, *(use.pool_free(p, week) for p in pools), *(use.floor_free(f, week) for f in floors))
 
-    def _found_around(self, week: int, use: ExperimentUse, packed: Plan | None) -> ServedWeek | None:
+    def _found_around(self, week: int, use: ExperimentUse) -> ServedWeek | None:
         found, is_hopeless = self.weekly.look_around(week, use=use, served=self.served[week])
         if found is not None or is_hopeless:
             return found
-        if week in self.embedded:
-            return None if packed is None else self._if_as_good(week, use, packed)
-        if self.one_week is None:
+        if self.one_week is None or week in self.embedded:
             return None
         frozen = self.served[week].values
         plan = serve_week(self.arrays, week, use=use, frozen=frozen, effort=self.one_week)
