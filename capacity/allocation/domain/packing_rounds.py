@@ -37,7 +37,8 @@ SALVAGES = 4
 class Stage:
     """Rounds of one kind.
 
-    alone: with the tiers above where they are, which is quick and bounds nothing. whole_weeks: a week that no cut tells
+    alone: with the tiers above where they are, which is quick and bounds nothing; it ends where no cut is learned any
+    more. whole_weeks: a week that no cut tells
     enough about is put into the program whole, which is exact and slow; else packings like the one that failed are kept
     away from, which no bound may rest on.
     """
@@ -85,7 +86,7 @@ QUICK = PackingEffort(
     salvage=3,
 )
 RECORD = PackingEffort(
-    stages=(Stage(rounds=24), Stage(rounds=4, alone=True), Stage(rounds=40, whole_weeks=True)),
+    stages=(Stage(rounds=8, alone=True), Stage(rounds=24), Stage(rounds=40, whole_weeks=True)),
     search=Effort(units=6.0, searches=4),
     units=36.0,
     ties=Effort(units=0.5, searches=2),
@@ -105,7 +106,7 @@ class PackingRounds:
         self._sure: PackingProgram | None = None
         # All the program knows holds for every plan as good as this one.
         self._is_exact = True
-        self._whole_weeks = False
+        self._stage = effort.stages[0]
 
     @property
     def program(self) -> PackingProgram:
@@ -149,7 +150,7 @@ class PackingRounds:
 
     def _begin(self, stage: Stage) -> None:
         """Weeks put in whole are for their stage alone, and that stage begins from what is certain."""
-        self._whole_weeks = stage.whole_weeks
+        self._stage = stage
         if self._sure is not None and (stage.whole_weeks or self.state.embedded):
             self._program, self._is_exact = self._sure.copy(), True
             self.state.embedded.clear()
@@ -168,6 +169,7 @@ class PackingRounds:
                 most = min(most, packed.most)
             if packed.plan is None or self.placed(mine, packed.plan) <= self.placed(mine):
                 return most, packed.is_optimal and self._is_exact and not stage.alone
+            rows = len(self.program.program.rows)
             failed = self._try(packed.plan)
             is_last = number == stage.rounds - 1 or self.left <= stop_at
             if failed and (is_last or len(failed) <= self.effort.salvage):
@@ -175,7 +177,8 @@ class PackingRounds:
             gap = enough if number + 1 >= self.effort.early else self.effort.good
             if self.placed(mine) >= most * (1 - Fraction(gap)):
                 return most, True
-            if self.left <= stop_at:
+            has_learned = len(self.program.program.rows) > rows
+            if self.left <= stop_at or (failed and not has_learned):
                 break
         return most, False
 
@@ -218,12 +221,14 @@ class PackingRounds:
         over = {pool: -everything.pool_free(pool, week) for pool in range(len(self.arrays.supply))}
         crowded = frozenset(pool for pool, amount in over.items() if amount > 0)
         frozen = self.state.served[week].values
-        cuts = self.state.cuts.whole(week, use=use, crowded=crowded, frozen=frozen, is_thorough=self._whole_weeks)
+        cuts = self.state.cuts.whole(week, use=use, crowded=crowded, frozen=frozen, is_thorough=self._stage.whole_weeks)
         if self._learn(cuts):
             return
+        if self._stage.alone:
+            return
         self._sure = self.program.copy() if self._sure is None else self._sure
-        self._is_exact = self._is_exact and self._whole_weeks and self.state.is_proven(week)
-        if self._whole_weeks:
+        self._is_exact = self._is_exact and self._stage.whole_weeks and self.state.is_proven(week)
+        if self._stage.whole_weeks:
             self.state.embedded.add(week)
             held = self.state.cuts.held
             self.program.note_embedded(embed_week(self.program, self.arrays, week, held=held, frozen=frozen))
