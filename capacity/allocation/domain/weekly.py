@@ -6,7 +6,6 @@ which a tier would do worse than it already achieved.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -90,22 +89,6 @@ class WeeklyServing:
         climb = _Climb(self, week, use, tuple(served.values))
         found = climb.place_at(served)
         return (None if found is None else replace(served, plan=found)), climb.is_hopeless
-
-    def least_use(
-        self, week: int, pools: Sequence[frozenset[int]], *, frozen: Mapping[int, TierValue], whole: bool = False
-    ) -> list[int]:
-        """For each set of pools: a lower bound on accelerators of serving less burst there, at the frozen values.
-
-        whole: with whole replicas, which takes longer and may find more.
-        """
-        climb = _Climb(self, week, ExperimentUse(self.arrays), tuple(sorted(frozen)))
-        climb.hold(frozen)
-        found = []
-        for those in pools:
-            cost = climb.program.accelerators_in(those)
-            bound = climb.bound(cost, whole=whole) if cost.any() else 0.0
-            found.append(max(0, math.ceil(bound - ROUNDING)) if math.isfinite(bound) else 0)
-        return found
 
     def least_usd(
         self, week: int, *, use: ExperimentUse, tier: int, held: Mapping[int, TierValue] | None = None

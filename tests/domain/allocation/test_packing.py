@@ -11,6 +11,7 @@ from capacity.allocation.domain.integer_program import Effort
 from capacity.allocation.domain.packing_program import PackingProgram
 from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue
 from capacity.allocation.domain.problem import canonical
+from capacity.allocation.domain.served_plan import ServedPlan
 from capacity.allocation.domain.serving_cuts import Cut, ServingCuts, embed_week, serve_week
 from capacity.allocation.domain.solution import Solution
 from capacity.allocation.domain.weekly import WeeklyServing
@@ -19,6 +20,7 @@ from tests.domain.allocation.tiny_problems import as_problem
 FIRST = date(2026, 11, 23)
 PARTS = SolveOptions(whole_limit=0, effort="quick")
 SEARCH = Effort(units=2.0)
+REQUESTS = (("a", 5), ("b", 4), ("c", 3), ("d", 3))
 
 
 def document(
@@ -157,3 +159,68 @@ def test_quick_and_record_agree_where_both_prove_the_plan() -> None:
     quick = solve(problem=asked, options=PARTS)
     record = solve(problem=asked, options=SolveOptions(whole_limit=0, effort="record"))
     assert [tier.value for tier in quick.tiers] == [tier.value for tier in record.tiers] == [0.0, 12.0]
+
+
+def two_pools(*, requests: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
+    """West of 8 and east of 16; serving of 8 in one replica lies in the cheaper west and may move to the east."""
+    asked = document(supply=8, replica=8, requests={})
+    asked["pools"].append(asked["pools"][0] | {"key": "east", "allocatable": [16], "usd_per_accelerator_hour": 2})
+    asked["serving"][0]["work"] = [8]
+    asked["serving"][0]["options"].append({"pool": "east", "work_per_accelerator": 1, "replica_accelerators": 8})
+    base = document(requests={"x": 1})["experiments"][0]
+    asked["experiments"] = [base | row for row in requests]
+    return asked | changes
+
+
+def test_serving_moves_out_of_the_pool_that_a_gang_needs() -> None:
+    """Nothing but a move lets the gang of 8 into the west pool; serving loses nothing by it."""
+    arrays = arrays_of(two_pools(requests=[{"key": "a", "accelerators": 8, "pools": ["west"]}]))
+    state = ServedPlan(arrays, Plan(), node_limit=40, one_week=None)
+    state.serve((0,))
+    west = arrays.pool_index["west"]
+    assert [arrays.classes[c].options[o].pool for c, _, o, _ in state.plan.replicas] == [west]
+    state.insert([0])
+    assert [column.pool for column in state.plan.gangs.values()] == [west]
+    assert [arrays.classes[c].options[o].pool for c, _, o, _ in state.plan.replicas] == [arrays.pool_index["east"]]
+    assert state.served[0].values == {0: TierValue()}
+
+
+def test_divisible_work_takes_as_much_as_serving_can_make_way_for() -> None:
+    """Of 12 wanted the west pool has 8, all of them once serving has moved to the east."""
+    row = {"key": "a", "accelerators": 12, "pools": ["west"], "divisible": True}
+    arrays = arrays_of(two_pools(requests=[row]))
+    state = ServedPlan(arrays, Plan(), node_limit=40, one_week=None)
+    state.serve((0,))
+    state.insert([0])
+    taken = sum(state.plan.divided.values())
+    assert taken == 8
+    use = ExperimentUse.of(arrays, state.plan)
+    use.add_serving(state.plan)
+    assert not use.is_overdrawn(0)
+
+
+def test_a_cut_of_one_week_holds_in_another_with_the_side_of_that_week() -> None:
+    """Serving of 6 and of 3 in replicas of 3 leaves 4 of 10 and 7 of 10."""
+    asked = document(weeks=2, requests={"a": 5, "b": 4})
+    asked["serving"][0]["work"] = [6, 3]
+    arrays = arrays_of(asked)
+    cuts = ServingCuts(arrays, WeeklyServing(arrays, node_limit=40), held=ExperimentUse(arrays))
+    frozen = {0: TierValue()}
+    first = Cut(0, {0: 1}, {}, 4)
+    assert cuts.same_cut(0, first, frozen=frozen) == first
+    assert cuts.same_cut(1, first, frozen=frozen) == Cut(1, {0: 1}, {}, 7)
+
+
+def test_a_bound_rests_on_nothing_that_was_only_kept_away_from() -> None:
+    """Two classes of 5 in replicas of 4 need 2 + 2 replicas, 16 of 21 in two pools; the quick plan may stop short of
+    the best packing, but its bound is never below it."""
+    for supply in range(16, 24):
+        asked = two_pools(requests=[{"key": k, "accelerators": n, "pools": ["west", "east"]} for k, n in REQUESTS])
+        asked["pools"][0]["allocatable"], asked["pools"][1]["allocatable"] = [supply - 8], [8]
+        asked["serving"][0]["work"] = [5]
+        for option in asked["serving"][0]["options"]:
+            option["replica_accelerators"] = 4
+        problem = as_problem(asked)
+        exact = solve(problem=problem, options=SolveOptions(whole_limit=10**6))
+        quick = solve(problem=problem, options=PARTS)
+        assert quick.tiers[1].value <= exact.tiers[1].value + 1e-9 <= quick.tiers[1].bound + 2e-9

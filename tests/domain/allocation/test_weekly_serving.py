@@ -93,16 +93,6 @@ def test_serving_makes_way_at_no_loss_or_says_that_it_cannot() -> None:
     assert weekly.around(0, use=taken, served=served) is None
 
 
-def test_serving_holds_at_least_what_it_cannot_place_elsewhere() -> None:
-    # 20 of work, of which the east pool holds 8: two replicas of 8 stay in the west pool once replicas are whole.
-    arrays = arrays_of([demand("a", 20, 3, {"west": 8, "east": 8})], {"west": 32, "east": 8})
-    weekly = WeeklyServing(arrays, node_limit=10)
-    groups = [frozenset([arrays.pool_index["west"]])]
-    frozen = {0: TierValue()}
-    assert weekly.least_use(0, groups, frozen=frozen) == [12]
-    assert weekly.least_use(0, groups, frozen=frozen, whole=True) == [16]
-
-
 @pytest.mark.parametrize("seed", range(60))
 def test_a_week_is_served_as_well_as_by_the_whole_program(seed: int) -> None:
     rng = random.Random(seed)
