@@ -22,7 +22,7 @@ Terms = list[tuple[int, int]]
 
 
 class EmbeddedWeek(Protocol):
-    """A week of serving whose variables are in the program (`serving_cuts`)."""
+    """A week of serving whose variables are in the program (`embedded_week`)."""
 
     @property
     def week(self) -> int: ...

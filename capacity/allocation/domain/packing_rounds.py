@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from capacity.allocation.domain.arrays import Arrays, Column
+from capacity.allocation.domain.embedded_week import embed_week
 from capacity.allocation.domain.integer_program import Effort
 from capacity.allocation.domain.packing import Divided, column_value, most_value, place_greedily
 from capacity.allocation.domain.packing_program import PackingProgram
 from capacity.allocation.domain.plan import ExperimentUse, Plan, tier_values
 from capacity.allocation.domain.served_plan import ServedPlan
-from capacity.allocation.domain.serving_cuts import Cut, embed_week
+from capacity.allocation.domain.serving_cuts import Cut
 from capacity.lib.horizon import Week
 
 LEAST_UNITS = 0.02

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from capacity.allocation.domain.arrays import Arrays, Column
+from capacity.allocation.domain.embedded_week import serve_week
 from capacity.allocation.domain.integer_program import Effort
 from capacity.allocation.domain.packing import column_value
 from capacity.allocation.domain.plan import ExperimentUse, Plan, tier_values
-from capacity.allocation.domain.serving_cuts import Cut, ServingCuts, serve_week
+from capacity.allocation.domain.serving_cuts import Cut, ServingCuts
 from capacity.allocation.domain.weekly import ServedWeek, WeeklyServing
 
 WEEKLY_NODES = 40

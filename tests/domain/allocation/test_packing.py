@@ -6,13 +6,14 @@ from datetime import date, timedelta
 from typing import Any
 
 from capacity.allocation.domain.arrays import Arrays, build_arrays
+from capacity.allocation.domain.embedded_week import embed_week, serve_week
 from capacity.allocation.domain.engine import SolveOptions, solve
 from capacity.allocation.domain.integer_program import Effort
 from capacity.allocation.domain.packing_program import PackingProgram
 from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue
 from capacity.allocation.domain.problem import canonical
 from capacity.allocation.domain.served_plan import ServedPlan
-from capacity.allocation.domain.serving_cuts import Cut, ServingCuts, embed_week, serve_week
+from capacity.allocation.domain.serving_cuts import Cut, ServingCuts
 from capacity.allocation.domain.solution import Solution
 from capacity.allocation.domain.weekly import WeeklyServing
 from tests.domain.allocation.tiny_problems import as_problem
