@@ -31,6 +31,8 @@ CUT_NODES = 40
 MOST_MISSING = 1e9
 
 Positions = NDArray[np.intp]
+# Tiers and what they are held at.
+Frozen = tuple[tuple[int, TierValue], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,44 +45,72 @@ class Cut:
     upper: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Week:
+    """A week at its frozen values with missing room of pools and floors: arrays for the solver, made once.
+
+    Columns are bounded as if no free experiment were there; only rows tell what is left.
+    """
+
+    program: WeekProgram
+    values: Floats
+    lower: Floats
+    open: Floats
+    shut: Floats
+    missing: Floats
+
+
 class ServingCuts:
     """held: pinned experiments alone."""
 
     def __init__(self, arrays: Arrays, weekly: WeeklyServing, *, held: ExperimentUse) -> None:
         self.arrays, self.weekly, self.held = arrays, weekly, held
         self._missing: dict[tuple[tuple[int, ...], int], tuple[Positions, ArrayModel]] = {}
+        self._weeks: dict[tuple[int, Frozen], _Week] = {}
 
     def has_room(self, week: int, *, use: ExperimentUse, frozen: Mapping[int, TierValue]) -> Cut | bool:
         """True where divisible replicas fit into what `use` leaves; else a cut that `use` breaks, or False for none.
 
         The LP: least Σ missing room of pools and floors; its duals are the factors of the cut.
         """
-        program, hot = self._missing_room(week, frozen)
-        duals = self._duals(hot, self._room_left(week, program, use))
+        prepared, hot = self._missing_room(week, frozen)
+        duals = self._duals(hot, self._room_left(week, prepared.program, use))
         if duals is None or not duals.any():
             return duals is not None
-        pools, floors = self._factors(program, duals)
+        pools, floors = self._factors(prepared.program, duals)
         weak = self._cut(week, pools, floors, use, frozen, whole=False)
         return weak or self._cut(week, pools, floors, use, frozen) or False
 
     def is_roomy(self, week: int, *, use: ExperimentUse, frozen: Mapping[int, TierValue]) -> bool:
         """Divisible replicas fit into what `use` leaves."""
-        program, hot = self._missing_room(week, frozen)
-        duals = self._duals(hot, self._room_left(week, program, use))
+        prepared, hot = self._missing_room(week, frozen)
+        duals = self._duals(hot, self._room_left(week, prepared.program, use))
         return duals is not None and not duals.any()
 
-    def _missing_room(self, week: int, frozen: Mapping[int, TierValue]) -> tuple[WeekProgram, ArrayModel]:
-        """The week's program with missing room of pools and floors as the only cost."""
-        # Columns are bounded as if no free experiment were there; only rows tell what is left.
-        program = self._program(week, self.held, frozen)
-        places, hot = self._with_missing_room(tuple(sorted(frozen)), program.model, week)
-        count = len(places)
-        hot.set_values(np.insert(program.values, places, -1.0))
-        hot.cost = np.concatenate([np.zeros(len(program.lower)), np.ones(count)])
-        hot.lower = np.concatenate([program.lower, np.zeros(count)])
-        hot.upper = np.concatenate([program.upper, np.full(count, MOST_MISSING)])
-        hot.row_lower = program.row_lower
-        return program, hot
+    def _missing_room(self, week: int, frozen: Mapping[int, TierValue]) -> tuple[_Week, ArrayModel]:
+        """The week, and its program with missing room of pools and floors as the only cost."""
+        key = week, tuple(sorted(frozen.items(), key=lambda each: each[0]))
+        tiers = tuple(sorted(frozen))
+        model, _ = self.weekly.model(tiers, week)
+        places, hot = self._with_missing_room(tiers, model, week)
+        if key not in self._weeks:
+            program = WeekProgram(model, week, self.held)
+            for tier, value in frozen.items():
+                program.hold(tier, usd=value.usd, unmet=value.unmet)
+            none, count = np.zeros(len(program.lower)), len(places)
+            self._weeks[key] = _Week(
+                program,
+                values=np.insert(program.values, places, -1.0),
+                lower=np.concatenate([program.lower, np.zeros(count)]),
+                open=np.concatenate([program.upper, np.full(count, MOST_MISSING)]),
+                shut=np.concatenate([program.upper, np.zeros(count)]),
+                missing=np.concatenate([none, np.ones(count)]),
+            )
+        prepared = self._weeks[key]
+        hot.set_values(prepared.values)
+        hot.cost, hot.lower, hot.upper = prepared.missing, prepared.lower, prepared.open
+        hot.row_lower = prepared.program.row_lower
+        return prepared, hot
 
     def _duals(self, hot: ArrayModel, row_upper: Floats) -> Floats | None:
         """Duals of the rows where room is missing, zeros where none is, None where the solver does not tell."""
@@ -135,7 +165,8 @@ class ServingCuts:
         return [cut for cut in cuts if cut is not None]
 
     def _nearly_without_room(self, week: int, use: ExperimentUse, frozen: Mapping[int, TierValue]) -> Cut | None:
-        program, hot = self._missing_room(week, frozen)
+        prepared, hot = self._missing_room(week, frozen)
+        program = prepared.program
         room = self._room_left(week, program, use)
         first, end = program.model.pool_rows, program.model.floor_rows
         for replicas in LESS_ROOM:
@@ -147,13 +178,6 @@ class ServingCuts:
             if duals.any():
                 return self._cut(week, *self._factors(program, duals), use, frozen)
         return None
-
-    def _program(self, week: int, use: ExperimentUse, frozen: Mapping[int, TierValue]) -> WeekProgram:
-        model, _ = self.weekly.model(tuple(sorted(frozen)), week)
-        program = WeekProgram(model, week, use)
-        for tier, value in frozen.items():
-            program.hold(tier, usd=value.usd, unmet=value.unmet)
-        return program
 
     def _with_missing_room(self, tiers: tuple[int, ...], model: WeekModel, week: int) -> tuple[Positions, ArrayModel]:
         """The week's matrix with one more column for each row of a pool or floor, and where its entries lie."""
@@ -210,18 +234,17 @@ class ServingCuts:
         whole: bool,
     ) -> int:
         """A lower bound on the weighted use of the pools and floors by replicas, whole or not, at the frozen values."""
-        program = self._program(week, self.held, frozen)
-        cost = np.zeros(len(program.lower))
+        prepared, hot = self._missing_room(week, frozen)
+        program = prepared.program
+        columns = len(program.lower)
+        cost = np.zeros(len(prepared.lower))
         for pool, factor in pools.items():
-            cost += factor * program.accelerators_in(frozenset([pool]))
+            cost[:columns] += factor * program.accelerators_in(frozenset([pool]))
         for f, factor in floors.items():
-            cost += factor * program.accelerators_in(self.arrays.floors[f].pools)
+            cost[:columns] += factor * program.accelerators_in(self.arrays.floors[f].pools)
         if not cost.any():
             return 0
-        _, hot = self.weekly.model(tuple(sorted(frozen)), week)
-        hot.set_values(program.values.copy())
-        hot.cost, hot.lower, hot.upper = cost, program.lower, program.upper
-        hot.row_lower, hot.row_upper = program.row_lower, program.row_upper
+        hot.cost, hot.upper, hot.row_upper = cost, prepared.shut, program.row_upper
         try:
             bound = hot.solve_whole(node_limit=CUT_NODES).bound if whole else hot.relax().bound
         except SolverFailed:

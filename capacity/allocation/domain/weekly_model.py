@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from capacity.allocation.domain.arrays import Arrays
-from capacity.allocation.domain.solver_arrays import Matrix
+from capacity.allocation.domain.solver_arrays import Floats, Matrix
 
 ALL_TIERS = -1
 Positions = NDArray[np.intp]
@@ -181,6 +182,17 @@ class WeekModel:
         for _, pool in self.burst:
             sizes[pool] = 1
         self.pool_step = np.array([sizes.get(pool, 1) or 1 for pool in range(len(self.arrays.supply))])
+
+    @cached_property
+    def in_pool(self) -> list[Floats]:
+        """Per pool, accelerators of serving less burst there by column."""
+        found = []
+        for pool in range(len(self.arrays.supply)):
+            column = np.zeros(self.columns)
+            column[: self.first_burst] = self.replica_size * (self.replica_pool == pool)
+            column[self.first_burst : self.first_use] = [-1.0 if p == pool else 0.0 for _, p in self.burst]
+            found.append(column)
+        return found
 
     def _define_burst(self, entries: Entries, row: int) -> int:
         """b[k,p] ≤ accelerators of tier k's replicas there; Σ_k b[k,p] ≤ what can be bought."""

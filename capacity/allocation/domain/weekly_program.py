@@ -82,10 +82,8 @@ class WeekProgram:
     def accelerators_in(self, pools: frozenset[int]) -> Floats:
         """Accelerators of serving less burst in those pools."""
         cost = np.zeros(self.model.columns)
-        there = np.isin(self.model.replica_pool, list(pools))
-        cost[: self.model.first_burst] = self.model.replica_size * there
-        for i, (_, pool) in enumerate(self.model.burst):
-            cost[self.model.first_burst + i] = -1.0 if pool in pools else 0.0
+        for pool in pools:
+            cost += self.model.in_pool[pool]
         return cost
 
     def accelerators_used(self) -> Floats:
