@@ -29,6 +29,8 @@ from contracts.domain.terms import (
 from workloads.domain.serving import Traffic
 
 Usage = Mapping[str, Decimal]
+# Before a meter: what of it did not fit the reserved units.
+SPILLED = "spilled."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,20 +69,18 @@ def token_usage(*, traffic: Traffic, hours: Exact, written_share: Exact = 0) -> 
     }
 
 
-def bill(
-    *, terms: ContractTerms, usage: Usage, on_date: date, hours: int | Decimal = HOURS_PER_MONTH, spilled: Exact = 0
-) -> Bill:
+def bill(*, terms: ContractTerms, usage: Usage, on_date: date, hours: int | Decimal = HOURS_PER_MONTH) -> Bill:
     """max(minimum, fees + units + metered lines after drawdown), with every part a line. (methods: Billing rules)
 
     usage: meter → quantity in the period (a missing meter is not used). hours: the period's length; monthly amounts
-    are scaled by hours ÷ 730. on_date: which step of the unit lines is in force. spilled: share of the use beside
-    reserved units that does not fit them. A period of invoices, with balances carried on, is statements.py.
+    are scaled by hours ÷ 730. on_date: which step of the unit lines is in force. A period of invoices, with balances
+    carried on, is statements.py.
     """
     with localcontext(exact_context()):
         months = Decimal(hours) / HOURS_PER_MONTH
         counted = with_equivalents(terms=terms, usage=usage, on_date=on_date)
         billed, makeup = _taken_or_paid(terms, counted, months)
-        metered = metered_lines(terms=terms, usage=counted, months=months, billed=billed, spilled=spilled)
+        metered = metered_lines(terms=terms, usage=counted, months=months, billed=billed)
         adjusted, breakage = _draw_down(terms, metered, months)
         fixed = fixed_lines(terms=terms, on_date=on_date, hours=Decimal(hours), months=months)
         lines = [*fixed, *metered, *adjusted]
@@ -147,11 +147,10 @@ def metered_lines(
     usage: Usage,
     months: Decimal,
     billed: Mapping[str, Decimal] | None = None,
-    spilled: Exact = 0,
 ) -> list[BillLine]:
     """Every price line at list prices times the contract's multiplier; then what spilled over reserved units.
 
-    billed: line → priced units billed instead of those used (take-or-pay). spilled: see `bill`.
+    billed: line → priced units billed instead of those used (take-or-pay). A spill line counts `spilled.<meter>`.
     """
     lines = []
     with localcontext(exact_context()):
@@ -159,8 +158,8 @@ def metered_lines(
             used = quantity_of(line=line, usage=usage)
             lines.append(_metered_line(terms, line, (billed or {}).get(line.key, used), months))
         for line in terms.spill_lines:
-            used = quantity_of(line=line, usage=usage) * to_decimal(exact(spilled))
-            lines.append(_metered_line(terms, line, used, months))
+            spilled = replace(line, meters=tuple(f"{SPILLED}{meter}" for meter in line.meters))
+            lines.append(_metered_line(terms, line, quantity_of(line=spilled, usage=usage), months))
     return lines
 
 
@@ -193,8 +192,9 @@ def _taken_or_paid(terms: ContractTerms, usage: Usage, months: Decimal) -> tuple
 
 def _draw_down(terms: ContractTerms, metered: Sequence[BillLine], months: Decimal) -> tuple[list[BillLine], Decimal]:
     """The lines that turn metered list amounts into the drawdown's bill: discount and true-up."""
+    # Over a month of a planning year it does not matter when a commitment is invoiced.
     balances = [
-        Balance(commitment=each, left_usd=each.amount_usd * months / each.period_months)
+        Balance(commitment=replace(each, is_prepaid=False), left_usd=each.amount_usd * months / each.period_months)
         for each in terms.spend_commitments
     ]
     found = burn(balances=balances, list_usd=drawable(terms=terms, metered=metered))

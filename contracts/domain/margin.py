@@ -126,7 +126,7 @@ def worst_multiple(*, terms: ContractTerms, usage: UsageProfile, policy: Exposur
 def _committed_case(month: Month, planned: UsageCase) -> UsageCase:
     """What must be held against what is paid even without use: nothing consumed, only guaranteed revenue."""
     guaranteed = month.bill_at(Fraction(0), is_used=False)
-    held = [_committed_accelerators(month, each, need) for each, need in zip(month.streams, planned.needs, strict=True)]
+    held = [committed_accelerators(month, each, need) for each, need in zip(month.streams, planned.needs, strict=True)]
     costs = [None if n is None else each.cost(n) for n, each in zip(held, month.streams, strict=True)]
     return UsageCase(
         basis="committed",
@@ -139,7 +139,7 @@ def _committed_case(month: Month, planned: UsageCase) -> UsageCase:
     )
 
 
-def _committed_accelerators(month: Month, stream: SizedStream, planned: StreamNeed) -> int | None:
+def committed_accelerators(month: Month, stream: SizedStream, planned: StreamNeed) -> int | None:
     """Promised units, else the whole take-or-pay quantity, else planned use where an SLA or spend binds us, else 0."""
     terms = month.terms
     if stream.promised is None or stream.promised.accelerators:

@@ -14,8 +14,8 @@ from fractions import Fraction
 from typing import TypeVar
 
 from capacity.lib.money import exact_context, to_decimal
-from capacity.lib.units import HOURS_PER_MONTH, exact
-from contracts.domain.billing import Bill, bill, token_usage
+from capacity.lib.units import HOURS_PER_MONTH, Exact, exact
+from contracts.domain.billing import SPILLED, Bill, bill, token_usage
 from contracts.domain.promises import NoProfileError, promised_need
 from contracts.domain.spill import spilled_share
 from contracts.domain.streams import SizedStream, Stream, StreamNeed
@@ -140,25 +140,24 @@ class Month:
         used = self.usage_at(multiple)
         if is_used:
             used |= self.usage.fixed_usage
-        spilled = spilled_share(terms=self.terms, streams=self.streams, multiple=multiple, on_date=self.on_date)
-        return bill(terms=self.terms, usage=used, on_date=self.on_date, hours=self.hours, spilled=spilled)
+        return bill(terms=self.terms, usage=used, on_date=self.on_date, hours=self.hours)
 
     def usage_at(self, multiple: Fraction) -> dict[str, Decimal]:
         """Meter → quantity of the month: tokens of all streams, each stream's own, and what grows with them."""
         with localcontext(exact_context()):
             used = {meter: to_decimal(multiple) * amount for meter, amount in self.usage.other_usage.items()}
-            for each in self.streams:
-                for meter, tokens in self._tokens(each, multiple).items():
+            for position, each in enumerate(self.streams):
+                counted = tokens_of(
+                    terms=self.terms,
+                    stream=each.stream,
+                    is_first=position == 0,
+                    multiple=multiple,
+                    hours=self.hours,
+                    on_date=self.on_date,
+                )
+                for meter, tokens in counted.items():
                     used[meter] = used.get(meter, ZERO) + tokens
-                    if each.stream.key:
-                        used[f"{each.stream.key}.{meter}"] = tokens
             return used
-
-    def _tokens(self, each: SizedStream, multiple: Fraction) -> dict[str, Decimal]:
-        traffic = each.stream.traffic_at(multiple)
-        if traffic is None:
-            return {}
-        return token_usage(traffic=traffic, hours=self.hours, written_share=each.stream.written_share)
 
 
 def month_of(
@@ -209,6 +208,27 @@ def _sized(
         rate_usd_per_hour=rate if stream.rate_usd_per_hour is None else stream.rate_usd_per_hour,
         hours=policy.hours,
     )
+
+
+def tokens_of(
+    *, terms: ContractTerms, stream: Stream, is_first: bool, multiple: Fraction, hours: Exact, on_date: date
+) -> dict[str, Decimal]:
+    """Meter → tokens of a stream over some hours: plain, under the stream's name, and what spills over its units.
+
+    Nothing where its traffic is not known.
+    """
+    traffic = stream.traffic_at(multiple)
+    if traffic is None:
+        return {}
+    tokens = token_usage(traffic=traffic, hours=hours, written_share=stream.written_share)
+    spilled = spilled_share(terms=terms, stream=stream.key, is_first=is_first, traffic=traffic, on_date=on_date)
+    found = dict(tokens)
+    for meter, amount in tokens.items():
+        if stream.key:
+            found[f"{stream.key}.{meter}"] = amount
+        if terms.spill_lines:
+            found[f"{SPILLED}{meter}"] = to_decimal(exact(amount) * spilled)
+    return found
 
 
 def usage_cap(*, terms: ContractTerms, usage: UsageProfile) -> Fraction | None:

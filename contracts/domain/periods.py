@@ -64,7 +64,7 @@ def billing_periods(
     day where it has fewer. 15 Jan – 1 Mar: calendar 17 of 31 days and February; anniversary 31 days and 14 of 28.
     """
     days = sorted(cuts)
-    periods = []
+    periods: list[BillingPeriod] = []
     month = starts.replace(day=1) if anchor == "calendar" else starts
     step = 0
     while True:

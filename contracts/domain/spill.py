@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from fractions import Fraction
 
 from capacity.lib.units import SECONDS_PER_MINUTE, exact
-from contracts.domain.streams import SizedStream
 from contracts.domain.terms import BundleUnit, ContractTerms, ProvisionedUnit, UnitLine
 from workloads.domain.serving import Traffic
 from workloads.domain.shortage import unmet_token_share
 
 
-def spilled_share(
-    *, terms: ContractTerms, streams: Sequence[SizedStream], multiple: Fraction, on_date: date
-) -> Fraction:
-    """Share of the tokens beyond the units in force, by the triangular day of its peak factor; 0 without spill lines.
+def spilled_share(*, terms: ContractTerms, stream: str, is_first: bool, traffic: Traffic, on_date: date) -> Fraction:
+    """Share of a stream's tokens beyond its units in force, by the triangular day of its peak factor.
 
-    Of several streams with units, the largest share: what is billed as spilled is not understated for the one that
-    needs most. A request that spills whole moves at least these tokens.
+    0 without spill lines or units. is_first: units that name no stream are this one's. A request that spills whole
+    moves at least these tokens. (methods: Spill over reserved units)
     """
     if not terms.spill_lines:
         return Fraction(0)
-    shares = [
-        _share(terms, each, traffic, on_date, is_first=position == 0)
-        for position, each in enumerate(streams)
-        if (traffic := each.stream.traffic_at(multiple)) is not None
-    ]
-    return max(shares, default=Fraction(0))
-
-
-def _share(terms: ContractTerms, each: SizedStream, traffic: Traffic, on_date: date, *, is_first: bool) -> Fraction:
-    own = {each.stream.key, ""} if is_first else {each.stream.key}
+    own = {stream, ""} if is_first else {stream}
     lines = [line for line in terms.unit_lines if line.stream in own and line.units_on(on_date)]
     fills = [fill for line in lines if (fill := _fill(line, traffic, on_date)) is not None]
-    if not fills:
+    fullest = max(fills, default=Fraction(0))
+    if not fullest:
         return Fraction(0)
-    return (
-        unmet_token_share(capacity_to_mean=1 / max(fills), peak_factor=traffic.peak_factor)
-        if max(fills)
-        else Fraction(0)
-    )
+    return unmet_token_share(capacity_to_mean=1 / fullest, peak_factor=traffic.peak_factor)
 
 
 def _fill(line: UnitLine, traffic: Traffic, on_date: date) -> Fraction | None:
