@@ -204,6 +204,13 @@ class Agreement:
         """The end of the last bill."""
         return max(self.horizon.end, self.starts) if self.ends is None else self.ends
 
+    @property
+    def fixed_keys(self) -> set[str]:
+        """The lines that are paid used or not, in any version."""
+        terms = [version.terms for version in self.versions]
+        fees = {fee.key for each in terms for fee in each.fixed_fees}
+        return fees | {line.key for each in terms for line in each.unit_lines}
+
     def version_on(self, day: date) -> Version | None:
         """The version in force; None out of term."""
         if day < self.starts or (self.ends is not None and day >= self.ends):

@@ -35,6 +35,7 @@ class Shape(StrEnum):
     TAKE_OR_PAY = "take_or_pay"
     MINIMUM_OVERAGE = "minimum_overage"
     OUTCOME = "outcome"
+    MIXED = "mixed"
 
 
 class Meter(StrEnum):
