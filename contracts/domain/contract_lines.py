@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import Any, cast
 
 from capacity.allocation.domain import reading
 from capacity.allocation.domain.reading import Errors, ObjectReader
@@ -208,8 +208,7 @@ def _meters(value: Any, path: str, errors: Errors) -> tuple[str, ...] | None:
 
 
 def _promise_of(row: ObjectReader) -> Promise | None:
-    found: Promise | None = values.part(row, "promise", _promise)
-    return found
+    return cast("Promise | None", values.part(row, "promise", _promise))
 
 
 def _promise(row: ObjectReader) -> Promise:
