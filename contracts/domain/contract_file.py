@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from capacity.allocation.domain import reading
 from capacity.allocation.domain.reading import Errors, ObjectReader
 from capacity.lib.horizon import Horizon, Week
+from capacity.lib.units import HOURS_PER_MONTH
 from contracts.domain import contract_values as values
 from contracts.domain.agreement import (
     AgreedStream,
@@ -225,6 +226,7 @@ def _policy(row: ObjectReader) -> ExposurePolicy:
         metered_multiple=needed(row.take("metered_multiple", values.multiple(at_least=1), Decimal(2)), ONE),
         flat_multiple=needed(row.take("flat_multiple", values.multiple(at_least=1), Decimal(3)), ONE),
         spares=values.part(row, "spares", read_spares) or SpareRule(),
+        hours=needed(row.take("hours_of_month", reading.whole(at_least=1, at_most=8784), HOURS_PER_MONTH), 1),
     )
 
 

@@ -60,7 +60,10 @@ class Stream:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StreamNeed:
-    """One stream at one multiple. need None: traffic or profile unknown; accelerators: what is held, None = unsized."""
+    """One stream at one multiple. need None: traffic or profile unknown; accelerators: what is held, None = unsized.
+
+    marginal_accelerators: peak or promise at target utilisation, not rounded to replicas; pooled_cost_usd is theirs.
+    """
 
     key: str
     need: Need | None
@@ -109,10 +112,7 @@ class SizedStream:
         """The need at a multiple and its costs, holding at least what is promised."""
         need = self.need_at(multiple)
         held = self._held(need)
-        profile = self.stream.profile
-        marginal = None
-        if need is not None and profile is not None:
-            marginal = need.load_peak / profile.utilisation_target * profile.replica_accelerators
+        marginal = self._marginal(need)
         return StreamNeed(
             key=self.stream.key,
             need=need,
@@ -122,6 +122,17 @@ class SizedStream:
             consumed_cost_usd=None if need is None else self.cost(need.consumed_accelerators),
             pooled_cost_usd=None if marginal is None else self.cost(marginal),
         )
+
+    def _marginal(self, need: Need | None) -> Fraction | None:
+        """Accelerators of the peak or of the promise, whichever is more, at target utilisation and not rounded."""
+        promised, profile = self.promised, self.stream.profile
+        if promised is None or (need is None and not promised.accelerators):
+            return None
+        peaks = [each.load_peak for each in (need, promised.serving) if each is not None]
+        found = Fraction(promised.dedicated_accelerators)
+        if peaks and profile is not None:
+            found = max(found, max(peaks) / profile.utilisation_target * profile.replica_accelerators)
+        return found
 
     def _held(self, need: Need | None) -> int | None:
         """The promise or the need of the traffic, whichever is more; None = unsized."""
