@@ -156,11 +156,17 @@ def metered_lines(
     with localcontext(exact_context()):
         for line in terms.price_lines:
             used = quantity_of(line=line, usage=usage)
-            lines.append(_metered_line(terms, line, (billed or {}).get(line.key, used), months))
+            quantity = (billed or {}).get(line.key, used)
+            lines.append(priced_line(line=line, multiplier=terms.usage_multiplier, quantity=quantity, months=months))
         for line in terms.spill_lines:
-            spilled = replace(line, meters=tuple(f"{SPILLED}{meter}" for meter in line.meters))
-            lines.append(_metered_line(terms, line, quantity_of(line=spilled, usage=usage), months))
+            quantity = quantity_of(line=spilled_line(line), usage=usage)
+            lines.append(priced_line(line=line, multiplier=terms.usage_multiplier, quantity=quantity, months=months))
     return lines
+
+
+def spilled_line(line: PriceLine) -> PriceLine:
+    """The line, counting what spilled."""
+    return replace(line, meters=tuple(f"{SPILLED}{meter}" for meter in line.meters))
 
 
 def quantity_of(*, line: PriceLine, usage: Usage) -> Decimal:
@@ -169,14 +175,16 @@ def quantity_of(*, line: PriceLine, usage: Usage) -> Decimal:
         return sum((usage.get(meter, ZERO) for meter in line.meters), ZERO) / line.per
 
 
-def _metered_line(terms: ContractTerms, line: PriceLine, quantity: Decimal, months: Decimal) -> BillLine:
-    served = quantity if line.max_quantity is None else min(quantity, line.max_quantity * months)
-    amount = priced_amount(line=line, quantity=served, months=months)
-    if line.takes_multiplier:
-        amount *= terms.usage_multiplier
-    if line.max_usd is not None:
-        amount = min(amount, line.max_usd * months)
-    return BillLine(key=line.key, amount_usd=amount, quantity=served, refused=quantity - served)
+def priced_line(*, line: PriceLine, multiplier: Decimal, quantity: Decimal, months: Decimal) -> BillLine:
+    """One line's bill of a quantity over so many months, within its caps."""
+    with localcontext(exact_context()):
+        served = quantity if line.max_quantity is None else min(quantity, line.max_quantity * months)
+        amount = priced_amount(line=line, quantity=served, months=months)
+        if line.takes_multiplier:
+            amount *= multiplier
+        if line.max_usd is not None:
+            amount = min(amount, line.max_usd * months)
+        return BillLine(key=line.key, amount_usd=amount, quantity=served, refused=quantity - served)
 
 
 def _taken_or_paid(terms: ContractTerms, usage: Usage, months: Decimal) -> tuple[dict[str, Decimal], Decimal]:

@@ -19,15 +19,16 @@ from contracts.domain.billing import (
     Usage,
     drawable,
     fixed_lines,
-    metered_lines,
+    priced_line,
     quantity_of,
+    spilled_line,
     with_equivalents,
 )
 from contracts.domain.commitments import commitment_periods, versions_with_ends
 from contracts.domain.credits import credits_of_period, sla_credit_share
 from contracts.domain.periods import BillingPeriod, Stretch, billing_periods, days_between
 from contracts.domain.take_or_pay import Makeup, TakeOrPayPeriod, settle_period
-from contracts.domain.terms import ZERO, ContractTerms, TermsError
+from contracts.domain.terms import ZERO, ContractTerms, PriceLine, TermsError
 from contracts.domain.usage_by_days import ramp_days, usage_of_stretch
 
 
@@ -115,8 +116,8 @@ class _Ledger:
         ]
         billed, settled = self._take_or_pay(period, parts, counted)
         fixed = ZERO
-        for (stretch, version), usage, taken in zip(parts, counted, billed, strict=True):
-            fixed += self._bill_stretch(stretch, version.terms, usage, taken)
+        for (stretch, version), metered in zip(parts, metered_by_stretch(parts, counted, billed), strict=True):
+            fixed += self._bill_stretch(stretch, version.terms, metered)
         unknown = self._unknown(period, parts[-1][1].terms, [meter for each in used for meter in each.unknown])
         self._minimum(period, parts, is_last=is_last)
         charged = sum((line.amount_usd for line in self._lines.values()), ZERO)
@@ -152,11 +153,10 @@ class _Ledger:
                 )
             self._lines[line.key] = line
 
-    def _bill_stretch(self, stretch: Stretch, terms: ContractTerms, usage: Usage, taken: dict[str, Decimal]) -> Decimal:
+    def _bill_stretch(self, stretch: Stretch, terms: ContractTerms, metered: Sequence[BillLine]) -> Decimal:
         fixed = fixed_lines(terms=terms, on_date=stretch.start, hours=Decimal(stretch.hours), months=stretch.months)
         # A quantity that is held rather than counted does not add up over stretches: it is shown as unit-months.
         self._add(replace(line, quantity=(line.quantity or ZERO) * stretch.months) for line in fixed)
-        metered = metered_lines(terms=terms, usage=usage, months=stretch.months, billed=taken)
         self._add(metered)
         self._add(self.balances.invoice(stretch.start))
         self._add(self.balances.draw(stretch.start, drawable(terms=terms, metered=metered)))
@@ -243,6 +243,41 @@ class _Ledger:
         return credits_of_period(
             fee_usd=fee, credits_usd=owed, minimum_usd=service.minimum_credit_usd, most_share=service.most_share
         )
+
+
+def metered_by_stretch(
+    parts: Sequence[tuple[Stretch, Version]], counted: Sequence[Usage], billed: Sequence[dict[str, Decimal]]
+) -> list[list[BillLine]]:
+    """The metered lines of each stretch. A price that stays the same is one through all of its stretches.
+
+    Tiers, what is included and caps are of the month: they see the quantity of all stretches with the same price, and
+    each stretch gets its quantity's part of the amount.
+    """
+    quantities: dict[tuple[PriceLine, Decimal], list[Decimal]] = {}
+    months: dict[tuple[PriceLine, Decimal], Decimal] = {}
+    for place, ((stretch, version), usage, taken) in enumerate(zip(parts, counted, billed, strict=True)):
+        terms = version.terms
+        for line in (*terms.price_lines, *map(spilled_line, terms.spill_lines)):
+            price = (line, terms.usage_multiplier)
+            quantity = taken.get(line.key, quantity_of(line=line, usage=usage))
+            quantities.setdefault(price, [ZERO] * len(parts))[place] = quantity
+            months[price] = months.get(price, ZERO) + stretch.months
+    found: list[list[BillLine]] = [[] for _ in parts]
+    for (line, multiplier), used in quantities.items():
+        total = sum(used, ZERO)
+        whole = priced_line(line=line, multiplier=multiplier, quantity=total, months=months[line, multiplier])
+        for place, quantity in enumerate(used):
+            if quantity or place == 0:
+                found[place].append(_part(whole, quantity, total))
+    return found
+
+
+def _part(whole: BillLine, quantity: Decimal, total: Decimal) -> BillLine:
+    """A stretch's part of a line; of a line without any quantity there is nothing to divide."""
+    if quantity == total:
+        return whole
+    share = [amount * quantity / total for amount in (whole.amount_usd, whole.quantity or ZERO, whole.refused)]
+    return BillLine(key=whole.key, amount_usd=share[0], quantity=share[1], refused=share[2])
 
 
 def _credit(version: Version, row: ServiceRow) -> Decimal:

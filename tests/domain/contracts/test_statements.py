@@ -81,6 +81,19 @@ def test_use_of_a_month_is_spread_over_its_days_when_a_price_is_amended() -> Non
     assert charged(found) == [100, 500 + 1_500]
 
 
+def test_tiers_see_the_use_of_the_whole_month_where_their_price_stays() -> None:
+    tiered = {"key": "tokens", "meters": ["output_tokens"], "tiers": [{"up_to": 280, "price": 1}, {"price": 5}]}
+    rows = [used("2027-02-01", "2027-02-15", 280), used("2027-02-15", "2027-03-01", 0)]
+    more = {"from": "2027-02-15", "fixed_fees": [{"key": "fee", "price": 28}]}
+    found = result(contract({"price_lines": [tiered]}, more, starts="2027-02-01", ends="2027-03-01", usage=rows))
+    # all of it in the first half of February, and still within the month's first tier
+    assert lines(found["bills"][0]) == {"tokens": 280, "fee": 14}
+    dearer = {"from": "2027-02-15", "price_lines": [tiered | {"draws_down": False}]}
+    found = result(contract({"price_lines": [tiered]}, dearer, starts="2027-02-01", ends="2027-03-01", usage=rows))
+    # another line from the 15th on: each has its half of the tier
+    assert lines(found["bills"][0]) == {"tokens": 140 + 5 * 140}
+
+
 def test_what_an_amendment_leaves_out_stays_as_it_was() -> None:
     more = {"from": "2027-02-01", "fixed_fees": [{"key": "fee", "price": 7}]}
     found = result(contract({"price_lines": [OUTPUT]}, more, ends="2027-03-01", usage=monthly(100, 1_000)))
