@@ -40,6 +40,25 @@ class UseStep:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BatchJob:
+    """Tokens that may run from day `released` to day `due` of the plan, both included, the first day 0."""
+
+    key: str
+    released: int
+    due: int
+    input_tokens: Decimal
+    output_tokens: Decimal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchPlan:
+    """Jobs with deadlines and the idle replica-seconds of each day."""
+
+    jobs: tuple[BatchJob, ...]
+    idle_replica_seconds: tuple[Decimal, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AgreedStream:
     """A stream of use, its model, regions and latency class. growth: per month, in whole planning months since measured."""
 
@@ -51,6 +70,7 @@ class AgreedStream:
     growth_share_per_month: Fraction = Fraction(0)
     measured: date | None = None
     ramp: tuple[UseStep, ...] = ()
+    batch: BatchPlan | None = None
 
     def __post_init__(self) -> None:
         days = [step.from_date for step in self.ramp]

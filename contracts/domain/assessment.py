@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from contracts.domain.agreement import Agreement, Version
 from contracts.domain.apart import NotPooled, PinCost, not_pooled, pin_costs
+from contracts.domain.batch_fit import BatchFit, batch_fit
 from contracts.domain.credits import expected_credits
 from contracts.domain.flags import Flag, contract_flags
 from contracts.domain.margin import ContractResult, assess_contract
@@ -39,6 +40,7 @@ class Assessment:
     weeks: tuple[WeekCapacity, ...]
     not_pooled: tuple[NotPooled, ...]
     pins: tuple[PinCost, ...]
+    batch: tuple[BatchFit, ...]
     cached: dict[str, CachedMargin]
     seats: SeatMargin | None
     orders: tuple[OrderBy, ...]
@@ -72,6 +74,8 @@ def assess(agreement: Agreement) -> Assessment:
         multiples=agreement.multiples,
     )
     orders, cached = orders_of(agreement), cached_margins(month=month)
+    fits = [batch_fit(agreed=each, sized=sized) for each, sized in zip(version.streams, month.streams, strict=False)]
+    batch = tuple(fit for fit in fits if fit is not None)
     return Assessment(
         agreement=agreement,
         on_date=on_date,
@@ -83,6 +87,7 @@ def assess(agreement: Agreement) -> Assessment:
         weeks=capacity_by_week(agreement),
         not_pooled=not_pooled(month=month, agreed=version.streams) if version.streams else (),
         pins=pin_costs(month=month, agreed=version.streams) if version.streams else (),
+        batch=batch,
         cached=cached,
         seats=seats_of(version=version, month=month),
         orders=orders,
@@ -94,6 +99,7 @@ def assess(agreement: Agreement) -> Assessment:
             result=result,
             orders=orders,
             cached=cached,
+            batch=batch,
             is_revenue_known=not unknown,
         ),
     )

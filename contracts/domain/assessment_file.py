@@ -60,6 +60,17 @@ def assessment_to_json(found: Assessment) -> dict[str, Any]:
         "capacity": [_week(week) for week in found.weeks],
         "residency": [_not_pooled(group) for group in found.not_pooled],
         "pins": [_pin(pin) for pin in found.pins],
+        "batch": [
+            {
+                "stream": fit.stream,
+                "work_replica_days": _number(fit.work_replica_days),
+                "overload_replica_seconds": _number(fit.overload_replica_seconds),
+                "bought_replicas": fit.bought_replicas,
+                "trough_cost_usd": _money(fit.trough_cost_usd),
+                "bought_cost_usd": _money(fit.bought_cost_usd),
+            }
+            for fit in found.batch
+        ],
         "cached_input": [
             {
                 "stream": key,

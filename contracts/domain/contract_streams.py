@@ -12,7 +12,7 @@ from capacity.allocation.domain import reading
 from capacity.allocation.domain.reading import ObjectReader
 from capacity.lib.units import SECONDS_PER_MINUTE, SECONDS_PER_MONTH, exact
 from contracts.domain import contract_values as values
-from contracts.domain.agreement import AgreedStream, Pin, UseStep
+from contracts.domain.agreement import AgreedStream, BatchJob, BatchPlan, Pin, UseStep
 from contracts.domain.contract_values import fraction, needed
 from contracts.domain.streams import Stream
 from contracts.domain.terms import ONE, ZERO
@@ -22,6 +22,7 @@ LATENCY_CLASSES = ("interactive", "standard", "batch", "offline")
 PATIENT = {"batch", "offline"}
 NO_SPARES = SpareRule(few=0, many=0)
 MOST_TPS = 10**12
+MOST_BATCH = 62
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +87,31 @@ def read_stream(row: ObjectReader, profiles: Mapping[str, PricedProfile], starts
         growth_share_per_month=Fraction(needed(row.take("growth_share_per_month", values.growth, ZERO), ZERO)),
         measured=row.take("measured", reading.or_null(values.day), starts),
         ramp=values.rows(row, "ramp", lambda step: _use_step(step, starts)),
+        batch=values.part(row, "batch", _batch),
+    )
+
+
+def _batch(row: ObjectReader) -> BatchPlan:
+    idle = row.take("idle_replica_seconds", reading.list_of(values.quantity)) or ()
+    plan = BatchPlan(jobs=values.rows(row, "jobs", _job), idle_replica_seconds=idle)
+    if len(idle) > MOST_BATCH or len(plan.jobs) > MOST_BATCH:
+        row.errors.add(row.path, f"has more than {MOST_BATCH} days or jobs")
+    for number, job in enumerate(plan.jobs):
+        if not job.released <= job.due < len(idle):
+            row.errors.add(
+                f"{row.path}.jobs[{number}].due", f"a job ends on a day from {job.released} to {len(idle) - 1}"
+            )
+    return plan
+
+
+def _job(row: ObjectReader) -> BatchJob:
+    day = reading.whole(at_most=MOST_BATCH)
+    return BatchJob(
+        key=needed(row.take("key", reading.key), ""),
+        released=needed(row.take("released", day, 0), 0),
+        due=needed(row.take("due", day), 0),
+        input_tokens=needed(row.take("input_tokens", values.quantity), ZERO),
+        output_tokens=needed(row.take("output_tokens", values.quantity), ZERO),
     )
 
 

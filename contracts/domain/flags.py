@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from contracts.domain.agreement import AgreedStream, Agreement, Version
+from contracts.domain.batch_fit import BatchFit
 from contracts.domain.billing import volume_cliffs
 from contracts.domain.margin import ContractResult
 from contracts.domain.orders import OrderBy
@@ -32,6 +33,7 @@ def contract_flags(
     result: ContractResult,
     orders: tuple[OrderBy, ...],
     cached: dict[str, CachedMargin],
+    batch: tuple[BatchFit, ...],
     is_revenue_known: bool,
 ) -> tuple[Flag, ...]:
     """Every flag of the contract as it stands, in a fixed order. (methods: Contract flags)"""
@@ -43,6 +45,7 @@ def contract_flags(
         *(flag for each in version.streams for flag in _pins(agreement, each)),
         *_lead_times(agreement, orders),
         *_prices(version),
+        *_late(batch),
     ]
     return tuple(found)
 
@@ -163,7 +166,26 @@ def _lead_times(agreement: Agreement, orders: tuple[OrderBy, ...]) -> Iterator[F
             yield Flag(code=f"{what}_at_risk_of_lead_time", subject=order.line_key, sentence=said)
 
 
+def _late(batch: tuple[BatchFit, ...]) -> Iterator[Flag]:
+    for fit in batch:
+        if fit.bought_replicas:
+            said = (
+                f"The batch work of stream {fit.stream} does not fit the idle replicas by its deadlines: "
+                f"{fit.bought_replicas} more are needed every day."
+            )
+            yield Flag(code="batch_late", subject=fit.stream, sentence=said)
+
+
 def _prices(version: Version) -> Iterator[Flag]:
+    priced: dict[str, str] = {}
+    for line in version.terms.price_lines:
+        for meter in line.meters:
+            plain = meter.rpartition(".")[2]
+            other = priced.get(meter) or (priced.get(plain) if plain != meter else None)
+            if other is not None:
+                said = f"{line.key} and {other} both price {meter}: the same use is billed by both."
+                yield Flag(code="overlapping_prices", subject=line.key, sentence=said)
+            priced.setdefault(meter, line.key)
     for line in version.terms.price_lines:
         for bound in volume_cliffs(line=line):
             said = f"Above {bound.normalize():f} the bill of {line.key} falls: all of it takes the lower price."

@@ -169,6 +169,26 @@ def test_s07_batch_in_troughs_keeps_92_percent_and_bought_85() -> None:
     assert percent(planned["loaded_margin_share"]) == Decimal("85.2")
 
 
+def test_s07_batch_work_fits_its_days_or_needs_whole_replicas() -> None:
+    fit = result_of("S07-batch")["batch"][0]
+    # two days of 691.2 M tokens: 2 × 1.0526 replica-days, $404.21 each; 90,948 idle replica-seconds a day hold one
+    assert fit["work_replica_days"] == Decimal("2.105263")
+    assert (fit["trough_cost_usd"], fit["bought_replicas"], fit["overload_replica_seconds"]) == (
+        Decimal("808.42"),
+        0,
+        0,
+    )
+
+    def no_idle(contract: dict[str, Any]) -> None:
+        contract["versions"][0]["streams"][0]["batch"]["idle_replica_seconds"] = [0]
+        del contract["versions"][0]["streams"][0]["batch"]["jobs"][1]
+
+    found = result(changed("S07-batch", no_idle))
+    # one day of it bought: ⌈1.0526⌉ = 2 replicas, $768
+    assert (found["batch"][0]["bought_replicas"], found["batch"][0]["bought_cost_usd"]) == (2, 768)
+    assert "batch_late" in codes(found)
+
+
 def test_s08_a_cached_discount_above_the_saving_is_flagged() -> None:
     found = result_of("S08-cached-input")
     (cached,) = found["cached_input"]
@@ -284,6 +304,24 @@ def test_a_mixed_contract_converts_tokens_draws_credits_and_is_amended_in_mid_mo
     assert lines(march)["tokens"] == 18_000
     assert march["commitments"][0]["breakage_usd"] == 6_500
     assert found["totals"]["charged_usd"] == 60_000
+
+
+def test_two_lines_that_price_the_same_tokens_are_flagged() -> None:
+    def again(contract: dict[str, Any]) -> None:
+        extra = {"key": "more", "meters": ["chat.output_tokens"], "price": 1}
+        contract["versions"][0]["price_lines"].append(extra)
+
+    assert "overlapping_prices" in codes(result(changed("S01-pay-as-you-go", again)))
+    assert "overlapping_prices" not in codes(result_of("S01-pay-as-you-go"))
+
+
+def test_a_volume_price_that_falls_at_a_bound_is_flagged() -> None:
+    def volume(contract: dict[str, Any]) -> None:
+        line = contract["versions"][0]["price_lines"][2]
+        del line["price"]
+        line.update(tiers=[{"up_to": 15, "price": 10}, {"price": 5}], tier_mode="volume")
+
+    assert "volume_cliff" in codes(result(changed("S01-pay-as-you-go", volume)))
 
 
 @pytest.mark.parametrize("name", NAMES)

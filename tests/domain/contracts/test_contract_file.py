@@ -92,6 +92,7 @@ BAD: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
     (S1, without(*TRAFFIC, "output_tokens_per_second"), "$.versions[0].streams[0].traffic.output_tokens_per_second"),
     (S1, lambda d: d["versions"][0]["streams"].append(d["versions"][0]["streams"][0]), "$.versions[0].streams"),
     (S1, at(*V, "multiplier", value="2"), "$.versions[0].multiplier"),
+    ("S07-batch", at(*STREAM, "batch", "jobs", 0, "due", value=3), "$.versions[0].streams[0].batch.jobs[0].due"),
     (S2, at(*COMMITMENT, "discount_share", value=1), "$.versions[0].commitments[0].discount_share"),
     (S2, at(*COMMITMENT, "line_keys", value=["gold"]), "$.versions[0].commitments[0].line_keys"),
     (S2, at(*COMMITMENT, "to", value="2026-12-31"), "$.versions[0].commitments[0].to"),
