@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from datetime import date
+from datetime import date, timedelta
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from typing import Any
@@ -20,6 +20,7 @@ from contracts.domain.apart import NotPooled, PinCost
 from contracts.domain.assessment import Assessment
 from contracts.domain.balances import CommitmentState
 from contracts.domain.billing import Bill, BillLine
+from contracts.domain.credits import allowed_downtime_minutes
 from contracts.domain.month import UsageCase
 from contracts.domain.statements import Statement
 from contracts.domain.streams import StreamNeed
@@ -184,6 +185,7 @@ def _statement(found: Assessment, statement: Statement) -> dict[str, Any]:
         "fixed_usd": _money(statement.fixed_usd),
         "charged_usd": _money(statement.charged_usd) if certain else None,
         "credits_usd": _money(statement.credits_usd) if certain else None,
+        "allowed_downtime_minutes": _allowed_downtime(found, statement),
         "total_usd": _money(statement.total_usd) if certain else None,
         "take_or_pay": None
         if taken is None or not certain
@@ -191,6 +193,15 @@ def _statement(found: Assessment, statement: Statement) -> dict[str, Any]:
         "commitments": [_commitment(each) for each in statement.commitments] if certain else [],
         "unknown": list(statement.unknown),
     }
+
+
+def _allowed_downtime(found: Assessment, statement: Statement) -> Decimal | None:
+    """Minutes the service may be down in the bill's days before the first credit; None without tiers of uptime."""
+    version = found.agreement.version_on(statement.end - timedelta(days=1))
+    bounds = [tier.below_share for tier in version.service.uptime_tiers] if version else []
+    if not bounds:
+        return None
+    return _number(allowed_downtime_minutes(below_share=max(bounds), days=(statement.end - statement.start).days))
 
 
 def _commitment(state: CommitmentState) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from contracts.domain.contract_references import report_bad_references
 from contracts.domain.contract_streams import PricedProfile, read_profile, read_spares
 from contracts.domain.contract_values import needed
 from contracts.domain.contract_versions import VersionReader, read_versions
+from contracts.domain.credits import latency_attainment, uptime_share
 from contracts.domain.month import ExposurePolicy
 from contracts.domain.terms import ONE, ZERO, Shape
 from workloads.domain.serving import SpareRule
@@ -193,9 +194,24 @@ def _service_row(row: ObjectReader) -> ServiceRow:
         start=first,
         end=last,
         metric=needed(row.take("metric", values.one_of("uptime", "latency")), "uptime"),
-        share=needed(row.take("share", values.share()), ONE),
+        share=_measured_share(row),
         affected_share=needed(row.take("affected_share", values.share(), ONE), ONE),
     )
+
+
+def _measured_share(row: ObjectReader) -> Decimal:
+    """The share itself, the availability of each five minutes, or the speed of each minute against its target."""
+    if row.has("availability"):
+        found = uptime_share(availability=row.take("availability", reading.list_of(values.share())) or ())
+    elif row.has("tokens_per_second"):
+        speeds = row.take("tokens_per_second", reading.list_of(values.quantity)) or ()
+        target = needed(row.take("target", values.quantity), ZERO)
+        found = latency_attainment(tokens_per_second=speeds, target=target)
+    else:
+        return needed(row.take("share", values.share()), ONE)
+    if found is None:
+        row.errors.add(row.path, "has no measurements: leave the row out, a gap is not an outage")
+    return needed(found, ONE)
 
 
 def _expected(row: ObjectReader) -> ExpectedUse:

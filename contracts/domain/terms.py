@@ -338,11 +338,6 @@ class ContractTerms:
         return self.starts_date <= day and (self.ends_date is None or day < self.ends_date)
 
     @property
-    def is_fixed_fee(self) -> bool:
-        """Revenue does not depend on use: fees and units only."""
-        return not self.price_lines
-
-    @property
     def is_flat(self) -> bool:
         """A fee for any use: the shape whose heavy user costs most."""
         return bool(self.fixed_fees) and not self.price_lines and not self.unit_lines

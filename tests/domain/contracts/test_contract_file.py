@@ -112,6 +112,11 @@ BAD: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
     (S11, at(*UNIT, "steps", 1, "from", value="2027-12-01"), "$.versions[0]"),
     (S11, at(*UNIT, "steps", 1, "from", value="2026-12-01"), "$.versions[0].unit_lines[0]"),
     (S13, at(*V, "sla", "chances", 0, "probability", value=1), "$.versions[0].sla.chances"),
+    (
+        S13,
+        at("service", 0, value={"from": "2026-12-01", "to": "2027-01-01", "metric": "uptime", "availability": []}),
+        "$.service[0]",
+    ),
     (S13, at("service", 0, "metric", value="speed"), "$.service[0].metric"),
     ("S03-seats", at(*V, "seats", "segments", 0, "share", value=0.7), "$.versions[0].seats.segments"),
     ("S03-seats", at(*V, "seats", "fee_key", value="gold"), "$.versions[0].seats.fee_key"),

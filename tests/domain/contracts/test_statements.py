@@ -269,6 +269,20 @@ def test_months_without_measurements_have_unknown_credits_and_no_lower_charge() 
     assert (bill["credits_usd"], bill["total_usd"]) == (None, 100)
 
 
+def test_uptime_is_the_mean_of_five_minutes_and_latency_the_share_of_fast_minutes() -> None:
+    tiers = [{"below_share": 0.999, "credit_share": 0.10}, {"below_share": 0.5, "credit_share": 1}]
+    version = {"fixed_fees": [{"key": "fee", "price": 100}], "sla": {"uptime": tiers, "latency": tiers}}
+    row = {"from": "2027-04-01", "to": "2027-05-01", "metric": "uptime", "availability": [1, 1, 0.5, 1]}
+    term = {"starts": "2027-04-01", "ends": "2027-05-01"}
+    bill = result(contract(version, service=[row], **term))["bills"][0]
+    # 0.875 up: the first tier; 99.9 % of 30 days allow 43.2 minutes
+    assert (bill["credits_usd"], bill["allowed_downtime_minutes"]) == (10, Decimal("43.2"))
+    slow = {"from": "2027-04-01", "to": "2027-05-01", "metric": "latency", "tokens_per_second": [49, 50, 51, 10, 20]}
+    bill = result(contract(version, service=[slow | {"target": 50}], **term))["bills"][0]
+    # 2 of 5 minutes at 50 or more
+    assert bill["credits_usd"] == 100
+
+
 def test_prices_in_another_currency_are_dollars_at_its_rate() -> None:
     euro = {"code": "EUR", "usd_per_unit": 1.08, "as_of": "2026-11-20"}
     found = result(contract({"price_lines": [OUTPUT]}, ends="2027-02-01", usage=monthly(100), currency=euro))
