@@ -67,6 +67,8 @@ def test_an_unlikely_renewal_plans_nothing_and_keeps_p90() -> None:
     found = result(changed("S01-pay-as-you-go", lambda contract: contract["renewal"].update(probability=0.4)))
     after = found["capacity"][-1]
     assert (after["planned"], after["expected"], after["p90"]) == (0, Decimal("12.8"), 32)
+    even = result(changed("S01-pay-as-you-go", lambda contract: contract["renewal"].update(probability=0.5)))
+    assert even["capacity"][-1]["planned"] == 32
 
 
 def test_weeks_cross_the_53rd_of_2026() -> None:
