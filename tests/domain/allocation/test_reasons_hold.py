@@ -147,15 +147,23 @@ def test_blockers_have_what_is_told_of_them_in_one_week_of_the_window(
 
 
 def blockers_lie_there(rows: HeldRows, request: Row, told: Row, week: int) -> bool:
-    """Experiments with exactly that much, demands together with no more than their class has."""
+    """Experiments with exactly that much, demands together with no more than their class has.
+
+    What is in the way is a pool, or the pools of a floor: divisible work may have more in others.
+    """
     of_class: dict[str, int] = {}
+    groups = [*([pool] for pool in rows.pools), *(floor["pools"] for floor in rows.document["floors"])]
+    groups += [sorted({pool, *floor["pools"]}) for pool in rows.pools for floor in rows.document["floors"]]
     for blocker in told["blockers"]:
         key, accelerators = blocker["key"], blocker["accelerators"]
         if key in rows.demands:
             name = rows.demands[key]["class"]
             of_class[name] = of_class.get(name, 0) + accelerators
-        held = [n for row, n in rows.experiments_in(list(rows.pools), week, beside=request) if row["key"] == key]
-        if accelerators <= 0 or (key in rows.requests and sum(held) != accelerators):
+        held = {
+            sum(n for row, n in rows.experiments_in(list(pools), week, beside=request) if row["key"] == key)
+            for pools in [*groups, list(rows.pools)]
+        }
+        if accelerators <= 0 or (key in rows.requests and accelerators not in held):
             return False
     there = {name: sum(rows.of_class.get((name, pool, week), 0) for pool in rows.pools) for name in of_class}
     return all(amount <= there[name] for name, amount in of_class.items())
