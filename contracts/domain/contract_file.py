@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from capacity.allocation.domain import reading
 from capacity.allocation.domain.reading import Errors, ObjectReader
 from capacity.lib.horizon import Horizon, Week
+from capacity.lib.refused_file import RefusedFile
 from capacity.lib.units import HOURS_PER_MONTH
 from contracts.domain import contract_values as values
 from contracts.domain.agreement import (
@@ -44,12 +45,8 @@ MOST_WEEKS = 520
 MOST_DAYS = 366 * 40
 
 
-class ContractFileError(Exception):
-    """The file is not a contract. sentences: one a line, each naming the path in the file and what is wrong."""
-
-    def __init__(self, sentences: list[str]) -> None:
-        super().__init__("\n".join(sentences))
-        self.sentences = sentences
+class ContractFileError(RefusedFile):
+    """The file is not a contract."""
 
 
 def agreement_from_bytes(data: bytes) -> Agreement:

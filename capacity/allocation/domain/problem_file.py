@@ -26,16 +26,13 @@ from capacity.allocation.domain.problem import (
 from capacity.allocation.domain.problem_references import report_bad_references
 from capacity.allocation.domain.reading import Errors, ObjectReader
 from capacity.lib.horizon import Week
+from capacity.lib.refused_file import RefusedFile
 
 FILE_VERSION = 1
 
 
-class ProblemFileError(Exception):
-    """The file is not a problem. sentences: one a line, each naming the path in the file and what is wrong."""
-
-    def __init__(self, sentences: list[str]) -> None:
-        super().__init__("\n".join(sentences))
-        self.sentences = sentences
+class ProblemFileError(RefusedFile):
+    """The file is not a problem."""
 
 
 def problem_from_bytes(data: bytes) -> Problem:
