@@ -86,8 +86,10 @@ def run(highs: Any, *, unit: float, is_whole: bool, duals: bool = False) -> Foun
     values = None if solution is None else np.array(solution.col_value, dtype=float)
     value = info.objective_function_value * unit
     if status in (kinds.kOptimal, kinds.kModelEmpty):
+        if values is None:
+            raise SolverFailed("HiGHS calls a point optimal that breaks a row by more than its tolerance")
         bound = info.mip_dual_bound * unit if is_whole and math.isfinite(info.mip_dual_bound) else value
-        found = Found(OPTIMAL, np.zeros(0) if values is None else values, value, min(bound, value))
+        found = Found(OPTIMAL, values, value, min(bound, value))
         return _with_duals(found, solution, unit) if duals and solution is not None else found
     if status in (kinds.kSolutionLimit, kinds.kIterationLimit):
         bound = info.mip_dual_bound * unit if is_whole else -math.inf

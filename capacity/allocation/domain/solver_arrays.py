@@ -14,7 +14,17 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from capacity.allocation.domain.solver import INFEASIBLE, OPTIMAL, Floats, Found, cost_unit, load, new_highs, run
+from capacity.allocation.domain.solver import (
+    INFEASIBLE,
+    OPTIMAL,
+    Floats,
+    Found,
+    SolverFailed,
+    cost_unit,
+    load,
+    new_highs,
+    run,
+)
 
 __all__ = ["INFEASIBLE", "OPTIMAL", "ArrayModel", "Basis", "Floats", "Found", "Ints", "Matrix", "carried"]
 
@@ -81,7 +91,12 @@ class ArrayModel:
             self._load(unit)
             if basis is not None:
                 self._relaxed.setBasis(basis)
-        return run(self._relaxed, unit=unit, is_whole=False, duals=duals)
+        try:
+            return run(self._relaxed, unit=unit, is_whole=False, duals=duals)
+        except SolverFailed:
+            # Many hot starts can leave a basis in which numbers no longer hold: once more from nothing.
+            self._relaxed.clearSolver()
+            return run(self._relaxed, unit=unit, is_whole=False, duals=duals)
 
     def set_values(self, values: Floats) -> None:
         """Other coefficients in the same places; the basis stays. They must not be written to afterwards."""
