@@ -27,7 +27,7 @@ from capacity.access.visibility import (
 )
 from capacity.allocation import models as allocation
 from capacity.lib.figures import UNKNOWN_COST, UNSIZED
-from contracts.models import RunExposure
+from contracts.models import RunDeal, RunExposure
 from workloads.models import RunWorkload
 
 Row = dict[str, Any]
@@ -457,8 +457,10 @@ RUN_TABLES: dict[str, RunTableSpec] = {
 
 
 def contract_labels(run_id: int) -> list[ContractLabel]:
-    """The names of every contract in a run, for putting them in the viewer's own words. One query."""
-    return [_label(*names) for names in RunExposure.objects.filter(run_id=run_id).values_list(*_LABEL_COLUMNS)]
+    """The names of every contract and deal in a run, for putting them in the viewer's own words. One query."""
+    signed = RunExposure.objects.filter(run_id=run_id).values_list(*_LABEL_COLUMNS)
+    deals = RunDeal.objects.filter(run_id=run_id).values_list(*_LABEL_COLUMNS)
+    return [_label(*names) for names in signed.union(deals, all=True)]
 
 
 _LABEL_COLUMNS = ("contract_key", "contract_name", "customer_name", "customer_alias", "owner_username")
@@ -531,7 +533,9 @@ def exposure_with_labels(*, viewer: Viewer, run_id: int) -> tuple[list[Row], lis
     """run_rows of EXPOSURE and contract_labels, which stand in the same rows. One query."""
     stored = list(RunExposure.objects.filter(run_id=run_id).order_by(*EXPOSURE.order).values(*_exposure_columns()))
     labels = [_label(*(row[name] for name in _LABEL_COLUMNS)) for row in stored]
-    return [visible_row(viewer=viewer, spec=EXPOSURE, row=row, labels=labels) for row in stored], labels
+    rows = [visible_row(viewer=viewer, spec=EXPOSURE, row=row, labels=labels) for row in stored]
+    deals = RunDeal.objects.filter(run_id=run_id).values_list(*_LABEL_COLUMNS)
+    return rows, [*labels, *(_label(*names) for names in deals)]
 
 
 def _exposure_columns() -> list[str]:
@@ -607,7 +611,7 @@ def class_in_words(viewer: Viewer, serving_class: str, *, labels: Iterable[Contr
 
 
 def labels_by_demand(labels: Iterable[ContractLabel]) -> _DemandLabels:
-    """Demand key (`c.<contract>.v<version>`) → the label of its contract."""
+    """Demand key (`c.<contract>.v<version>`, of a deal `h.…`) → the label of its contract."""
     return _DemandLabels({label.key: label for label in labels})
 
 
@@ -615,7 +619,7 @@ class _DemandLabels(dict[str, ContractLabel]):
     """Looks a contract's label up by the key of its demand."""
 
     def get(self, key: str, default: Any = None) -> Any:
-        if not key.startswith("c."):
+        if not key.startswith(("c.", "h.")):
             return default
         return super().get(key[2:].rpartition(".v")[0], default)
 

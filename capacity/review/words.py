@@ -106,7 +106,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
 }
 _SAME_WORDS = {"stated_purpose": "purpose"}
-_DEMAND_PREFIXES = ("w.", "c.")
+_DEMAND_PREFIXES = ("w.", "c.", "h.")
 
 
 def word(column: str, value: str) -> str:
