@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from capacity.access.audit import record_event
 from capacity.access.models import User
@@ -27,6 +27,7 @@ from contracts.domain.workflow import MAY_HOLD, STATE_NAMES
 from contracts.models import Contract, Hold
 
 _HOLDS_LOCK = 7_301_005
+LONGEST_WAIT = 20
 SOURCE = "workflow"
 _NOBODY_WAITS = "Somebody else asks for the same accelerators at this moment. Try again."
 
@@ -89,9 +90,19 @@ class HoldCheck(Protocol):
 
 
 def lock_holds() -> None:
-    """One at a time, until the transaction ends: grants and signatures. Taken before any lock of the inputs."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_HOLDS_LOCK])
+    """One at a time, until the transaction ends: grants and signatures. Taken before any lock of the inputs.
+
+    Raises HoldRefused when too many ask at once.
+    """
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            # Each who stands before us looks for room for seconds: wait for longer than for any row.
+            cursor.execute(
+                f"SET LOCAL lock_timeout = '{LONGEST_WAIT}s'; SET LOCAL statement_timeout = '{LONGEST_WAIT}s'"
+            )
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_HOLDS_LOCK])
+    except OperationalError:
+        raise HoldRefused(_NOBODY_WAITS, code="busy") from None
 
 
 def require_room(*, check: HoldCheck, change: Planned, as_of: date) -> None:

@@ -29,7 +29,7 @@ from capacity.imports.rows import as_json, key_text
 from capacity.imports.tables import tables
 from capacity.lib.canonical import content_hash
 from contracts.domain.workflow import BY_MOVE, MAY_HOLD, due_moves, refusal
-from contracts.holding import HoldCheck, Planned, end_hold, lock_holds, require_room
+from contracts.holding import HoldCheck, Planned, end_hold, expire_holds, lock_holds, require_room
 from contracts.models import Contract, ContractTransition
 
 SOURCE = "workflow"
@@ -109,6 +109,11 @@ def move_contract(
             detail={"from": move.from_state},
         )
     return move
+
+
+def keep_up_with_clock(*, now: datetime) -> tuple[int, int]:
+    """Holds that are over, then contracts that begin or end; how many of each. Late or twice, it does nothing more."""
+    return expire_holds(now=now), len(move_by_clock(now=now))
 
 
 def move_by_clock(*, now: datetime) -> list[ContractTransition]:

@@ -18,6 +18,7 @@ from django.db.models.functions import JSONObject
 from django.http import Http404
 
 from capacity.access.visibility import (
+    COMMITTED,
     ContractLabel,
     Viewer,
     label_blockers,
@@ -120,6 +121,42 @@ EXPOSURE = RunTableSpec(
         worst_margin_usd|Margin, worst use|USD|usd
         worst_margin_share|Margin, worst use||share
         loss_exposure_usd|Loss exposure|USD|usd
+        """
+    ),
+)
+
+DEALS = RunTableSpec(
+    name="deals",
+    title="Deals in the pipeline",
+    model=RunDeal,
+    resource="deal",
+    owner="owner_username",
+    order=("contract_key", "contract_version"),
+    filters=("state", "shape", "workload_key"),
+    action="pipeline.view",
+    columns=_columns(
+        """
+        contract_key|Contract||text
+        contract_version|Version||thousands
+        contract_name|Name||text
+        customer_name|Customer||text
+        customer_alias|Alias||text
+        owner_username|Owner||text
+        state|State||text
+        shape|Shape||text
+        workload_key|Workload||text
+        starts_date|Starts||day
+        ends_date|Ends||day
+        is_sized|Sized||text
+        sentence|Why not sized||text
+        accelerators|Needs, alone|accelerators|thousands
+        revenue_usd|Revenue, P50|USD|usd
+        probability|Probability||share
+        expires_date|Hold expires||day
+        weighted_accelerators|Needs × probability|accelerators|thousands
+        weighted_revenue_usd|Revenue × probability|USD|usd
+        held_accelerators|Held in the plan|accelerators|thousands
+        short_accelerators|Hold short by|accelerators|thousands
         """
     ),
 )
@@ -440,6 +477,7 @@ RUN_TABLES: dict[str, RunTableSpec] = {
     spec.name: spec
     for spec in (
         EXPOSURE,
+        DEALS,
         POOLS,
         POOL_WEEKS,
         LOT_EVENTS,
@@ -487,7 +525,7 @@ def run_rows(
     rows = spec.model._default_manager.filter(run_id=run_id, **filters).order_by(*spec.order)
     names = [column.name for column in spec.columns]
     needed = {*names, *([spec.owner] if spec.owner else [])}
-    if spec is EXPOSURE:
+    if spec in (EXPOSURE, DEALS):
         needed |= {"contract_name", "customer_alias", "owner_username"}
     return [visible_row(viewer=viewer, spec=spec, row=row, labels=labels) for row in rows.values(*sorted(needed))]
 
@@ -562,6 +600,10 @@ def visible_row(*, viewer: Viewer, spec: RunTableSpec, row: Mapping[str, Any], l
             viewer, name=row["contract_name"], alias=row["customer_alias"], owner=row["owner_username"]
         )
         _say_why_absent(shown)
+    if spec is DEALS:
+        shown["label"] = _deal_label(viewer, row)
+        if shown["accelerators"] is None:
+            shown["accelerators"] = UNSIZED
     if spec is REMEDIES:
         shown["label"] = _demand_in_words(viewer, row, labels)
     if spec is UNPLACED and isinstance(shown["sentence"], str):
@@ -572,6 +614,17 @@ def visible_row(*, viewer: Viewer, spec: RunTableSpec, row: Mapping[str, Any], l
     if isinstance(shown.get("serving_class"), str):
         shown["serving_class"] = class_in_words(viewer, shown["serving_class"], labels=labels)
     return shown
+
+
+# What sales read in place of a deal of another account.
+OTHERS_DEAL = "another account"
+
+
+def _deal_label(viewer: Viewer, row: Mapping[str, Any]) -> str:
+    label = label_of_contract(
+        viewer, name=row["contract_name"], alias=row["customer_alias"], owner=row["owner_username"]
+    )
+    return OTHERS_DEAL if label == COMMITTED else label
 
 
 def _demand_in_words(viewer: Viewer, row: Mapping[str, Any], labels: Iterable[ContractLabel]) -> str:

@@ -78,6 +78,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "superseded": "Superseded",
         "failed": "Failed",
         "dead": "Given up",
+        # Of contracts.
+        "what_if": "What-if",
+        "notice": "Notice given",
     },
     "remedy": {
         "do_nothing": "Do nothing",

@@ -33,7 +33,8 @@ OPEN_WEEK = "2026-W48"
 
 def make_world(*, deals: int = 1, state: str = "what_if", owner: User | None = None, **policy: str) -> None:
     """The sample tables with a tier for holds, 128 accelerators, no floor, and `deals` deals named deal-1, deal-2, …"""
-    tables = {name: text for name, text in GOOD.items() if name not in {"policy_floors.csv", "floor_waivers.csv", "forecasts.csv"}}
+    left_out = {"policy_floors.csv", "floor_waivers.csv", "forecasts.csv"}
+    tables = {name: text for name, text in GOOD.items() if name not in left_out}
     tables["lots.csv"] = tables["lots.csv"].replace(",64,", ",128,").replace(",confirmed,32,", ",planned,32,")
     head, row = tables["policy_sets.csv"].strip().splitlines()
     row = row.replace("forecast;", "forecast;holds;")
