@@ -135,6 +135,7 @@ def grant_hold(
     now: datetime,
     check: HoldCheck,
     request: object = None,
+    source: str = SOURCE,
 ) -> Hold:
     """The hold, in place of one that the deal had. Raises Contract.DoesNotExist, HoldRefused, NoRoom."""
     today = now.date()
@@ -152,8 +153,10 @@ def grant_hold(
             Contract.objects.select_for_update(of=("self",)).select_related("owner").get(key=key, version=version)
         )
         _refuse(contract, viewer)
-        end_hold(contract=contract, state="released", now=now, user=user, note="replaced by another hold")
-        hold = _insert(contract, probability, today, expires_date, note, user)
+        end_hold(
+            contract=contract, state="released", now=now, user=user, note="replaced by another hold", source=source
+        )
+        hold = _insert(contract, probability, today, expires_date, note, user, source)
         _record(user, request, "hold.granted", hold)
     return hold
 
@@ -189,13 +192,15 @@ def expire_holds(*, now: datetime) -> int:
     return ended
 
 
-def end_hold(*, contract: Contract, state: str, now: datetime, user: User | None, note: str) -> Hold | None:
+def end_hold(
+    *, contract: Contract, state: str, now: datetime, user: User | None, note: str, source: str = SOURCE
+) -> Hold | None:
     """Ends the hold the contract has, if it has one. Call it with the contract locked."""
     hold = contract.holds.filter(state="granted").first()
     if hold is None:
         return None
     cells = {"key": hold.key, "state": state, "ended_date": now.date().isoformat(), "note": note[:300]}
-    _apply(cells, user, note)
+    _apply(cells, user, note, source)
     hold.refresh_from_db()
     return hold
 
@@ -223,7 +228,9 @@ def _refuse(contract: Contract, viewer: Viewer) -> None:
         raise HoldRefused(message, code="wrong_state")
 
 
-def _insert(contract: Contract, probability: Decimal, today: date, expires_date: date, note: str, user: User) -> Hold:
+def _insert(
+    contract: Contract, probability: Decimal, today: date, expires_date: date, note: str, user: User, source: str
+) -> Hold:
     stem = f"{contract.key}.v{contract.version}"[:70]
     key = f"{stem}.h{contract.holds.count() + 1}"
     cells = {
@@ -236,13 +243,13 @@ def _insert(contract: Contract, probability: Decimal, today: date, expires_date:
         "state": "granted",
         "note": note.strip()[:300],
     }
-    _apply(cells, user, note.strip())
+    _apply(cells, user, note.strip(), source)
     return Hold.objects.get(key=key)
 
 
-def _apply(cells: dict[str, str], user: User | None, note: str) -> None:
+def _apply(cells: dict[str, str], user: User | None, note: str, source: str) -> None:
     """Through the one writer of rows, whose history keeps who and why. The right to do it has been asked here."""
-    outcome = apply_rows(table=tables()["holds"], rows=[cells], actor=Actor(user=user, source=SOURCE, note=note))
+    outcome = apply_rows(table=tables()["holds"], rows=[cells], actor=Actor(user=user, source=source, note=note))
     if outcome.errors:
         raise HoldRefused(" ".join(issue.message for issue in outcome.errors), code="bad_value")
 

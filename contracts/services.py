@@ -149,7 +149,7 @@ def makers_of(contract: Contract) -> set[int]:
     """Who worded the contract, or submitted it last: none of them approves it. Two queries."""
     whole = key_text((contract.key, str(contract.version)))
     wrote = ImportChange.objects.filter(table__in=_TERMS, batch__imported_by__isnull=False).exclude(batch__kind="undo")
-    wrote = wrote.exclude(batch__source__startswith=SOURCE)
+    wrote = wrote.exclude(batch__source__contains=SOURCE)
     found = set(wrote.filter(key=whole).values_list("batch__imported_by", flat=True))
     found |= set(wrote.filter(key__startswith=f"{whole}~").values_list("batch__imported_by", flat=True))
     submitted = (
@@ -226,8 +226,9 @@ def _write(
     )
     note = f"{contract.get_state_display().lower()} → {target.replace('_', '-')}" + (f": {reason}" if reason else "")
     if target not in MAY_HOLD:
-        end_hold(contract=contract, state="signed" if target == "signed" else "released", now=now, user=user, note=note)
-    actor = Actor(user=user, source=_source(source), note=note)
+        ends = "signed" if target == "signed" else "released"
+        end_hold(contract=contract, state=ends, now=now, user=user, note=note, source=source)
+    actor = Actor(user=user, source=source, note=note)
     if target == "signed":
         _apply(_superseded(contract), actor)
     _apply([{"key": contract.key, "version": str(contract.version), "state": target}], actor)
@@ -239,10 +240,6 @@ def _apply(rows: list[dict[str, str]], actor: Actor) -> None:
     outcome = apply_rows(table=tables()["contracts"], rows=rows, actor=actor) if rows else None
     if outcome is not None and outcome.errors:
         raise MoveRefused(" ".join(issue.message for issue in outcome.errors), code="bad_terms")
-
-
-def _source(door: str) -> str:
-    return SOURCE if door == SOURCE else f"{SOURCE}, {door}"
 
 
 def _superseded(contract: Contract) -> list[dict[str, str]]:

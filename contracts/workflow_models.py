@@ -122,7 +122,7 @@ class ContractTransition(models.Model):
         constraints = [
             models.CheckConstraint(condition=_moves(), name="move_is_listed"),
             models.CheckConstraint(
-                condition=(_moves(by_clock=True) & Q(by__isnull=True)) | (_moves(by_clock=False) & Q(by__isnull=False)),
+                condition=(_moves(by_clock=True) & Q(by__isnull=True)) | (~_moves(by_clock=True) & Q(by__isnull=False)),
                 name="move_is_by_whom_the_table_says",
             ),
             models.CheckConstraint(

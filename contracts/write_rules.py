@@ -37,10 +37,12 @@ def contract_writer(viewer: Viewer, before: Values | None, after: Values | None)
     refusal = _moved(before, after) or (_is_only_sales(viewer) and owner_writes(viewer, before, after)) or ""
     if refusal:
         return refusal
+    if before is not None and before["state"] in BEFORE_FINANCE and (after is None or _differs(before, after)):
+        return WITH_FINANCE
     if _is_only_sales(viewer) and any(row["state"] not in OFFERS for row in (before, after) if row is not None):
         return "Sales write drafts and what-ifs. Ask finance to sign, change or end a contract."
-    if before is not None and (after is None or _differs(before, after)):
-        return _kept_as_worded(before, after)
+    if before is not None and (after is None or _differs(before, after)) and before["state"] in MAY_HOLD:
+        return HELD if _is_held(str(before.get("key")), before.get("version")) else ""
     return ""
 
 
@@ -53,18 +55,13 @@ def _moved(before: Values | None, after: Values | None) -> str:
     return ""
 
 
-def _kept_as_worded(row: Values, after: Values | None) -> str:
-    """Why the terms may not change now, of whoever asks, or ""."""
-    if row["state"] in BEFORE_FINANCE:
-        return WITH_FINANCE
-    return HELD if row["state"] in MAY_HOLD and _is_held(str(row.get("key")), row.get("version")) else ""
-
-
 def _differs(before: Values, after: Values) -> bool:
     return bool({name for name in {*before, *after} if before.get(name) != after.get(name)} - _BOOKKEEPING)
 
 
 def _is_held(key: str, version: object) -> bool:
+    if version is None:
+        return False
     return Hold.objects.filter(contract__key=key, contract__version=int(str(version)), state="granted").exists()
 
 

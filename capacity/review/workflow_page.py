@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from types import MappingProxyType
 from typing import Any
 
 from django.db.models import Prefetch
@@ -34,7 +33,7 @@ class Problem:
     form: str
     sentence: str
     field: str = ""
-    typed: Mapping[str, str] = MappingProxyType({})
+    typed: Mapping[str, str] | None = None
 
 
 def known_versions(viewer: Viewer, key: str) -> list[Contract]:

@@ -6,9 +6,10 @@ accelerators: 8 promised and one spare node, 16; with probability p it holds p �
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
+from math import ceil
 from typing import Any
 
 import pgtrigger
@@ -36,6 +37,7 @@ def make_world(*, deals: int = 1, state: str = "what_if", owner: User | None = N
     left_out = {"policy_floors.csv", "floor_waivers.csv", "forecasts.csv"}
     tables = {name: text for name, text in GOOD.items() if name not in left_out}
     tables["lots.csv"] = tables["lots.csv"].replace(",64,", ",128,").replace(",confirmed,32,", ",planned,32,")
+    tables["contracts.csv"] = tables["contracts.csv"].replace("2027-01-01", "2029-01-01")
     head, row = tables["policy_sets.csv"].strip().splitlines()
     row = row.replace("forecast;", "forecast;holds;")
     for column, value in policy.items():
@@ -116,7 +118,6 @@ def set_state(key: str, state: str) -> None:
         Contract.objects.filter(key=key).update(state=state)
 
 
-def nodes_of(probability: Mapping[str, Any] | Decimal | str, *, share: Decimal = Decimal(1)) -> int:
+def nodes_of(probability: Decimal | str, *, share: Decimal = Decimal(1)) -> int:
     """Accelerators of whole nodes that a hold takes, by hand: ⌈p × 16 ÷ share ÷ 8⌉ × 8."""
-    asked = Decimal(str(probability)) * OF_A_DEAL / share
-    return int(-(-asked // NODE)) * NODE
+    return ceil(Fraction(probability) * OF_A_DEAL / Fraction(share) / NODE) * NODE
