@@ -121,7 +121,7 @@ register(
             "version": "A whole number, one more than the last version.",
             "effective_date": "The Monday from which it is in force.",
             "tiers": "What is served first, in order, separated by semicolons: such as "
-            "committed;forecast;P0;P1;P2;P3;preemptible.",
+            "committed;forecast;holds;P0;P1;P2;P3;preemptible.",
             "confirmed_counts_at": "p50 or p90: from which of its dates a confirmed or shipped lot counts. Default p50.",
             "ordered_counts_at": "p50 or p90: from which of its dates an ordered lot counts. Default p90.",
             "utilisation_interactive": "Target utilisation of interactive serving: a share, such as 0.65.",

@@ -32,7 +32,7 @@ def by_state(rows: Sequence[Row], *, guard: Callable[[Any], Any], year: int) -> 
     states = [state for state, _ in STATES if state in PIPELINE and any(row["state"] == state for row in rows)]
     if not states:
         return None
-    columns = [DEALS.column(name) for name in SUMS]
+    columns = [DEALS.column(name) for name in SUMS if any(row[name] is not RESTRICTED for row in rows)]
     return {
         "heads": [(column.label, column.unit) for column in columns],
         "rows": [

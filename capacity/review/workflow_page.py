@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from capacity.access.models import User
 from capacity.access.visibility import Sight, Viewer, sight
-from capacity.lib.figures import counted, day, share
+from capacity.lib.figures import counted, day, day_range, share
 from contracts.domain.workflow import BEFORE_FINANCE, IN_FORCE, MAY_HOLD, PIPELINE, STATE_NAMES
 from contracts.holding import may_hold
 from contracts.models import Contract, ContractTransition, Hold
@@ -72,7 +72,7 @@ def _card(contract: Contract, viewer: Viewer, user: User, now: datetime, problem
         "version": contract.version,
         "state": STATE_NAMES[contract.state],
         "pill": _pill(contract.state),
-        "term": f"{day(contract.starts_date, year=now.year)} to {day(contract.ends_date, year=now.year)}",
+        "term": day_range(contract.starts_date, contract.ends_date, year=now.year),
         "row_version": contract.row_version,
         "moves": possible_moves(contract, viewer=viewer, makers=makers, user=user),
         "is_maker": user.pk in makers,
@@ -105,7 +105,7 @@ def _waits(contract: Contract, is_maker: bool) -> str:
         return "Finance has approved it: it waits for the signature."
     if contract.state == "signed":
         return "It begins by itself on its first day."
-    return "It ends by itself on its last day." if contract.state in IN_FORCE else ""
+    return "It ends by itself after its last day." if contract.state in IN_FORCE else ""
 
 
 def _move(move: ContractTransition, now: datetime) -> dict[str, Any]:

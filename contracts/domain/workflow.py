@@ -65,13 +65,13 @@ def _sales(source: str, target: str, verb: str, *, needs_reason: bool = False) -
 
 TRANSITIONS: tuple[Transition, ...] = (
     _sales("draft", "what_if", "Try as a what-if"),
-    _sales("what_if", "draft", "Back to draft"),
     _sales("what_if", "submitted", "Submit to finance"),
+    _sales("what_if", "draft", "Back to draft"),
     Transition(source="submitted", target="approved", verb="Approve", roles=_FINANCE, other_person=True),
     Transition(source="submitted", target="returned", verb="Return", roles=_FINANCE, needs_reason=True),
-    Transition(source="approved", target="returned", verb="Take back and return", roles=_FINANCE, needs_reason=True),
     _sales("returned", "what_if", "Rework"),
     _sales("approved", "signed", "Record the signature"),
+    Transition(source="approved", target="returned", verb="Take back and return", roles=_FINANCE, needs_reason=True),
     Transition(source="signed", target="active", verb="Begin"),
     _sales("active", "notice", "Record the notice", needs_reason=True),
     Transition(source="notice", target="active", verb="Notice withdrawn", roles=_FINANCE, needs_reason=True),
