@@ -14,6 +14,7 @@ from django.db.models import Prefetch
 from django.urls import reverse
 
 from capacity.access.models import User
+from capacity.access.roles import Role
 from capacity.access.visibility import Sight, Viewer, sight
 from capacity.lib.figures import counted, day, day_range, share
 from contracts.domain.workflow import BEFORE_FINANCE, IN_FORCE, MAY_HOLD, PIPELINE, STATE_NAMES
@@ -75,8 +76,7 @@ def _card(contract: Contract, viewer: Viewer, user: User, now: datetime, problem
         "term": day_range(contract.starts_date, contract.ends_date, year=now.year),
         "row_version": contract.row_version,
         "moves": possible_moves(contract, viewer=viewer, makers=makers, user=user),
-        "is_maker": user.pk in makers,
-        "waits": _waits(contract, user.pk in makers),
+        "waits": _waits(contract, user.pk in makers and Role.FINANCE in viewer.roles),
         "history": [_move(each, now) for each in contract.transitions.all()],
         "hold": None if hold is None else _hold(hold, now.date(), now.year),
         "past_holds": [_hold(each, now.date(), now.year) for each in contract.holds.all() if each.state != "granted"],
