@@ -236,5 +236,6 @@ def _check_nothing_hangs() -> None:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
     except IntegrityError as error:
         raise DemoRefused(f"Nothing was removed. A row that is not the demo's needs one of its rows: {error}") from None

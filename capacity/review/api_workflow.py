@@ -99,35 +99,12 @@ class HoldRow(serializers.Serializer):
 
 
 class ContractMoves(APIView):
-    """The moves of one contract, and making the next."""
+    """Moving a contract on."""
 
-    permission_classes = (PermitsByMethod(GET="contracts.view", POST="contracts.move"),)
+    permission_classes = (PermitsByMethod(POST="contracts.move"),)
     parser_classes = (StrictJSONParser,)
     resource = "contracts"
     area = AREA
-
-    @extend_schema(
-        operation_id="contract_moves_list",
-        summary="Moves of a contract",
-        parameters=[
-            OpenApiParameter("contract", str, required=True, description="The contract's key."),
-            OpenApiParameter("version", int, description="Only of this version."),
-            OpenApiParameter("page", int, description="From 1."),
-            OpenApiParameter("page_size", int),
-        ],
-        responses={200: MovePage, **refusals(400, 403, 404)},
-        tags=[AREA],
-    )
-    def get(self, request: Request) -> Response:
-        page, size = page_of(request)
-        key, version = request.query_params.get("contract", ""), request.query_params.get("version", "")
-        known = [each for each in known_versions(viewer_of(request), key) if version in ("", str(each.version))]
-        if not known:
-            raise Http404
-        moves = sorted((move for each in known for move in each.transitions.all()), key=lambda move: -move.pk)
-        of = {each.pk: each for each in known}
-        lines = [_move_row(move, of[move.contract_id]) for move in moves[(page - 1) * size : page * size]]
-        return paged(request, page=page, size=size, count=len(moves), results=lines)
 
     @extend_schema(
         operation_id="contract_moves_create",
@@ -140,6 +117,36 @@ class ContractMoves(APIView):
         asked = _asked(request, ("contract", "version", "to", "reason", "row_version"))
         contract = _known(request, asked)
         return _once(request, lambda: _move(request, contract, asked))
+
+
+class MovesOfContract(APIView):
+    """The moves of one contract, newest first."""
+
+    permission_classes = (PermitsByMethod(GET="contracts.view"),)
+    resource = "contracts"
+    area = AREA
+
+    @extend_schema(
+        operation_id="contract_moves_retrieve",
+        summary="Moves of a contract",
+        parameters=[
+            OpenApiParameter("version", int, description="Only of this version."),
+            OpenApiParameter("page", int, description="From 1."),
+            OpenApiParameter("page_size", int),
+        ],
+        responses={200: MovePage, **refusals(400, 403, 404)},
+        tags=[AREA],
+    )
+    def get(self, request: Request, contract: str) -> Response:
+        page, size = page_of(request)
+        version = request.query_params.get("version", "")
+        known = [each for each in known_versions(viewer_of(request), contract) if version in ("", str(each.version))]
+        if not known:
+            raise Http404
+        moves = sorted((move for each in known for move in each.transitions.all()), key=lambda move: -move.pk)
+        of = {each.pk: each for each in known}
+        lines = [_move_row(move, of[move.contract_id]) for move in moves[(page - 1) * size : page * size]]
+        return paged(request, page=page, size=size, count=len(moves), results=lines)
 
 
 class ContractHolds(APIView):

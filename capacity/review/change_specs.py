@@ -64,6 +64,8 @@ _REQUEST: Entry = ("placement", "experiment_key")
 _CARD: Entry = ("workload", "workload_key")
 _PROFILE: Entry = ("allocation", "work")
 _PROMISE: Entry = ("exposure", "shape")
+# Its key names the contract: told to whom the contract's name is.
+_HOLD: Entry = ("deal", "hold_key")
 _ALIAS: Entry = ("exposure", "customer_alias")
 _COMMERCIAL: Entry = ("exposure", "flags")
 _PRICE: Entry = ("price_line", "price")
@@ -356,6 +358,16 @@ TABLES: dict[str, TableSpec] = {
         gate=_PROMISE,
         owner="contract",
         columns=_all(_PROMISE, "contract contract_version metric below_share credit_share region"),
+    ),
+    "holds": TableSpec(
+        group="contracts",
+        noun="Hold of",
+        key=_key("contract contract_version key"),
+        gate=_HOLD,
+        owner="contract",
+        columns=_all(
+            _HOLD, "contract contract_version key probability granted_date expires_date state ended_date note"
+        ),
     ),
     "policy_sets": TableSpec(
         group="policy",

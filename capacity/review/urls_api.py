@@ -32,6 +32,7 @@ urlpatterns = [
         "proposals/<int:proposal_id>/withdraw/", api_proposals.WithdrawProposal.as_view(), name="api-proposal-withdraw"
     ),
     path("contract-moves/", api_workflow.ContractMoves.as_view(), name="api-contract-moves"),
+    path("contract-moves/<str:contract>/", api_workflow.MovesOfContract.as_view(), name="api-contract-moves-of"),
     path("contract-holds/", api_workflow.ContractHolds.as_view(), name="api-contract-holds"),
     path("contract-holds/release/", api_workflow.ReleaseContractHold.as_view(), name="api-contract-hold-release"),
     path("what-ifs/", api_what_ifs.WhatIfs.as_view(), name="api-what-ifs"),

@@ -76,6 +76,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
 # Rows of the tables people keep: whoever may read a table learns that this one is not there, the others are refused.
 SAMPLES |= {f"api/v1/{slug_of(table)}/<str:key>/": {"key": "no-such"} for table in tables().values()}
 SAMPLES |= {
+    "api/v1/contract-moves/<str:contract>/": {"contract": "acme_more"},
     "api/v1/imports/<int:batch_id>/": {"batch_id": 1},
     "api/v1/imports/<int:batch_id>/undo/": {"batch_id": 1},
     "api/v1/imports/templates/<str:slug>/": {"slug": "teams"},

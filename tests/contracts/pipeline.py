@@ -34,7 +34,7 @@ OPEN_WEEK = "2026-W48"
 
 def make_world(*, deals: int = 1, state: str = "what_if", owner: User | None = None, **policy: str) -> None:
     """The sample tables with a tier for holds, 128 accelerators, no floor, and `deals` deals named deal-1, deal-2, …"""
-    left_out = {"policy_floors.csv", "floor_waivers.csv", "forecasts.csv"}
+    left_out = {"policy_floors.csv", "floor_waivers.csv", "forecasts.csv", "holds.csv"}
     tables = {name: text for name, text in GOOD.items() if name not in left_out}
     tables["lots.csv"] = tables["lots.csv"].replace(",64,", ",128,").replace(",confirmed,32,", ",planned,32,")
     tables["contracts.csv"] = tables["contracts.csv"].replace("2027-01-01", "2029-01-01")

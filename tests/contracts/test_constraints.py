@@ -121,7 +121,7 @@ ATTEMPTS: Attempts = {
 
 
 def test_the_database_refuses_what_breaks_a_rule_of_contracts() -> None:
-    import_texts(GOOD)
+    import_texts({name: text for name, text in GOOD.items() if name != "holds.csv"})
     make_run()
     add_deals(["deal-1"], state="draft")
     who = people()["fin"]

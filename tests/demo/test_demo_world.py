@@ -222,7 +222,7 @@ def test_the_policy_of_the_demo_is_the_written_one() -> None:
     load()
     policy = PolicySet.objects.get()
 
-    assert policy.tiers == ["committed", "forecast", "P0", "P1", "P2", "P3", "preemptible"]
+    assert policy.tiers == ["committed", "forecast", "holds", "P0", "P1", "P2", "P3", "preemptible"]
     assert [str(policy.utilisation_interactive), str(policy.utilisation_batch)] == ["0.6500", "0.9500"]
     floor = policy.floors.get(key="model-development")
     assert (str(floor.share), floor.pool_keys) == ("0.3000", ["gb200-usc1", "h100-usc1"])
@@ -245,7 +245,11 @@ def test_the_meeting_has_decisions_behind_it_and_the_waiver_names_its_own() -> N
 def test_files_and_traces_behind_the_review_are_there() -> None:
     load()
 
-    assert set(ImportBatch.objects.values_list("source", flat=True)) == {"demo", "demo, sent again"}
+    assert set(ImportBatch.objects.values_list("source", flat=True)) == {
+        "demo",
+        "demo, sent again",
+        "demo, workflow",
+    }
     assert UsageHour.objects.count() == 2 * 14 * 24
     assert JobUsage.objects.count() == 191
     assert {alias.key for alias in Alias.objects.filter(written__startswith="NVIDIA H")} == {"h100", "h200"}

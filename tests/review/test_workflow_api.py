@@ -33,7 +33,7 @@ def test_a_move_is_made_once_per_key_and_listed() -> None:
     again = post(api, "contract-moves/", MOVE, "one")
     assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
     assert ContractTransition.objects.count() == 1
-    listed = api.rows("contract-moves/?contract=deal-1")
+    listed = api.rows("contract-moves/deal-1/")
     assert [(row["from_state"], row["to_state"], row["by"], row["reason"]) for row in listed] == [
         ("what_if", "submitted", "finance", "They asked.")
     ]
@@ -102,7 +102,7 @@ def test_a_contract_is_not_moved_by_writing_its_state() -> None:
 def test_others_deals_are_as_the_pages_have_them(role: str, read: int, write: int) -> None:
     make_world()
     api = Api(make_user(role))
-    assert api.get("contract-moves/?contract=deal-1").status_code == read
+    assert api.get("contract-moves/deal-1/").status_code == read
     for path, body in (("contract-moves/", MOVE), ("contract-holds/", HOLD), ("contract-holds/release/", {"contract": "deal-1"})):
         assert post(api, path, body).status_code == write, path
 
