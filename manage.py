@@ -10,7 +10,7 @@ from django.core.management import execute_from_command_line
 OWNER_COMMANDS = {"migrate", "makemigrations", "sqlmigrate", "grant_app_role", "pgtrigger", "flush"}
 
 # These read files only; nobody's database or secret is needed, so an install that never started can run them.
-FILE_COMMANDS = {"solve_problem"}
+FILE_COMMANDS = {"solve_problem", "assess_contract"}
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "capacity.settings")

@@ -16,7 +16,6 @@ from contracts.domain.billing import bill, token_usage
 from contracts.domain.loads import BundleLoad, ProvisionedLoad
 from contracts.domain.margin import commitment_multiple
 from contracts.domain.promises import dedicated_accelerators
-from contracts.domain.terms import Meter
 from contracts.inputs import ContractInForce
 from contracts.lines import RESERVED, UNITS_OF_SHAPE
 from workloads.demand import ClassLoad, Unsized, loss_per_work, spare_rule
@@ -41,7 +40,7 @@ def weekly_revenue(*, contract: ContractInForce, horizon: Horizon) -> tuple[Deci
     return tuple(revenue)
 
 
-def week_usage(contract: ContractInForce, index: int) -> dict[Meter, Decimal]:
+def week_usage(contract: ContractInForce, index: int) -> dict[str, Decimal]:
     """The tokens expected in the days of a week that are in term, by meter; nothing where use is not known."""
     traffic = contract.traffic[index] if contract.traffic else None
     if traffic is None:

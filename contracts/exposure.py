@@ -17,7 +17,8 @@ from capacity.lib.horizon import Horizon, Week
 from capacity.lib.money import exact_context, to_decimal
 from capacity.lib.units import HOURS_PER_WEEK, exact
 from contracts.demand import HOURS_PER_DAY
-from contracts.domain.margin import ContractResult, ExposurePolicy, UsageProfile, assess_contract
+from contracts.domain.margin import ContractResult, assess_contract
+from contracts.domain.month import ExposurePolicy, UsageProfile
 from contracts.domain.promises import burndown_flags
 from contracts.inputs import ContractInForce
 from workloads.demand import spare_rule
@@ -335,12 +336,13 @@ def _stated_terms(measured: _Measured) -> dict[str, Any]:
     contract = measured.contract
     terms = contract.terms[measured.indexes[0]]
     assert terms is not None
+    committed = terms.spend_commitments
     hourly, converted = measured.rate(measured.indexes[0]), contract.rate
     return {
         "prices": {line.key: str(line.tiers[0].unit_price_usd) for line in terms.price_lines}
         | {fee.key: str(fee.unit_price_usd) for fee in terms.fixed_fees}
         | {line.key: str(line.price_usd) for line in terms.unit_lines},
-        "spend_commitment_usd": None if terms.spend_commitment is None else str(terms.spend_commitment.amount_usd),
+        "spend_commitment_usd": str(sum(each.amount_usd for each in committed)) if committed else None,
         "minimum_usd": str(terms.minimum_usd) if terms.minimum_usd else None,
         "multiplier": str(terms.usage_multiplier) if terms.usage_multiplier != 1 else None,
         "currency": contract.row["currency"],

@@ -151,7 +151,7 @@ def terms_on(
         price_lines=tuple(metered),
         fixed_fees=tuple(fees),
         unit_lines=tuple(units),
-        spend_commitment=_spend(row, lines, day),
+        spend_commitments=_spend(row, lines, day),
         take_or_pay=_take_or_pay(row, lines, metered, day, gaps),
         minimum_usd=lines.step_on("minimum_usd_month", day) or ZERO,
         usage_multiplier=row["price_multiplier"],
@@ -279,16 +279,17 @@ def _unit_lines(
     return found
 
 
-def _spend(row: Row, lines: Lines, day: date) -> SpendCommitment | None:
+def _spend(row: Row, lines: Lines, day: date) -> tuple[SpendCommitment, ...]:
     amount = lines.step_on("spend_usd_year", day)
     if amount is None:
-        return None
-    return SpendCommitment(
+        return ()
+    commitment = SpendCommitment(
         amount_usd=amount,
         discount_share=row["discount_share"] or ZERO,
         overage_keeps_discount=row["overage_keeps_discount"],
         rolled_over_share=row["rollover_share"],
     )
+    return (commitment,)
 
 
 def _take_or_pay(row: Row, lines: Lines, metered: Sequence[PriceLine], day: date, gaps: list[Gap]) -> TakeOrPay | None:

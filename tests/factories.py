@@ -96,7 +96,7 @@ def make_run(
     return run
 
 
-# Result table → its model. The names are those of capacity.review.tables where that has the table.
+# Result table → its model. The names are those of capacity.review.table_specs where that has the table.
 RUN_MODELS: dict[str, Any] = {
     "pools": allocation.RunPool,
     "pool-weeks": allocation.RunPoolWeek,

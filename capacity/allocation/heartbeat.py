@@ -11,23 +11,17 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from capacity.allocation.runs import LeaseLost, renew_lease
+from capacity.allocation.leases import Held, LeaseLost
+from capacity.allocation.runs import renew_lease
 
 logger = logging.getLogger(__name__)
 
 BEATS_PER_LEASE = 3
-
-
-class Held(Protocol):
-    """A claim on a row: of a run, or of a what-if about one."""
-
-    @property
-    def run_id(self) -> int: ...
 
 
 class LeaseKeeper:
@@ -39,7 +33,7 @@ class LeaseKeeper:
         self._renew_row = renew
         self._stop = threading.Event()
         self._lost = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name=f"lease-{claim.run_id}", daemon=True)
+        self._thread = threading.Thread(target=self._beat, name=f"lease-{claim.row_id}", daemon=True)
 
     @property
     def is_lost(self) -> bool:
@@ -72,5 +66,5 @@ class LeaseKeeper:
         except LeaseLost:
             self._lost.set()
         except DatabaseError as error:  # a restart of the database: the next beat finds a new connection
-            logger.warning("run %s: the lease was not renewed (%s)", self._claim.run_id, error)
+            logger.warning("token %s: the lease was not renewed (%s)", self._claim.fencing_token, error)
             connection.close()

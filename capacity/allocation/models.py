@@ -27,12 +27,34 @@ PLAN_SCOPE = "plan"
 EFFORTS = [("quick", "Quick"), ("record", "Plan of record")]
 
 
-class Run(models.Model):
+class LeasedRow(models.Model):
+    """Base of work that a worker claims for a while (capacity/allocation/leases.py): who holds it, how far it is, why it
+    failed. `fencing_token` grows with every claim: only its holder's writes count."""
+
+    state = models.CharField(max_length=12, default="queued")
+    not_before_at = models.DateTimeField(db_default=Now())
+    attempt = models.PositiveSmallIntegerField(default=0)
+    fencing_token = models.BigIntegerField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    worker = models.CharField(max_length=120, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    stage = models.CharField(max_length=60, blank=True)
+    progress_share = models.DecimalField(max_digits=5, decimal_places=4, default=0)
+    seconds = models.JSONField(default=dict)
+    error_code = models.CharField(max_length=60, blank=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class Run(LeasedRow):
     """One recompute: what was asked, who holds it, and when done the document of its inputs and outcome.
 
-    State machine (methods: Runs; capacity/allocation/runs.py): queued → running → done | reused | failed (inputs
-    refused); an error or a lost worker gives it back: queued again, superseded by a newer queued one, or dead after
-    the last attempt. `fencing_token` grows with every claim: only its holder publishes.
+    State machine (methods: Runs; capacity/allocation/runs.py): queued → running → done | reused | failed (refused: the
+    inputs cannot be planned, or the plan does not balance); an error or a lost worker gives it back: queued again,
+    superseded by a newer queued one, or dead after the last attempt.
     """
 
     scope = models.CharField(max_length=40, default=PLAN_SCOPE)
@@ -43,17 +65,6 @@ class Run(models.Model):
     idempotency_key = models.CharField(max_length=120, null=True, blank=True, unique=True)
     is_forced = models.BooleanField(default=False)
     effort = models.CharField(max_length=8, choices=EFFORTS, default="quick")
-    not_before_at = models.DateTimeField(db_default=Now())
-    attempt = models.PositiveSmallIntegerField(default=0)
-    fencing_token = models.BigIntegerField(null=True, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
-    worker = models.CharField(max_length=120, blank=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-    stage = models.CharField(max_length=60, blank=True)
-    progress_share = models.DecimalField(max_digits=5, decimal_places=4, default=0)
-    error_code = models.CharField(max_length=60, blank=True)
-    error = models.TextField(blank=True)
     inputs_version = models.BigIntegerField(null=True, blank=True)
     input_hash = models.CharField(max_length=64, blank=True)
     result_hash = models.CharField(max_length=64, blank=True)
@@ -65,7 +76,6 @@ class Run(models.Model):
     formula_version = models.CharField(max_length=40, blank=True)
     solver_version = models.CharField(max_length=80, blank=True)
     termination = models.CharField(max_length=12, blank=True)
-    seconds = models.JSONField(default=dict)
 
     class Meta:
         constraints = [
@@ -414,11 +424,11 @@ WHAT_IF_STATES = [
 ]
 
 
-class WhatIf(models.Model):
+class WhatIf(LeasedRow):
     """A question about a run and its two answers (methods: What-if). The run's own tables are never written.
 
     State machine (capacity/allocation/what_ifs.py): queued → running → done | failed (the change cannot be planned, or
-    the attempts are used up); a lost worker or an error gives it back. `fencing_token` grows with every claim.
+    the attempts are used up); a lost worker or an error gives it back.
     changes: [{table, key, op, values}]; changed_rows: the same with cells before and after, for people to read.
     """
 
@@ -429,20 +439,8 @@ class WhatIf(models.Model):
     changes = models.JSONField()
     changed_rows = models.JSONField(default=list)
     state = models.CharField(max_length=12, choices=WHAT_IF_STATES, default="queued")
-    not_before_at = models.DateTimeField(db_default=Now())
-    attempt = models.PositiveSmallIntegerField(default=0)
-    fencing_token = models.BigIntegerField(null=True, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
-    worker = models.CharField(max_length=120, blank=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-    stage = models.CharField(max_length=60, blank=True)
-    progress_share = models.DecimalField(max_digits=5, decimal_places=4, default=0)
     quick = models.JSONField(null=True, blank=True)
     full = models.JSONField(null=True, blank=True)
-    seconds = models.JSONField(default=dict)
-    error_code = models.CharField(max_length=60, blank=True)
-    error = models.TextField(blank=True)
 
     class Meta:
         constraints = [

@@ -1,11 +1,9 @@
 """The life of a run under one worker: claim, lease, progress, publish, reuse, failure (methods: Runs).
 
-The row is the record, the broker only wakes workers. Every claim draws a new fencing token; a write counts only while
-the row is running under the writer's token, so a worker that stalled past its lease can change nothing.
+The row is the record, the broker only wakes workers. Every claim draws a new fencing token (leases).
 
-States: queued → running → done (published) | reused (inputs unchanged) | failed (inputs refused: no retry helps) |
-queued again after an error or a lost worker | dead (RECOMPUTE_MAX_ATTEMPTS used up) | superseded (a newer request
-is queued and will do it).
+States: queued → running → done (published) | reused (inputs unchanged) | failed (refused: no retry helps) | queued again after
+an error or a lost worker | dead (RECOMPUTE_MAX_ATTEMPTS used up) | superseded (a newer request is queued and will do it).
 """
 
 from __future__ import annotations
@@ -19,8 +17,19 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, transaction
 
+from capacity.allocation.leases import (
+    LeaseLost,
+    Refused,
+    hold_longer,
+    lost,
+    pause_after,
+    start_claim,
+    tell_progress,
+    update_held,
+    worker_lost,
+)
 from capacity.allocation.models import CurrentRun, Run
 from capacity.allocation.wake import wake_worker, wake_worker_on_commit
 from capacity.imports.selectors import latest_inputs_version
@@ -29,17 +38,8 @@ from capacity.imports.selectors import latest_inputs_version
 BUSY_SECONDS = 1.0
 
 
-class LeaseLost(Exception):
-    """The run is no longer this worker's: another has claimed, finished or given up on it."""
-
-
-class PlanRefused(Exception):
-    """The inputs cannot be planned, and trying again cannot help: `code` for machines, `sentence` for people."""
-
-    def __init__(self, *, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.sentence = sentence
+class PlanRefused(Refused):
+    """The inputs cannot be planned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,10 @@ class Claim:
     attempt: int
     is_forced: bool
     effort: str = "quick"
+
+    @property
+    def row_id(self) -> int:
+        return self.run_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +96,8 @@ def claim_run(*, run_id: int, worker: str, now: datetime) -> Claim | None:
 
 
 def _take(run: Run, worker: str, now: datetime) -> Claim:
-    run.state = "running"
-    run.fencing_token = _next_token()
-    run.attempt += 1
-    run.worker = worker[:120]
-    run.started_at = now
-    run.lease_until = now + timedelta(seconds=settings.RECOMPUTE_LEASE_SECONDS)
-    run.stage, run.progress_share = "starting", Decimal(0)
+    start_claim(run, worker=worker, stage="starting", now=now)
+    assert run.fencing_token is not None
     # What is read later is at least this new; recorded now, so that even a crash tells which inputs it was about.
     run.inputs_version = latest_inputs_version()
     run.save(
@@ -117,12 +116,6 @@ def _take(run: Run, worker: str, now: datetime) -> Claim:
     )
 
 
-def _next_token() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('allocation_fencing_token_seq')")
-        return int(cursor.fetchone()[0])
-
-
 def seconds_until_due(*, run_id: int, now: datetime) -> float | None:
     """When to try again to claim a run that was refused; None when no wake-up is needed.
 
@@ -137,26 +130,19 @@ def seconds_until_due(*, run_id: int, now: datetime) -> float | None:
     return None if is_waiting else BUSY_SECONDS
 
 
-def _update_held(claim: Claim, **changes: Any) -> None:
-    """Change the run if it is still this claim's. Raises LeaseLost."""
-    held = Run.objects.filter(pk=claim.run_id, state="running", fencing_token=claim.fencing_token)
-    if not held.update(**changes):
-        raise LeaseLost(f"run {claim.run_id} is no longer held under token {claim.fencing_token}")
-
-
 def renew_lease(*, claim: Claim, now: datetime) -> None:
     """Hold the run for another RECOMPUTE_LEASE_SECONDS. Raises LeaseLost."""
-    _update_held(claim, lease_until=now + timedelta(seconds=settings.RECOMPUTE_LEASE_SECONDS))
+    hold_longer(Run, claim, now=now)
 
 
 def report_progress(*, claim: Claim, stage: str, share: float) -> None:
     """Show people what the run is doing; `share` of the whole in [0, 1]. Raises LeaseLost."""
-    _update_held(claim, stage=stage[:60], progress_share=Decimal(f"{min(max(share, 0.0), 1.0):.4f}"))
+    tell_progress(Run, claim, stage=stage, share=share)
 
 
 def record_inputs(*, claim: Claim, inputs_version: int, input_hash: str) -> None:
     """Note what was read, so that a failed run names its inputs. Raises LeaseLost."""
-    _update_held(claim, inputs_version=inputs_version, input_hash=input_hash)
+    update_held(Run, claim, inputs_version=inputs_version, input_hash=input_hash)
 
 
 @contextmanager
@@ -165,7 +151,7 @@ def _held(claim: Claim) -> Iterator[Run]:
     with transaction.atomic():
         run = Run.objects.select_for_update(of=("self",)).filter(pk=claim.run_id).first()
         if run is None or run.state != "running" or run.fencing_token != claim.fencing_token:
-            raise LeaseLost(f"run {claim.run_id} is no longer held under token {claim.fencing_token}")
+            raise lost(Run, claim)
         yield run
 
 
@@ -247,20 +233,16 @@ def _wake_waiting(scope: str, now: datetime) -> None:
 
 
 def fail_run(*, claim: Claim, code: str, sentence: str, now: datetime) -> str | None:
-    """Give the run back after an error: queued again after a pause, superseded, or dead. The new state; None if fenced.
-
-    The pause doubles with each attempt, from RECOMPUTE_SETTLE_SECONDS.
-    """
-    pause = settings.RECOMPUTE_SETTLE_SECONDS * 2 ** (claim.attempt - 1)
+    """Give the run back after an error: queued again after a pause, superseded, or dead. The new state; None if fenced."""
     try:
         with _held(claim) as run:
-            return _give_back(run, code=code, sentence=sentence, pause=pause, now=now)
+            return _give_back(run, code=code, sentence=sentence, pause=pause_after(claim.attempt), now=now)
     except LeaseLost:
         return None
 
 
 def refuse_run(*, claim: Claim, code: str, sentence: str, now: datetime) -> str | None:
-    """End the run as failed: its inputs cannot be planned, so trying again would not help. None if fenced."""
+    """End the run as failed: trying again would not help. None if fenced."""
     try:
         with _held(claim) as run:
             run.error_code, run.error = code[:60], sentence
@@ -298,7 +280,7 @@ def _why_lapsed(run: Run, now: datetime) -> tuple[str, str]:
     limit = settings.CELERY_TASK_TIME_LIMIT
     if run.started_at is not None and (now - run.started_at).total_seconds() >= limit:
         return "time_limit", f"It was stopped at the time limit of {limit} s."
-    return "worker_lost", f"Its worker ({run.worker}) stopped answering during “{run.stage}”."
+    return "worker_lost", worker_lost(run)
 
 
 def _give_back(run: Run, *, code: str, sentence: str, pause: float, now: datetime) -> str:

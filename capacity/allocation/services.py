@@ -6,6 +6,7 @@ done about runs nobody works on is in sweeper.py.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -20,6 +21,20 @@ REQUEST_TURNS = 20
 
 class RequestNotRecorded(Exception):
     """A run could not be asked for: other requests won every race. Asking again is safe."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What `request_run` was asked."""
+
+    scope: str
+    reason: str
+    now: datetime
+    requested_by: str
+    is_forced: bool
+    idempotency_key: str | None
+    settle: bool
+    effort: str
 
 
 def request_run(
@@ -42,14 +57,11 @@ def request_run(
     The same `idempotency_key` always returns the same run. Call it after the edit's own writes, so that every
     transaction locks in one order. Raises RequestNotRecorded.
     """
+    asked = _Request(scope, reason, now, requested_by, is_forced, idempotency_key, settle, effort)
     for _ in range(REQUEST_TURNS):
         try:
             with transaction.atomic():
-                return (
-                    _answered(idempotency_key)
-                    or _join_queued(scope, reason, now, requested_by, is_forced, idempotency_key, settle, effort)
-                    or _create_queued(scope, reason, now, requested_by, is_forced, idempotency_key, settle, effort)
-                )
+                return _answered(idempotency_key) or _join_queued(asked) or _create_queued(asked)
         except IntegrityError:
             continue
     raise RequestNotRecorded(f"no run could be queued for {reason!r} in {REQUEST_TURNS} turns")
@@ -84,75 +96,57 @@ def _answered(idempotency_key: str | None) -> Run | None:
     return run.reused_run if run is not None and run.state == "superseded" and run.reused_run else run
 
 
-def _join_queued(
-    scope: str,
-    reason: str,
-    now: datetime,
-    requested_by: str,
-    is_forced: bool,
-    idempotency_key: str | None,
-    settle: bool,
-    effort: str,
-) -> Run | None:
+def _join_queued(asked: _Request) -> Run | None:
     """Let the queued run answer this request too; None when nothing is queued. Waits for a claim in progress."""
-    run = Run.objects.select_for_update(of=("self",)).filter(scope=scope, state="queued").first()
+    run = Run.objects.select_for_update(of=("self",)).filter(scope=asked.scope, state="queued").first()
     if run is None:
         return None
-    if settle:
+    if asked.settle:
         latest = run.requested_at + timedelta(seconds=settings.RECOMPUTE_MAX_WAIT_SECONDS)
-        settled = now + timedelta(seconds=settings.RECOMPUTE_SETTLE_SECONDS)
+        settled = asked.now + timedelta(seconds=settings.RECOMPUTE_SETTLE_SECONDS)
         run.not_before_at = max(run.not_before_at, min(settled, latest))
-    elif run.not_before_at > now:
-        run.not_before_at = now
+    elif run.not_before_at > asked.now:
+        run.not_before_at = asked.now
         wake_worker_on_commit(run_id=run.pk)
-    run.is_forced = run.is_forced or is_forced
-    if effort == "record":
-        run.effort = effort
+    run.is_forced = run.is_forced or asked.is_forced
+    if asked.effort == "record":
+        run.effort = asked.effort
     run.attempt = 0  # a waiting retry now answers a new request, which deserves every attempt
-    if idempotency_key and run.idempotency_key is None:
-        run.idempotency_key = idempotency_key
-    elif idempotency_key:
-        _record_join(run, reason, now, requested_by, idempotency_key)
+    if asked.idempotency_key and run.idempotency_key is None:
+        run.idempotency_key = asked.idempotency_key
+    elif asked.idempotency_key:
+        _record_join(run, asked)
     run.save(update_fields=["not_before_at", "is_forced", "effort", "attempt", "idempotency_key"])
     return run
 
 
-def _record_join(run: Run, reason: str, now: datetime, requested_by: str, idempotency_key: str) -> None:
+def _record_join(run: Run, asked: _Request) -> None:
     """A row that keeps a second key of the same run, so that asking again with it finds that run."""
     Run.objects.create(
         scope=run.scope,
         state="superseded",
-        reason=reason[:200],
-        requested_by=requested_by,
-        requested_at=now,
-        finished_at=now,
-        idempotency_key=idempotency_key,
+        reason=asked.reason[:200],
+        requested_by=asked.requested_by,
+        requested_at=asked.now,
+        finished_at=asked.now,
+        idempotency_key=asked.idempotency_key,
         reused_run=run,
     )
 
 
-def _create_queued(
-    scope: str,
-    reason: str,
-    now: datetime,
-    requested_by: str,
-    is_forced: bool,
-    idempotency_key: str | None,
-    settle: bool,
-    effort: str,
-) -> Run:
+def _create_queued(asked: _Request) -> Run:
     """Insert the queued run and wake a worker on commit. IntegrityError when somebody else just did."""
-    wait = settings.RECOMPUTE_SETTLE_SECONDS if settle else 0.0
+    wait = settings.RECOMPUTE_SETTLE_SECONDS if asked.settle else 0.0
     run = Run.objects.create(
-        scope=scope,
+        scope=asked.scope,
         state="queued",
-        reason=reason[:200],
-        requested_by=requested_by,
-        requested_at=now,
-        not_before_at=now + timedelta(seconds=wait),
-        is_forced=is_forced,
-        effort=effort,
-        idempotency_key=idempotency_key,
+        reason=asked.reason[:200],
+        requested_by=asked.requested_by,
+        requested_at=asked.now,
+        not_before_at=asked.now + timedelta(seconds=wait),
+        is_forced=asked.is_forced,
+        effort=asked.effort,
+        idempotency_key=asked.idempotency_key,
     )
     wake_worker_on_commit(run_id=run.pk, countdown=wait)
     return run

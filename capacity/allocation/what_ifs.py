@@ -1,7 +1,7 @@
 """The life of a what-if: asked, claimed by a worker under a lease, its two answers kept, given back or failed.
 
-The row is the record, the broker only wakes workers. A write counts only while the row is running under the writer's
-fencing token. What is computed, and by whom, is the review's business; nothing here touches a run's tables.
+The row is the record, the broker only wakes workers; claims are `leases`. What is computed, and by whom, is the
+review's business; nothing here touches a run's tables.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 
 from capacity.access.models import User
+from capacity.allocation.leases import hold_longer, pause_after, start_claim, tell_progress, update_held, worker_lost
 from capacity.allocation.models import WhatIf
-from capacity.allocation.runs import LeaseLost
 from capacity.allocation.wake import wake_what_if
 
 
@@ -33,6 +33,10 @@ class WhatIfClaim:
     attempt: int
     changes: Sequence[Mapping[str, Any]]
     has_quick: bool
+
+    @property
+    def row_id(self) -> int:
+        return self.what_if_id
 
 
 class TooManyWaiting(Exception):
@@ -76,11 +80,9 @@ def claim_what_if(*, what_if_id: int, worker: str, now: datetime) -> WhatIfClaim
         )
         if row is None:
             return None
-        row.state, row.attempt, row.fencing_token = "running", row.attempt + 1, _next_token()
-        row.worker, row.started_at = worker[:120], now
-        row.lease_until = now + timedelta(seconds=settings.RECOMPUTE_LEASE_SECONDS)
-        row.stage, row.progress_share = "Reading the run", Decimal(0)
+        start_claim(row, worker=worker, stage="Reading the run", now=now)
         row.save()
+    assert row.fencing_token is not None
     return WhatIfClaim(
         what_if_id=row.pk,
         run_id=row.run_id,
@@ -91,37 +93,25 @@ def claim_what_if(*, what_if_id: int, worker: str, now: datetime) -> WhatIfClaim
     )
 
 
-def _next_token() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('allocation_fencing_token_seq')")
-        return int(cursor.fetchone()[0])
-
-
-def _update_held(claim: WhatIfClaim, **changes: Any) -> None:
-    """Change the row if it is still this claim's. Raises LeaseLost."""
-    held = WhatIf.objects.filter(pk=claim.what_if_id, state="running", fencing_token=claim.fencing_token)
-    if not held.update(**changes):
-        raise LeaseLost(f"what-if {claim.what_if_id} is no longer held under token {claim.fencing_token}")
-
-
 def renew_what_if(*, claim: WhatIfClaim, now: datetime) -> None:
     """Hold the question for another RECOMPUTE_LEASE_SECONDS. Raises LeaseLost."""
-    _update_held(claim, lease_until=now + timedelta(seconds=settings.RECOMPUTE_LEASE_SECONDS))
+    hold_longer(WhatIf, claim, now=now)
 
 
 def report_stage(*, claim: WhatIfClaim, stage: str, share: float) -> None:
     """Show people what is being done; `share` of the whole in [0, 1]. Raises LeaseLost."""
-    _update_held(claim, stage=stage[:60], progress_share=Decimal(f"{min(max(share, 0.0), 1.0):.4f}"))
+    tell_progress(WhatIf, claim, stage=stage, share=share)
 
 
 def keep_quick(*, claim: WhatIfClaim, answer: Mapping[str, Any]) -> None:
     """Keep the quick answer; people see it while the full one is computed. Raises LeaseLost."""
-    _update_held(claim, quick=dict(answer))
+    update_held(WhatIf, claim, quick=dict(answer))
 
 
 def keep_full(*, claim: WhatIfClaim, answer: Mapping[str, Any], seconds: Mapping[str, float], now: datetime) -> None:
     """Keep the full answer and end the question. Raises LeaseLost."""
-    _update_held(
+    update_held(
+        WhatIf,
         claim,
         state="done",
         full=dict(answer),
@@ -137,9 +127,8 @@ def keep_full(*, claim: WhatIfClaim, answer: Mapping[str, Any], seconds: Mapping
 
 def refuse_what_if(*, claim: WhatIfClaim, code: str, sentence: str, now: datetime) -> str:
     """End the question as failed: trying again would not help. Raises LeaseLost."""
-    _update_held(
-        claim, state="failed", error_code=code[:60], error=sentence, finished_at=now, lease_until=None, stage=""
-    )
+    ended = {"state": "failed", "finished_at": now, "lease_until": None, "stage": ""}
+    update_held(WhatIf, claim, error_code=code[:60], error=sentence, **ended)
     return "failed"
 
 
@@ -147,8 +136,9 @@ def fail_what_if(*, claim: WhatIfClaim, code: str, sentence: str, now: datetime)
     """Give the question back after an error, to be tried again, or end it after the last attempt. Raises LeaseLost."""
     if claim.attempt >= settings.RECOMPUTE_MAX_ATTEMPTS:
         return refuse_what_if(claim=claim, code=code, sentence=sentence, now=now)
-    pause = settings.RECOMPUTE_SETTLE_SECONDS * 2 ** (claim.attempt - 1)
-    _update_held(
+    pause = pause_after(claim.attempt)
+    update_held(
+        WhatIf,
         claim,
         state="queued",
         not_before_at=now + timedelta(seconds=pause),
@@ -164,13 +154,12 @@ def fail_what_if(*, claim: WhatIfClaim, code: str, sentence: str, now: datetime)
 def sweep_what_ifs(*, now: datetime) -> list[int]:
     """Give back questions whose worker was lost, and wake what is queued and due; returns the ids woken. Idempotent."""
     for row in WhatIf.objects.filter(state="running", lease_until__lt=now):
-        lost = f"Its worker ({row.worker}) stopped answering during “{row.stage}”."
         is_last = row.attempt >= settings.RECOMPUTE_MAX_ATTEMPTS
         ended = {"state": "failed", "finished_at": now} if is_last else {"state": "queued", "not_before_at": now}
         # Only as it was read: a worker that renewed or finished meanwhile keeps it.
         WhatIf.objects.filter(
             pk=row.pk, state="running", fencing_token=row.fencing_token, lease_until=row.lease_until
-        ).update(**ended, lease_until=None, stage="", error_code="worker_lost", error=lost)
+        ).update(**ended, lease_until=None, stage="", error_code="worker_lost", error=worker_lost(row))
     due = WhatIf.objects.filter(state="queued", not_before_at__lte=now).order_by("pk")
     return [pk for pk in due.values_list("pk", flat=True) if wake_what_if(what_if_id=pk)]
 

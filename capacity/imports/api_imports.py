@@ -30,7 +30,7 @@ from capacity.access.viewer import Permits, PermitsByMethod, viewer_of
 from capacity.access.visibility import Sight, Viewer, sight
 from capacity.imports.api_json import Number, StrictJSONParser
 from capacity.imports.api_rows import row_url
-from capacity.imports.api_serializers import Problem, Proposed
+from capacity.imports.api_serializers import Page, Problem, Proposed
 from capacity.imports.api_tables import KEY_HEADER, page_of, paged, refusals, response_of
 from capacity.imports.changes import Actor
 from capacity.imports.described import kind_of, resource_of, slug_of, table_of_slug, title_of
@@ -118,12 +118,9 @@ class BatchDetail(BatchRow):
     issues = FileProblem(many=True)
 
 
-class BatchPage(serializers.Serializer):
+class BatchPage(Page):
     """A page of batches, newest first."""
 
-    count = serializers.IntegerField()
-    next = serializers.CharField(allow_null=True)
-    previous = serializers.CharField(allow_null=True)
     results = BatchRow(many=True)
 
 

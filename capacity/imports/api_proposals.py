@@ -21,6 +21,7 @@ from capacity.access.viewer import Permits, PermitsByMethod, viewer_of
 from capacity.access.visibility import Viewer
 from capacity.imports.api_json import Number, StrictJSONParser
 from capacity.imports.api_rows import row_url
+from capacity.imports.api_serializers import Page
 from capacity.imports.api_tables import page_of, paged, refusals
 from capacity.imports.changes import Actor
 from capacity.imports.described import slug_of
@@ -80,12 +81,9 @@ class ProposalDetail(ProposalRow):
     why_not = serializers.CharField(allow_blank=True, help_text="Why you cannot decide it; empty when you can.")
 
 
-class ProposalPage(serializers.Serializer):
+class ProposalPage(Page):
     """A page of proposals, newest first."""
 
-    count = serializers.IntegerField()
-    next = serializers.CharField(allow_null=True)
-    previous = serializers.CharField(allow_null=True)
     results = ProposalRow(many=True)
 
 

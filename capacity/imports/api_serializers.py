@@ -51,6 +51,14 @@ class KeyCell(serializers.Field):
     """The key, or part of it, of a row of another table."""
 
 
+class Page(serializers.Serializer):
+    """A page of something, which a subclass names as its `results`."""
+
+    count = serializers.IntegerField()
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
 class Problem(serializers.Serializer):
     """One thing wrong or odd."""
 

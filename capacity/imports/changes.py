@@ -20,7 +20,7 @@ from capacity.imports.cells import Value
 from capacity.imports.references import ReferenceIndex
 from capacity.imports.rows import cell_text
 from capacity.imports.tables import Table, tables
-from capacity.imports.tabular import ERROR, WARNING, Issue
+from capacity.imports.tabular import Judged
 
 Cells = dict[str, str]
 Key = tuple[str, ...]
@@ -64,22 +64,13 @@ class RowChange:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RowsOutcome:
+class RowsOutcome(Judged):
     """How a write came out. batch_id: the batch that holds it. proposal_id: somebody else has to approve it first."""
 
     applied: bool
     changes: tuple[RowChange, ...] = ()
-    issues: tuple[Issue, ...] = ()
     batch_id: int | None = None
     proposal_id: int | None = None
-
-    @property
-    def errors(self) -> tuple[Issue, ...]:
-        return tuple(issue for issue in self.issues if issue.severity == ERROR)
-
-    @property
-    def warnings(self) -> tuple[Issue, ...]:
-        return tuple(issue for issue in self.issues if issue.severity == WARNING)
 
 
 class StaleRow(Exception):

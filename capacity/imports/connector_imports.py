@@ -26,14 +26,14 @@ from capacity.imports.connectors.options import Given, names_of, read_options
 from capacity.imports.connectors.registry import CONNECTORS, recognise
 from capacity.imports.described import resource_of
 from capacity.imports.tables import Table, tables
-from capacity.imports.tabular import ERROR, WARNING, Issue, Row, Sheet, read_cell
+from capacity.imports.tabular import Issue, Judged, Row, Sheet, read_cell
 
 _FIRST_DAY = date(1990, 1, 1)
 _HEAD = 64 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConnectorOutcome:
+class ConnectorOutcome(Judged):
     """What an import through a connector did. counts: table → added, changed, unchanged. facts: told with the result.
 
     changes: the first changed rows of measurements, all of other tables, with the cells the importer may see.
@@ -41,19 +41,10 @@ class ConnectorOutcome:
 
     applied: bool
     counts: Mapping[str, Mapping[str, int]]
-    issues: tuple[Issue, ...]
     facts: tuple[str, ...] = ()
     batch_id: int | None = None
     proposal_id: int | None = None
     changes: tuple[RowChange, ...] = ()
-
-    @property
-    def errors(self) -> tuple[Issue, ...]:
-        return tuple(issue for issue in self.issues if issue.severity == ERROR)
-
-    @property
-    def warnings(self) -> tuple[Issue, ...]:
-        return tuple(issue for issue in self.issues if issue.severity == WARNING)
 
 
 def path_source(path: Path) -> Source:

@@ -16,7 +16,7 @@ from capacity.imports.models import ImportBatch
 from capacity.imports.reading import Choose, SourceFile, by_name, read_files, read_source_files, source_file
 from capacity.imports.rules import seen_change
 from capacity.imports.tables import tables
-from capacity.imports.tabular import ERROR, WARNING, Issue
+from capacity.imports.tabular import Judged
 
 __all__ = [
     "ImportOutcome",
@@ -29,7 +29,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImportOutcome:
+class ImportOutcome(Judged):
     """What an import did. counts: table → added, changed, unchanged rows (of what would be, when refused).
 
     second_person: why somebody else has to approve it, "" where nobody has to.
@@ -37,19 +37,10 @@ class ImportOutcome:
 
     applied: bool
     counts: Mapping[str, Mapping[str, int]]
-    issues: tuple[Issue, ...]
     batch_id: int | None = None
     proposal_id: int | None = None
     changes: tuple[RowChange, ...] = ()
     second_person: str = ""
-
-    @property
-    def errors(self) -> tuple[Issue, ...]:
-        return tuple(issue for issue in self.issues if issue.severity == ERROR)
-
-    @property
-    def warnings(self) -> tuple[Issue, ...]:
-        return tuple(issue for issue in self.issues if issue.severity == WARNING)
 
 
 def import_files(

@@ -53,6 +53,21 @@ class Issue:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Judged:
+    """Something that came out with issues: errors refuse it, warnings do not."""
+
+    issues: tuple[Issue, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Issue, ...]:
+        return tuple(issue for issue in self.issues if issue.severity == ERROR)
+
+    @property
+    def warnings(self) -> tuple[Issue, ...]:
+        return tuple(issue for issue in self.issues if issue.severity == WARNING)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """A row as read. `values` holds the columns that could be read; `broken` names those that could not."""
 

@@ -19,7 +19,8 @@ from capacity.decisions.selectors import policy_versions
 from capacity.imports.api_fields import VisibleFlag, VisibleInteger, VisibleList, VisibleText, field_for
 from capacity.review.models import Review
 from capacity.review.pages import visible_rows
-from capacity.review.tables import PLACEMENTS, UNPLACED, Row, contract_labels
+from capacity.review.table_specs import PLACEMENTS, UNPLACED
+from capacity.review.tables import Row, contract_labels
 
 MOST_RUNS = 500
 

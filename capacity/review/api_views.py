@@ -36,7 +36,7 @@ from capacity.review.chosen import chosen_run
 from capacity.review.listing import sorted_visibly
 from capacity.review.pages import visible_rows
 from capacity.review.serializers import row_serializer, serializer_for
-from capacity.review.tables import (
+from capacity.review.table_specs import (
     ALLOCATIONS,
     ISSUES,
     REMEDIES,
@@ -44,10 +44,9 @@ from capacity.review.tables import (
     SCARCITY,
     SHORTFALLS,
     UNPLACED,
-    Row,
     RunTableSpec,
-    contract_labels,
 )
+from capacity.review.tables import Row, contract_labels
 
 _NAMES_CONTRACTS = (UNPLACED, ALLOCATIONS, SHORTFALLS, REMEDIES, SCARCITY, ISSUES)
 _RUN = OpenApiParameter("run", int, description="A run's id; without it the current plan.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from capacity.allocation.models import WHAT_IF_STATES, WhatIf
 from capacity.allocation.what_ifs import TooManyWaiting, what_ifs_of
 from capacity.imports.api_fields import VisibleDecimal, VisibleRow, VisibleText, api_value
 from capacity.imports.api_json import StrictJSONParser
+from capacity.imports.api_serializers import Page
 from capacity.imports.api_tables import page_of, paged, refusals
 from capacity.review.input_edits import MOST_CHANGES, ChangesRefused
 from capacity.review.what_if import WhatIfRefused
@@ -68,34 +69,47 @@ class WhatIfChange(serializers.Serializer):
     columns = ChangedColumn(many=True)
 
 
-class TierDifference(VisibleRow):
-    """A tier on both sides; its gap to a bound in a full answer."""
-
-    tier = VisibleText()
-    unit = VisibleText()
-    before = VisibleDecimal()
-    after = VisibleDecimal()
-    difference = VisibleDecimal()
-    unmet_before = VisibleDecimal()
-    unmet_after = VisibleDecimal()
-    gap_before = VisibleDecimal()
-    gap_after = VisibleDecimal()
+def _before_after(*names: str) -> list[str]:
+    """Of each name: what it was, what it would be, and the difference."""
+    return [f"{name}_{side}" for name in names for side in ("before", "after", "difference")]
 
 
-class DemandDifference(VisibleRow):
-    """Capacity shortfall (accelerator-weeks) and dollars lost of a contract or workload over the horizon."""
+def _visible(name: str, doc: str, *, texts: Sequence[str], numbers: Sequence[str]) -> type[VisibleRow]:
+    """A row of texts, then numbers, each as far as the reader may see it."""
+    fields = {each: VisibleText() for each in texts} | {each: VisibleDecimal() for each in numbers}
+    return type(name, (VisibleRow,), {"__doc__": doc, "__module__": __name__, **fields})
 
-    # `label` is also the name of a field's own attribute.
-    label = VisibleText()  # type: ignore[assignment]
-    contract_key = VisibleText()
-    workload_key = VisibleText()
-    tier = VisibleText()
-    short_before = VisibleDecimal()
-    short_after = VisibleDecimal()
-    short_difference = VisibleDecimal()
-    usd_before = VisibleDecimal()
-    usd_after = VisibleDecimal()
-    usd_difference = VisibleDecimal()
+
+TierDifference = _visible(
+    "TierDifference",
+    "A tier on both sides; its gap to a bound in a full answer.",
+    texts=("tier", "unit"),
+    numbers=("before", "after", "difference", "unmet_before", "unmet_after", "gap_before", "gap_after"),
+)
+DemandDifference = _visible(
+    "DemandDifference",
+    "Capacity shortfall (accelerator-weeks) and dollars lost of a contract or workload over the horizon.",
+    texts=("label", "contract_key", "workload_key", "tier"),
+    numbers=_before_after("short", "usd"),
+)
+PoolDifference = _visible(
+    "PoolDifference",
+    "Idle and burst of a pool over the horizon, accelerator-weeks and dollars.",
+    texts=("pool_key",),
+    numbers=_before_after("idle", "burst", "burst_usd"),
+)
+WeekDifference = _visible(
+    "WeekDifference",
+    "Capacity shortfall of all demands in a week, accelerators, and its dollars with burst.",
+    texts=("week",),
+    numbers=_before_after("short", "usd"),
+)
+PriceDifference = _visible(
+    "PriceDifference",
+    "Scarcity price of a pool and week, dollars per accelerator-week.",
+    texts=("pool_key", "week"),
+    numbers=("before", "after"),
+)
 
 
 class Place(serializers.Serializer):
@@ -136,42 +150,6 @@ class NotPlaced(serializers.Serializer):
 
     experiment_key = serializers.CharField()
     cause = Because()
-
-
-class PoolDifference(VisibleRow):
-    """Idle and burst of a pool over the horizon, accelerator-weeks and dollars."""
-
-    pool_key = VisibleText()
-    idle_before = VisibleDecimal()
-    idle_after = VisibleDecimal()
-    idle_difference = VisibleDecimal()
-    burst_before = VisibleDecimal()
-    burst_after = VisibleDecimal()
-    burst_difference = VisibleDecimal()
-    burst_usd_before = VisibleDecimal()
-    burst_usd_after = VisibleDecimal()
-    burst_usd_difference = VisibleDecimal()
-
-
-class WeekDifference(VisibleRow):
-    """Capacity shortfall of all demands in a week, accelerators, and its dollars with burst."""
-
-    week = VisibleText()
-    short_before = VisibleDecimal()
-    short_after = VisibleDecimal()
-    short_difference = VisibleDecimal()
-    usd_before = VisibleDecimal()
-    usd_after = VisibleDecimal()
-    usd_difference = VisibleDecimal()
-
-
-class PriceDifference(VisibleRow):
-    """Scarcity price of a pool and week, dollars per accelerator-week."""
-
-    pool_key = VisibleText()
-    week = VisibleText()
-    before = VisibleDecimal()
-    after = VisibleDecimal()
 
 
 class WhatIfAnswer(VisibleRow):
@@ -219,12 +197,9 @@ class WhatIfDetail(WhatIfRow):
     full = WhatIfAnswer(allow_null=True)
 
 
-class WhatIfPage(serializers.Serializer):
+class WhatIfPage(Page):
     """A page of what-ifs, newest first."""
 
-    count = serializers.IntegerField()
-    next = serializers.CharField(allow_null=True)
-    previous = serializers.CharField(allow_null=True)
     results = WhatIfRow(many=True)
 
 

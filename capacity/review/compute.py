@@ -7,7 +7,7 @@ supply → loads → classes → problem → solve → rows of every result tabl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Any
 
@@ -42,27 +42,8 @@ NOT_SIZED_FROM = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SolvedPlan:
-    """Everything the result rows are made of. rates: (pool, week) → USD per accelerator-hour left after failures."""
-
-    inputs: Inputs
-    policy: Policy
-    calendar: SupplyCalendar
-    costs: Mapping[tuple[str, Week], PoolWeekCost]
-    rates: Mapping[tuple[str, Week], Decimal | None]
-    contracts: list[ContractInForce]
-    deals: list[ContractInForce]
-    revenue: Mapping[str, tuple[Decimal | None, ...]]
-    classes: tuple[ServingClass, ...]
-    unsized: list[Unsized]
-    problem: Problem
-    solution: Solution
-    sites: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class PreparedPlan:
-    """Everything there is before a problem is solved; the fields are SolvedPlan's."""
+    """Everything there is before a problem is solved. rates: (pool, week) → USD per accelerator-hour left after failures."""
 
     inputs: Inputs
     policy: Policy
@@ -76,6 +57,13 @@ class PreparedPlan:
     unsized: list[Unsized]
     problem: Problem
     sites: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SolvedPlan(PreparedPlan):
+    """Everything the result rows are made of."""
+
+    solution: Solution
 
 
 def solve_inputs(*, inputs: Inputs, progress: Progress, effort: str = "quick") -> SolvedPlan:

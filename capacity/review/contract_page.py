@@ -7,7 +7,8 @@ from typing import Any
 
 from capacity.lib.figures import Absent
 from capacity.review.listing import Cell, cell_text
-from capacity.review.tables import DEALS, EXPOSURE, SHORTFALLS, Row
+from capacity.review.table_specs import DEALS, EXPOSURE, SHORTFALLS
+from capacity.review.tables import Row
 from capacity.review.words import word
 
 _PROMISE = [

@@ -7,24 +7,21 @@ written is the plan source's business; who may write is allocation's (capacity/a
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any, Protocol
 
-from celery.exceptions import SoftTimeLimitExceeded
-from django.conf import settings
 from django.db import connection, transaction
 
 from capacity.allocation.heartbeat import LeaseKeeper
+from capacity.allocation.leases import LeaseLost
 from capacity.allocation.models import Run
 from capacity.allocation.runs import (
     Claim,
-    LeaseLost,
     PlanHeader,
-    PlanRefused,
     claim_run,
     fail_run,
     publish_run,
@@ -36,11 +33,9 @@ from capacity.allocation.runs import (
 )
 from capacity.allocation.wake import wake_worker
 from capacity.lib.canonical import content_hash
+from capacity.review.attempts import Reporter, attempt
 
 logger = logging.getLogger(__name__)
-
-# Progress is written when the stage changes, else at most this often.
-PROGRESS_SECONDS = 1.0
 
 ReportProgress = Callable[[str, float], None]
 
@@ -132,22 +127,17 @@ def recompute(*, run_id: int, worker: str, clock: Callable[[], datetime], source
 
 def _guarded(claim: Claim, clock: Callable[[], datetime], work: Callable[[], str]) -> str:
     """Do the work; turn each way of failing into the run's state."""
+
+    def refuse(**why: str) -> str:
+        return refuse_run(claim=claim, now=clock(), **why) or "fenced_off"
+
+    def fail(**why: str) -> str:
+        return fail_run(claim=claim, now=clock(), **why) or "fenced_off"
+
     try:
-        return work()
+        return attempt(name=f"run {claim.run_id} attempt {claim.attempt}", work=work, refuse=refuse, fail=fail)
     except LeaseLost:
         return "fenced_off"
-    except PlanRefused as refusal:
-        return refuse_run(claim=claim, code=refusal.code, sentence=refusal.sentence, now=clock()) or "fenced_off"
-    except SoftTimeLimitExceeded:
-        code, sentence = "time_limit", f"It took longer than {settings.CELERY_TASK_SOFT_TIME_LIMIT} s and was stopped."
-    except MemoryError:
-        code, sentence = "out_of_memory", "It needed more memory than the worker has."
-    except Exception as error:  # whatever it was, the run must say that it failed
-        logger.exception("run %s attempt %s failed", claim.run_id, claim.attempt)
-        code = "error"
-        sentence = f"It stopped with an unexpected {type(error).__name__}; the worker's log has the details."
-    connection.close_if_unusable_or_obsolete()
-    return fail_run(claim=claim, code=code, sentence=sentence, now=clock()) or "fenced_off"
 
 
 def _solve_and_publish(claim: Claim, lease: LeaseKeeper, clock: Callable[[], datetime], source: PlanSource) -> str:
@@ -158,7 +148,7 @@ def _solve_and_publish(claim: Claim, lease: LeaseKeeper, clock: Callable[[], dat
     record_inputs(claim=claim, inputs_version=version, input_hash=hashed)
     if reuse_run(claim=claim, inputs_version=version, input_hash=hashed, now=clock()):
         return "reused"
-    plan = source.compute(inputs=inputs, progress=_Progress(claim, lease), effort=claim.effort)
+    plan = source.compute(inputs=inputs, progress=_reporter(claim, lease), effort=claim.effort)
     report_progress(claim=claim, stage="storing", share=1.0)
     is_published = publish_run(
         claim=claim,
@@ -171,19 +161,5 @@ def _solve_and_publish(claim: Claim, lease: LeaseKeeper, clock: Callable[[], dat
     return "done" if is_published else "fenced_off"
 
 
-class _Progress:
-    """Throttles progress to the row, and stops a computation whose lease is gone."""
-
-    def __init__(self, claim: Claim, lease: LeaseKeeper) -> None:
-        self._claim = claim
-        self._lease = lease
-        self._stage = ""
-        self._written_at = float("-inf")
-
-    def __call__(self, stage: str, share: float) -> None:
-        if self._lease.is_lost:
-            raise LeaseLost(f"run {self._claim.run_id} was taken over")
-        if stage == self._stage and time.monotonic() - self._written_at < PROGRESS_SECONDS:
-            return
-        report_progress(claim=self._claim, stage=stage, share=share)
-        self._stage, self._written_at = stage, time.monotonic()
+def _reporter(claim: Claim, lease: LeaseKeeper) -> Reporter:
+    return Reporter(name=f"run {claim.run_id}", tell=partial(report_progress, claim=claim), lease=lease)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from capacity.review.listing import ListSpec
-from capacity.review.tables import (
+from capacity.review.table_specs import (
     DEALS,
     EXPOSURE,
     LOT_EVENTS,

@@ -19,7 +19,8 @@ from capacity.lib import figures
 from capacity.lib.figures import NOTHING, RESTRICTED, Absent
 from capacity.lib.horizon import Week
 from capacity.review import words
-from capacity.review.tables import Column, Row
+from capacity.review.table_specs import Column
+from capacity.review.tables import Row
 
 WEEK_COLUMNS = frozenset({"week", "start_week", "first_short_week", "first_week", "worst_week", "helps_from"})
 LONGEST_SEARCH = 100
@@ -59,13 +60,14 @@ class ListSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
-    """A written cell. text: words or an absence; title: what a hover adds; href: where it leads."""
+    """A written cell. text: words or an absence; title: what a hover adds; href: where it leads; label: its column's."""
 
     text: str | Absent
     is_number: bool
     href: str = ""
     title: str = ""
     wraps: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -292,6 +294,7 @@ def cells(listing: Listing, row: Row, *, year: int | None, link: Link | None = N
                 href="" if link is None or isinstance(value, Absent) else link(row, column.name),
                 title=str(value) if is_week else "",
                 wraps=isinstance(value, list) or column.name == "sentence",
+                label=column.label,
             )
         )
     return found

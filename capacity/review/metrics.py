@@ -1,13 +1,12 @@
 """Headline metrics and the figures pages open: each with its formula, its terms and where they come from. Pure.
 
 Formulas: methods, Headline metrics. A metric whose denominator is zero, or with a missing input, has no value and says
-why; it is never zero. Only metrics that this plan can really compute are here.
+why; it is never zero. Here stand their order and those of capacity; those of money are `metrics_money`.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -16,12 +15,18 @@ from capacity.lib.money import to_decimal
 from capacity.lib.units import exact
 from capacity.review.figure_terms import figure, term
 from capacity.review.figures_by_row import row_figures
+from capacity.review.metric_sums import Row, Tables, known_sum, share_of, sum_of, this_week
+from capacity.review.metrics_money import (
+    idle_cost,
+    inference_ratio,
+    loss_exposure,
+    no_choice_share,
+    serving_margin,
+    unexplained_frontier,
+)
 from capacity.review.plan_rows import PlanRows
 
-Row = dict[str, Any]
-Tables = Mapping[str, list[Row]]
 NEXT_WEEKS = 13
-_LOSS = ("exposure", "loss_exposure_usd")
 
 
 def figure_rows(*, rows: PlanRows, tables: Tables) -> list[Row]:
@@ -46,31 +51,13 @@ def figure_rows(*, rows: PlanRows, tables: Tables) -> list[Row]:
     return [*metrics, *row_figures(rows=rows, tables=tables)]
 
 
-def _this_week(tables: Tables) -> list[Row]:
-    return [row for row in tables["pool_weeks"] if row["week_index"] == 0]
-
-
-def _sum(values: Iterable[Decimal | int]) -> Decimal:
-    return to_decimal(sum((exact(value) for value in values), Fraction(0)))
-
-
-def _known_sum(values: Iterable[Decimal | None]) -> Decimal | None:
-    """The sum, or None as soon as one part is not known."""
-    found = list(values)
-    return None if any(value is None for value in found) else _sum(value for value in found if value is not None)
-
-
-def _share(part: Decimal | int | None, whole: Decimal | int | None) -> Decimal | None:
-    return None if part is None or not whole else to_decimal(exact(part) / exact(whole))
-
-
 def promise_coverage(tables: Tables) -> Row:
     """H1 = min over committed demands and the next 13 weeks of served ÷ needed."""
     weeks = {row["week"] for row in tables["pool_weeks"] if row["week_index"] < NEXT_WEEKS}
     owed = [row for row in tables["demands"] if row["tier"] == "committed" and row["week"] in weeks]
     worst = min(owed, key=lambda row: (exact(row["served"]) / exact(row["work"]), row["week"]), default=None)
     unsized = sum(1 for row in tables["exposure"] if not row["is_sized"])
-    value = None if worst is None else _share(worst["served"], worst["work"])
+    value = None if worst is None else share_of(worst["served"], worst["work"])
     terms = []
     if worst is not None:
         source = f"demand {worst['serving_class']}, week {worst['week']}"
@@ -168,9 +155,9 @@ def floor_attainment(rows: PlanRows, tables: Tables) -> Row:
 
 def productive_use(tables: Tables) -> Row:
     """H5 = (serving at work + running experiments) ÷ allocatable, this week."""
-    now = _this_week(tables)
-    consumed, allocatable = _sum(row["consumed"] for row in now), _sum(row["allocatable"] for row in now)
-    value = _share(consumed, allocatable)
+    now = this_week(tables)
+    consumed, allocatable = sum_of(row["consumed"] for row in now), sum_of(row["allocatable"] for row in now)
+    value = share_of(consumed, allocatable)
     return figure(
         key="metric:H5",
         label="Productive use, this week",
@@ -187,199 +174,13 @@ def productive_use(tables: Tables) -> Row:
     )
 
 
-def idle_cost(rows: PlanRows, tables: Tables) -> Row:
-    """H6 = idle USD this week; its share of the envelope is a term."""
-    now = _this_week(tables)
-    idle, envelope = _known_sum(row["idle_usd"] for row in now), _known_sum(row["envelope_usd"] for row in now)
-    share = _share(idle, envelope)
-    limit = rows.plan.policy.idle_limit_share
-    return figure(
-        key="metric:H6",
-        label="Idle, this week",
-        value=idle,
-        absent="" if idle is not None else "unknown cost",
-        unit="USD a week",
-        formula="Σ over pools of the idle line of the envelope",
-        terms=[
-            term("Envelope", envelope, "USD", "all pools, this week", ("pool_week", "envelope_usd")),
-            term("Idle ÷ envelope", share, "share", "this run", ("pool_week", "idle_usd")),
-            term("Limit", limit, "share", "policy", ("policy", "idle_limit_share")),
-            *(
-                term(f"Idle in {row['pool_key']}", row["idle_usd"], "USD", "pool, this week", ("pool_week", "idle_usd"))
-                for row in now
-            ),
-        ],
-        state="" if share is None else "good" if share <= limit else "bad",
-        threshold=f"above {limit:.1%} of the envelope",
-        anchor="envelope",
-        sight=("metric", "H6"),
-    )
-
-
-def no_choice_share(rows: PlanRows, tables: Tables) -> Row:
-    """H7 = no-choice USD ÷ envelope USD, this week."""
-    parts = [row["envelope_parts"] for row in _this_week(tables)]
-    spent = None if any(part is None for part in parts) else _sum(Decimal(part["no_choice"]) for part in parts if part)
-    envelope = _known_sum(row["envelope_usd"] for row in _this_week(tables))
-    value, limit = _share(spent, envelope), rows.plan.policy.no_choice_limit_share
-    cards = [row["workload_key"] for row in tables["workloads"] if row["purpose"] == "no_choice"]
-    return figure(
-        key="metric:H7",
-        label="Spend nobody chose, this week",
-        value=value,
-        unit="share",
-        formula="cost of workloads without purpose, owner, justification or in-date review ÷ envelope",
-        terms=[
-            term("Cost of such workloads", spent, "USD", "all pools, this week", ("spend", "no_choice_usd")),
-            term("Envelope", envelope, "USD", "all pools, this week", ("pool_week", "envelope_usd")),
-            term("Workload cards", ", ".join(cards) or "none", "", "workload map", ("workload", "missing")),
-        ],
-        state="" if value is None else "good" if value <= limit else "bad",
-        threshold=f"above {limit:.1%}",
-        sight=("metric", "H7"),
-    )
-
-
-def unexplained_frontier(rows: PlanRows, tables: Tables) -> Row:
-    """H8 = frontier USD without an in-date justification ÷ frontier USD, this week."""
-    frontier = [row for row in tables["workloads"] if row["model_tier"] == "frontier" and row["is_sized"]]
-    spent = _known_sum(row["usd_per_week"] for row in frontier)
-    without = _known_sum(row["usd_per_week"] for row in frontier if not row["is_frontier_explained"])
-    value, limit = _share(without, spent), rows.plan.policy.unexplained_frontier_limit_share
-    names = [row["workload_key"] for row in frontier if not row["is_frontier_explained"]]
-    return figure(
-        key="metric:H8",
-        label="Unexplained frontier, this week",
-        value=value,
-        unit="share",
-        formula="frontier cost without an in-date justification ÷ frontier cost",
-        terms=[
-            term("Without justification", without, "USD", "workload map", ("workload", "usd_per_week")),
-            term("Frontier cost", spent, "USD", "workload map", ("workload", "usd_per_week")),
-            term("Workload cards", ", ".join(names) or "none", "", "workload map", ("workload", "missing")),
-        ],
-        state="" if value is None else "good" if value <= limit else "bad",
-        threshold=f"above {limit:.1%}",
-        sight=("metric", "H8"),
-    )
-
-
-def _money(tables: Tables) -> tuple[list[Row], Decimal | None, Decimal | None, Decimal | None]:
-    """Contracts with all money known, and their revenue, reserved and consumed cost at P50 over the horizon."""
-    known = [
-        row for row in tables["exposure"] if row["revenue_usd"] is not None and row["reserved_cost_usd"] is not None
-    ]
-    if not known:
-        return known, None, None, None
-    return (
-        known,
-        _sum(row["revenue_usd"] for row in known),
-        _sum(row["reserved_cost_usd"] for row in known),
-        _known_sum(row["consumed_cost_usd"] for row in known),
-    )
-
-
-def serving_margin(rows: PlanRows, tables: Tables) -> Row:
-    """H9 = (revenue − reserved cost) ÷ revenue over the horizon, P50; on consumed cost as a term."""
-    known, revenue, reserved, consumed = _money(tables)
-    margin = None if revenue is None or reserved is None else revenue - reserved
-    value, target = _share(margin, revenue), rows.plan.policy.target_gross_margin_share
-    consumed_margin = None if revenue is None or consumed is None else revenue - consumed
-    left_out = len(tables["exposure"]) - len(known)
-    total = "exposure_total"
-    return figure(
-        key="metric:H9",
-        label="Serving margin, fully loaded",
-        value=value,
-        unit="share",
-        formula="(revenue − reserved cost) ÷ revenue, contracts, over the horizon",
-        terms=[
-            term("Revenue, P50", revenue, "USD", f"{len(known)} contracts", (total, "revenue_usd")),
-            term("Reserved cost", reserved, "USD", f"{len(known)} contracts", (total, "reserved_cost_usd")),
-            term("On consumed cost", _share(consumed_margin, revenue), "share", "this run", (total, "margin_share")),
-            term("Contracts left out, unsized or unknown", left_out, "contracts", "this run", (total, "contracts")),
-            term("Target", target, "share", "policy", ("policy", "target_gross_margin_share")),
-        ],
-        state="" if value is None else "good" if value >= target else "bad",
-        threshold=f"below {target:.0%}",
-        basis="P50" + (f"; {left_out} contracts left out" if left_out else ""),
-        sight=("metric", "H9"),
-    )
-
-
-def inference_ratio(rows: PlanRows, tables: Tables) -> Row:
-    """H10 = reserved serving cost ÷ revenue over the horizon."""
-    known, revenue, reserved, _ = _money(tables)
-    value, policy = _share(reserved, revenue), rows.plan.policy
-    amber, red = policy.inference_ratio_amber_share, policy.inference_ratio_red_share
-    state = "" if value is None else "bad" if value >= red else "warn" if value >= amber else "good"
-    return figure(
-        key="metric:H10",
-        label="Inference cost ÷ revenue",
-        value=value,
-        unit="share",
-        formula="reserved serving cost ÷ revenue, contracts, over the horizon",
-        terms=[
-            term("Reserved cost", reserved, "USD", f"{len(known)} contracts", ("exposure_total", "reserved_cost_usd")),
-            term("Revenue, P50", revenue, "USD", f"{len(known)} contracts", ("exposure_total", "revenue_usd")),
-        ],
-        state=state,
-        threshold=f"{amber:.0%} amber, {red:.0%} red",
-        basis="P50",
-        sight=("metric", "H10"),
-    )
-
-
-def loss_exposure(rows: PlanRows, tables: Tables) -> Row:
-    """H11 = Σ loss exposure at worst reasonable use."""
-    known = [row for row in tables["exposure"] if row["loss_exposure_usd"] is not None]
-    value = _sum(row["loss_exposure_usd"] for row in known) if known else None
-    limit = rows.plan.policy.loss_exposure_limit_usd
-    uncapped = sum(1 for row in tables["exposure"] if row["is_uncapped"])
-    return figure(
-        key="metric:H11",
-        label="Loss exposure at worst reasonable use",
-        value=value,
-        unit="USD",
-        formula="Σ over contracts of max(0, cost − revenue) at the worst use between P50 and the worst reasonable use",
-        terms=[
-            term(
-                "Contracts with a loss",
-                sum(1 for r in known if r["loss_exposure_usd"] > 0),
-                "contracts",
-                "this run",
-                ("exposure_total", "contracts"),
-            ),
-            term("Uncapped contracts", uncapped, "contracts", "this run", ("exposure_total", "uncapped")),
-            term(
-                "Not known",
-                len(tables["exposure"]) - len(known),
-                "contracts",
-                "left out",
-                ("exposure_total", "unsized"),
-            ),
-            term("Limit", limit, "USD", "policy", ("policy", "loss_exposure_limit_usd")),
-            *(
-                term(f"Loss of {row['contract_key']}", row["loss_exposure_usd"], "USD", "contract", _LOSS)
-                for row in sorted(known, key=lambda row: (-row["loss_exposure_usd"], row["contract_key"]))
-                if row["loss_exposure_usd"] > 0
-            ),
-        ],
-        state="" if value is None else "bad" if value > limit or uncapped else "good",
-        threshold=f"above the limit of the policy, or any uncapped contract ({uncapped})",
-        anchor="exposure",
-        basis="worst reasonable use, each contract alone",
-        sight=("metric", "H11"),
-    )
-
-
 def capacity_gap(tables: Tables) -> Row:
     """Σ capacity gap: accelerators more than reserved that worst reasonable use would need."""
     known = [row for row in tables["exposure"] if row["capacity_gap_accelerators"] is not None]
     return figure(
         key="metric:H11_accelerators",
         label="Capacity gap at worst reasonable use",
-        value=_sum(row["capacity_gap_accelerators"] for row in known) if known else None,
+        value=sum_of(row["capacity_gap_accelerators"] for row in known) if known else None,
         unit="accelerators",
         formula="Σ over contracts of max(0, need at worst reasonable use − planned need)",
         terms=[
@@ -401,7 +202,7 @@ def experiment_fit(rows: PlanRows, tables: Tables) -> Row:
         placed[row["experiment_key"]] += row["accelerators"] * row["weeks"]
     got = sum(min(asked[key], placed[key]) for key in due)
     waiting = [key for key, row in due.items() if row["experiment_priority"] == "P0" and not placed[key]]
-    value = _share(got, sum(asked.values()))
+    value = share_of(got, sum(asked.values()))
     return figure(
         key="metric:H12",
         label="Experiment fit, due in 13 weeks",
@@ -422,11 +223,11 @@ def experiment_fit(rows: PlanRows, tables: Tables) -> Row:
 
 def totals(tables: Tables) -> list[Row]:
     """Sums that pages show under their tables and in the verdict."""
-    short = _sum(row["short_accelerators"] for row in tables["demands"])
-    lost = _known_sum(row["usd_lost"] for row in tables["demands"] if row["short_accelerators"])
+    short = sum_of(row["short_accelerators"] for row in tables["demands"])
+    lost = known_sum(row["usd_lost"] for row in tables["demands"] if row["short_accelerators"])
     factor = {row["pool_key"]: row["h100e_factor"] for row in tables["pools"]}
-    now = _this_week(tables)
-    supply = _sum(to_decimal(exact(row["allocatable"]) * exact(factor[row["pool_key"]])) for row in now)
+    now = this_week(tables)
+    supply = sum_of(to_decimal(exact(row["allocatable"]) * exact(factor[row["pool_key"]])) for row in now)
     return [
         figure(
             key="total:shortfall",

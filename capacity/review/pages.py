@@ -34,7 +34,8 @@ from capacity.review.listing import (
     written_totals,
 )
 from capacity.review.models import RunFigure
-from capacity.review.tables import Row, RunTableSpec, run_rows
+from capacity.review.table_specs import RunTableSpec
+from capacity.review.tables import Row, run_rows
 
 
 def visible_rows(

@@ -12,7 +12,8 @@ from typing import Any
 from capacity.access.visibility import RESTRICTED
 from capacity.lib.figures import Absent, counted, thousands, usd
 from capacity.review.listing import cell_text
-from capacity.review.tables import DEALS, OTHERS_DEAL, Row
+from capacity.review.table_specs import DEALS
+from capacity.review.tables import OTHERS_DEAL, Row
 from capacity.review.verdicts import Verdict
 from capacity.review.words import word
 from contracts.domain.workflow import PIPELINE, STATES

@@ -43,7 +43,8 @@ from capacity.review.pages import (
 from capacity.review.pipeline_rows import by_state, own_and_others, pipeline_verdict
 from capacity.review.shortage_rows import shortages
 from capacity.review.snapshots import open_weeks
-from capacity.review.tables import DEALS, EXPOSURE, REMEDIES, SHORTFALLS, Row, contract_labels, visible_row
+from capacity.review.table_specs import DEALS, EXPOSURE, REMEDIES, SHORTFALLS
+from capacity.review.tables import Row, contract_labels, visible_row
 from capacity.review.views_lists import no_plan, withhold_small
 from capacity.review.workflow_page import Problem, known_versions, version_cards
 from contracts.domain.workflow import STATE_NAMES

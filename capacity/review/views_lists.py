@@ -29,16 +29,15 @@ from capacity.review.pages import (
     sees_column,
     visible_rows,
 )
-from capacity.review.tables import (
+from capacity.review.table_specs import (
     EXPOSURE,
     PLACEMENTS,
     POOL_WEEKS,
     POOLS,
     UNPLACED,
     WORKLOADS,
-    Row,
-    contract_labels,
 )
+from capacity.review.tables import Row, contract_labels
 from capacity.review.what_if_asking import tries_of
 
 
@@ -105,7 +104,7 @@ def requests(request: HttpRequest) -> HttpResponse:
             listing=lists["unplaced"],
             year=now.year,
             link=_by_key("experiment_key", links),
-            extra=lambda row: tries_of(viewer, row, run_id=chosen.run_id),
+            extra=lambda row: {"key": row["experiment_key"], **tries_of(viewer, row, run_id=chosen.run_id)},
         ),
         "try_actions": "scenarios/_try.html" if may_do(request, "scenario.ask") and unplaced else "",
         "placed": list_context(

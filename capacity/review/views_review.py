@@ -20,7 +20,8 @@ from capacity.review import carry, changes_shown
 from capacity.review.context import plan_state
 from capacity.review.csv_files import csv_rows_response
 from capacity.review.models import Review
-from capacity.review.page import WEEKLY_TABLES, RunRows, read_run, review_context, visible_header, weekly_table
+from capacity.review.page import WEEKLY_TABLES, review_context, visible_header, weekly_table
+from capacity.review.page_reading import RunRows, read_run
 
 
 @require_safe

@@ -25,7 +25,8 @@ from capacity.review import list_specs, verdicts
 from capacity.review.chosen import ChosenRun
 from capacity.review.context import plan_context, plan_state
 from capacity.review.pages import asks_for_file, controls, list_context, list_file, listed, sees_column, visible_rows
-from capacity.review.tables import ISSUES, TIERS, Row, contract_labels
+from capacity.review.table_specs import ISSUES, TIERS
+from capacity.review.tables import Row, contract_labels
 from capacity.review.tier_words import plan_quality, tier_words
 from capacity.review.words import word
 

@@ -34,20 +34,10 @@ from capacity.review.pages import (
     visible_rows,
 )
 from capacity.review.pool_rows import heat_cells, heat_label, pool_rows, supply_total
+from capacity.review.scarcity_chart import ScarcityChart, scarcity_chart
 from capacity.review.shortage_rows import shortages
-from capacity.review.tables import (
-    ISSUES,
-    LOT_EVENTS,
-    PLACEMENTS,
-    POOL_WEEKS,
-    POOLS,
-    REMEDIES,
-    SCARCITY,
-    Row,
-    class_in_words,
-    contract_labels,
-    run_rows,
-)
+from capacity.review.table_specs import ISSUES, LOT_EVENTS, PLACEMENTS, POOL_WEEKS, POOLS, REMEDIES, SCARCITY
+from capacity.review.tables import Row, class_in_words, contract_labels, run_rows
 from capacity.review.views_lists import no_plan
 from capacity.review.words import word
 
@@ -116,6 +106,7 @@ def supply(request: HttpRequest) -> HttpResponse:
         "scarcity": None
         if scarcity is None
         else list_context(request=request, listing=scarcity, year=now.year, link=_pool_link(chosen, {})),
+        "scarcity_chart": _chart(scarcity, pools, weeks, year=now.year),
         "lots": list_context(request=request, listing=events, year=now.year, link=_pool_link(chosen, {})),
         "issues": [
             {"kind": word("code", str(row["code"])), "subject": row["subject"], "sentence": row["sentence"]}
@@ -139,6 +130,16 @@ def _scarcity(
         spec=list_specs.SCARCITY_PRICES,
         rows=rows,
         is_filterable=sees_column(viewer, "scarcity"),
+    )
+
+
+def _chart(scarcity: Listing | None, pools: list[Row], weeks: list[Row], *, year: int) -> ScarcityChart | None:
+    """What the list of scarcity prices shows, drawn over all weeks of the plan."""
+    if scarcity is None:
+        return None
+    names = {row["pool_key"]: row["name"] for row in pools}
+    return scarcity_chart(
+        rows=scarcity.rows, names=names, weeks=list(dict.fromkeys(row["week"] for row in weeks)), year=year
     )
 
 
@@ -174,6 +175,7 @@ def pool(request: HttpRequest, pool_key: str) -> HttpResponse:
             year=now.year,
         ),
         "scarcity": None if scarcity is None else list_context(request=request, listing=scarcity, year=now.year),
+        "scarcity_chart": _chart(scarcity, [row], weeks, year=now.year),
         "pool": row,
         "facts": _facts(row),
         "verdict": verdicts.pool_verdict(row["name"], weeks, year=now.year),

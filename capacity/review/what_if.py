@@ -13,11 +13,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
-
-from celery.exceptions import SoftTimeLimitExceeded
-from django.conf import settings
-from django.db import connection
 
 from capacity.allocation.domain.checks import BadProblem, check_problem
 from capacity.allocation.domain.problem import Problem
@@ -27,8 +24,8 @@ from capacity.allocation.domain.solution_reader import solution_from_json
 from capacity.allocation.domain.what_if import HotPlan, full
 from capacity.allocation.domain.what_if_answer import Answer, answer_to_json
 from capacity.allocation.heartbeat import LeaseKeeper
+from capacity.allocation.leases import LeaseLost, Refused
 from capacity.allocation.models import Run, RunDocument
-from capacity.allocation.runs import LeaseLost
 from capacity.allocation.what_ifs import (
     WhatIfClaim,
     claim_what_if,
@@ -40,6 +37,7 @@ from capacity.allocation.what_ifs import (
     report_stage,
 )
 from capacity.decisions.policy import NoPolicyInForce
+from capacity.review.attempts import Reporter, attempt
 from capacity.review.compute import PreparedPlan, prepare_inputs
 from capacity.review.documents import OtherFormulas, inputs_of_document
 from capacity.review.input_edits import ChangesRefused, apply_changes
@@ -49,17 +47,10 @@ logger = logging.getLogger(__name__)
 
 Progress = Callable[[str, float], None]
 Changes = Sequence[Mapping[str, Any]]
-# Progress is written when the stage changes, else at most this often.
-PROGRESS_SECONDS = 1.0
 
 
-class WhatIfRefused(Exception):
-    """The question cannot be answered, and trying again cannot help."""
-
-    def __init__(self, *, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.sentence = sentence
+class WhatIfRefused(Refused):
+    """The question cannot be answered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,29 +193,14 @@ def answer_question(*, what_if_id: int, worker: str, clock: Callable[[], datetim
         return "not_claimed"
     try:
         with LeaseKeeper(claim=claim, clock=clock, renew=renew_what_if) as lease:
-            return _guarded(claim, clock, lambda: _answer(claim, lease, clock, runs))
+            return attempt(
+                name=f"what-if {claim.what_if_id} attempt {claim.attempt}",
+                work=lambda: _answer(claim, lease, clock, runs),
+                refuse=lambda **why: refuse_what_if(claim=claim, now=clock(), **why),
+                fail=lambda **why: fail_what_if(claim=claim, now=clock(), **why),
+            )
     except LeaseLost:
         return "fenced_off"
-
-
-def _guarded(claim: WhatIfClaim, clock: Callable[[], datetime], work: Callable[[], str]) -> str:
-    """Do the work; turn each way of failing into the row's state. Raises LeaseLost."""
-    try:
-        return work()
-    except LeaseLost:
-        raise
-    except WhatIfRefused as refusal:
-        return refuse_what_if(claim=claim, code=refusal.code, sentence=refusal.sentence, now=clock())
-    except SoftTimeLimitExceeded:
-        code, sentence = "time_limit", f"It took longer than {settings.CELERY_TASK_SOFT_TIME_LIMIT} s and was stopped."
-    except MemoryError:
-        code, sentence = "out_of_memory", "It needed more memory than the worker has."
-    except Exception as error:  # whatever it was, the row must say that it failed
-        logger.exception("what-if %s attempt %s failed", claim.what_if_id, claim.attempt)
-        code = "error"
-        sentence = f"It stopped with an unexpected {type(error).__name__}; the worker's log has the details."
-    connection.close_if_unusable_or_obsolete()
-    return fail_what_if(claim=claim, code=code, sentence=sentence, now=clock())
 
 
 def _answer(claim: WhatIfClaim, lease: LeaseKeeper, clock: Callable[[], datetime], runs: HotRuns) -> str:
@@ -237,7 +213,8 @@ def _answer(claim: WhatIfClaim, lease: LeaseKeeper, clock: Callable[[], datetime
         keep_quick(claim=claim, answer=answer)
         quick_at.append(time.perf_counter())
 
-    answer = resolve_with(run=run, changes=claim.changes, on_quick=on_quick, progress=_Reporter(claim, lease))
+    tell = Reporter(name=f"what-if {claim.what_if_id}", tell=partial(report_stage, claim=claim), lease=lease)
+    answer = resolve_with(run=run, changes=claim.changes, on_quick=on_quick, progress=tell)
     seconds = {
         "read": round(heated - started, 3),
         "quick": round(quick_at[0] - heated, 3),
@@ -245,22 +222,6 @@ def _answer(claim: WhatIfClaim, lease: LeaseKeeper, clock: Callable[[], datetime
     }
     keep_full(claim=claim, answer=answer, seconds=seconds, now=clock())
     return "done"
-
-
-class _Reporter:
-    """Throttles progress to the row, and stops an answer whose lease is gone."""
-
-    def __init__(self, claim: WhatIfClaim, lease: LeaseKeeper) -> None:
-        self._claim, self._lease = claim, lease
-        self._stage, self._written_at = "", float("-inf")
-
-    def __call__(self, stage: str, share: float) -> None:
-        if self._lease.is_lost:
-            raise LeaseLost(f"what-if {self._claim.what_if_id} was taken over")
-        if stage == self._stage and time.monotonic() - self._written_at < PROGRESS_SECONDS:
-            return
-        report_stage(claim=self._claim, stage=stage, share=share)
-        self._stage, self._written_at = stage, time.monotonic()
 
 
 def latest_run_id(run_id: int) -> int:

@@ -5,7 +5,7 @@ Every function is exact and unrounded; an invoice line is rounded once, where it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, localcontext
@@ -13,30 +13,34 @@ from decimal import Decimal, localcontext
 from capacity.lib.horizon import Week
 from capacity.lib.money import exact_context, to_decimal
 from capacity.lib.units import HOURS_PER_MONTH, Exact, exact
+from contracts.domain.drawdown import Balance, burn
 from contracts.domain.terms import (
     ONE,
+    TOKEN_METERS,
     ZERO,
+    BurndownRate,
     ContractTerms,
     Meter,
     PriceLine,
     PriceTier,
-    SlaTier,
-    SpendCommitment,
-    TakeOrPay,
+    TermsError,
     TierMode,
 )
 from workloads.domain.serving import Traffic
 
-Usage = Mapping[Meter, Decimal]
+Usage = Mapping[str, Decimal]
+# Before a meter: what of it did not fit the reserved units.
+SPILLED = "spilled."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BillLine:
-    """One line: quantity in priced units (None where there is none) and its amount."""
+    """One line: quantity in priced units (None where there is none), its amount, and what a cap of use refused."""
 
     key: str
     amount_usd: Decimal
     quantity: Decimal | None = None
+    refused: Decimal = ZERO
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +53,7 @@ class Bill:
     makeup_quantity: Decimal = ZERO
 
 
-def token_usage(*, traffic: Traffic, hours: Exact, written_share: Exact = 0) -> dict[Meter, Decimal]:
+def token_usage(*, traffic: Traffic, hours: Exact, written_share: Exact = 0) -> dict[str, Decimal]:
     """Tokens of a traffic over some hours, by meter. (methods: Billing rules)
 
     written_share: of the input, what is written to the cache; it is part of what was not read from it.
@@ -69,21 +73,17 @@ def bill(*, terms: ContractTerms, usage: Usage, on_date: date, hours: int | Deci
     """max(minimum, fees + units + metered lines after drawdown), with every part a line. (methods: Billing rules)
 
     usage: meter → quantity in the period (a missing meter is not used). hours: the period's length; monthly amounts
-    are scaled by hours ÷ 730. on_date: which step of the unit lines is in force.
+    are scaled by hours ÷ 730. on_date: which step of the unit lines is in force. A period of invoices, with balances
+    carried on, is statements.py.
     """
     with localcontext(exact_context()):
         months = Decimal(hours) / HOURS_PER_MONTH
-        metered, makeup = _metered_lines(terms, usage, months)
+        counted = with_equivalents(terms=terms, usage=usage, on_date=on_date)
+        billed, makeup = _taken_or_paid(terms, counted, months)
+        metered = metered_lines(terms=terms, usage=counted, months=months, billed=billed)
         adjusted, breakage = _draw_down(terms, metered, months)
-        lines = [
-            *(
-                BillLine(key=fee.key, amount_usd=fee.quantity * fee.unit_price_usd * months, quantity=fee.quantity)
-                for fee in terms.fixed_fees
-            ),
-            *_unit_lines(terms, on_date, Decimal(hours)),
-            *metered,
-            *adjusted,
-        ]
+        fixed = fixed_lines(terms=terms, on_date=on_date, hours=Decimal(hours), months=months)
+        lines = [*fixed, *metered, *adjusted]
         subtotal = sum((line.amount_usd for line in lines), ZERO)
         minimum = terms.minimum_usd * months
         if minimum > subtotal:
@@ -96,24 +96,131 @@ def bill(*, terms: ContractTerms, usage: Usage, on_date: date, hours: int | Deci
         )
 
 
-def _unit_lines(terms: ContractTerms, on_date: date, hours: Decimal) -> Iterable[BillLine]:
-    for line in terms.unit_lines:
-        units = line.units_on(on_date)
-        amount = units * hours / line.per_hours * line.price_usd * line.paid_share
-        yield BillLine(key=line.key, amount_usd=amount, quantity=units)
+def with_equivalents(*, terms: ContractTerms, usage: Usage, on_date: date) -> Usage:
+    """The usage and, where burndown rates are in force, its tokens as input-equivalents. (methods: Burndown)
+
+    Qualified meters (`stream.meter`) count at their stream's rate, what is left of the plain ones at the rate of "".
+    Raises TermsError where a used token meter has no weight.
+    """
+    rates = {rate.stream: dict(rate.weights) for rate in burndown_on(terms=terms, day=on_date)}
+    if not rates or Meter.INPUT_EQUIVALENT in usage:
+        return usage
+    found = ZERO
+    for meter in TOKEN_METERS:
+        own = {key: usage[f"{key}.{meter}"] for key in rates if key and f"{key}.{meter}" in usage}
+        rest = usage.get(meter, ZERO) - sum(own.values(), ZERO)
+        for stream, quantity in (*own.items(), ("", rest)):
+            if not quantity:
+                continue
+            if stream not in rates or meter not in rates[stream]:
+                raise TermsError(f"No burndown rate says what a token of {meter} counts as on {on_date}.")
+            found += quantity * rates[stream][meter]
+    return {**usage, Meter.INPUT_EQUIVALENT: found}
 
 
-def _metered_lines(terms: ContractTerms, usage: Usage, months: Decimal) -> tuple[list[BillLine], Decimal]:
-    lines, makeup = [], ZERO
-    for line in terms.price_lines:
-        quantity = sum((usage.get(meter, ZERO) for meter in line.meters), ZERO) / line.per
-        billed = quantity
-        if terms.take_or_pay is not None and terms.take_or_pay.line_key == line.key:
-            billed = max(terms.take_or_pay.take_share * terms.take_or_pay.quantity * months, quantity)
-            makeup = billed - quantity
-        amount = priced_amount(line=line, quantity=billed, months=months) * terms.usage_multiplier
-        lines.append(BillLine(key=line.key, amount_usd=amount, quantity=billed))
-    return lines, makeup
+def burndown_on(*, terms: ContractTerms, day: date) -> list[BurndownRate]:
+    """The rate of each stream in force on the day: the last that has begun."""
+    begun = [rate for rate in terms.burndown if rate.from_date <= day]
+    latest: dict[str, BurndownRate] = {}
+    for rate in sorted(begun, key=lambda rate: rate.from_date):
+        latest[rate.stream] = rate
+    return list(latest.values())
+
+
+def fixed_lines(*, terms: ContractTerms, on_date: date, hours: Decimal, months: Decimal) -> list[BillLine]:
+    """What is paid used or not: fees by the month, reserved units by the hour."""
+    with localcontext(exact_context()):
+        lines = [
+            BillLine(key=fee.key, amount_usd=fee.quantity * fee.unit_price_usd * months, quantity=fee.quantity)
+            for fee in terms.fixed_fees
+        ]
+        for line in terms.unit_lines:
+            units = line.units_on(on_date)
+            amount = units * hours / line.per_hours * line.price_usd * line.paid_share
+            lines.append(BillLine(key=line.key, amount_usd=amount, quantity=units))
+        return lines
+
+
+def metered_lines(
+    *,
+    terms: ContractTerms,
+    usage: Usage,
+    months: Decimal,
+    billed: Mapping[str, Decimal] | None = None,
+) -> list[BillLine]:
+    """Every price line at list prices times the contract's multiplier; then what spilled over reserved units.
+
+    billed: line → priced units billed instead of those used (take-or-pay). A spill line counts `spilled.<meter>`.
+    """
+    lines = []
+    with localcontext(exact_context()):
+        for line in terms.price_lines:
+            used = quantity_of(line=line, usage=usage)
+            quantity = (billed or {}).get(line.key, used)
+            lines.append(priced_line(line=line, multiplier=terms.usage_multiplier, quantity=quantity, months=months))
+        for line in terms.spill_lines:
+            quantity = quantity_of(line=spilled_line(line), usage=usage)
+            lines.append(priced_line(line=line, multiplier=terms.usage_multiplier, quantity=quantity, months=months))
+    return lines
+
+
+def spilled_line(line: PriceLine) -> PriceLine:
+    """The line, counting what spilled."""
+    return replace(line, meters=tuple(f"{SPILLED}{meter}" for meter in line.meters))
+
+
+def quantity_of(*, line: PriceLine, usage: Usage) -> Decimal:
+    """What the line's meters counted, in its priced units."""
+    with localcontext(exact_context()):
+        return sum((usage.get(meter, ZERO) for meter in line.meters), ZERO) / line.per
+
+
+def priced_line(*, line: PriceLine, multiplier: Decimal, quantity: Decimal, months: Decimal) -> BillLine:
+    """One line's bill of a quantity over so many months, within its caps."""
+    with localcontext(exact_context()):
+        served = quantity if line.max_quantity is None else min(quantity, line.max_quantity * months)
+        amount = priced_amount(line=line, quantity=served, months=months)
+        if line.takes_multiplier:
+            amount *= multiplier
+        if line.max_usd is not None:
+            amount = min(amount, line.max_usd * months)
+        return BillLine(key=line.key, amount_usd=amount, quantity=served, refused=quantity - served)
+
+
+def _taken_or_paid(terms: ContractTerms, usage: Usage, months: Decimal) -> tuple[dict[str, Decimal], Decimal]:
+    """(line → quantity billed, make-up created): at least θ × commitment of the take-or-pay line."""
+    commitment = terms.take_or_pay
+    if commitment is None:
+        return {}, ZERO
+    line = next(line for line in terms.price_lines if line.key == commitment.line_key)
+    used = quantity_of(line=line, usage=usage)
+    billed = max(commitment.take_share * commitment.quantity * months, used)
+    return {line.key: billed}, billed - used
+
+
+def _draw_down(terms: ContractTerms, metered: Sequence[BillLine], months: Decimal) -> tuple[list[BillLine], Decimal]:
+    """The lines that turn metered list amounts into the drawdown's bill: discount and true-up."""
+    # Over a month of a planning year it does not matter when a commitment is invoiced.
+    balances = [
+        Balance(commitment=replace(each, is_prepaid=False), left_usd=each.amount_usd * months / each.period_months)
+        for each in terms.spend_commitments
+    ]
+    found = burn(balances=balances, list_usd=drawable(terms=terms, metered=metered))
+    lines, breakage = [], ZERO
+    for balance in balances:
+        commitment, drawn = balance.commitment, found.drawn[balance.key]
+        lines.append(BillLine(key=f"{commitment.key}_discount", amount_usd=found.adjustments[balance.key]))
+        if not commitment.is_free:
+            unused = balance.left_usd - drawn
+            lines.append(BillLine(key=f"{commitment.key}_true_up", amount_usd=unused))
+            breakage += unused * (1 - commitment.rolled_over_share)
+    return lines, breakage
+
+
+def drawable(*, terms: ContractTerms, metered: Sequence[BillLine]) -> dict[str, Decimal]:
+    """Line → list amount, of the lines that draw commitments down."""
+    eligible = {line.key for line in (*terms.price_lines, *terms.spill_lines) if line.draws_down}
+    return {line.key: line.amount_usd for line in metered if line.key in eligible}
 
 
 def priced_amount(*, line: PriceLine, quantity: Decimal, months: Decimal = ONE) -> Decimal:
@@ -153,127 +260,6 @@ def volume_cliffs(*, line: PriceLine) -> tuple[Decimal, ...]:
         for tier, following in pairs
         if tier.up_to is not None and following.unit_price_usd < tier.unit_price_usd
     )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Drawdown:
-    """billed = drawn + true_up + overage. breakage: paid, unused and not rolled over."""
-
-    billed_usd: Decimal
-    drawn_usd: Decimal
-    true_up_usd: Decimal
-    overage_usd: Decimal
-    breakage_usd: Decimal
-
-
-def draw_down(
-    *, commitment: SpendCommitment, list_usage_usd: Decimal, committed_usd: Decimal | None = None
-) -> Drawdown:
-    """What a committed spend bills for usage at list prices. committed_usd: the period's part (default: all of it).
-
-    Discounted usage draws down the commitment; what is unused is trued up; overage is discounted too, or at list.
-    $1.2 M at 10 % off: 1.0 M list → billed 1.2 M, true-up 300 k; 1.5 M list → 1,366,666.67. (methods: Committed spend)
-    """
-    with localcontext(exact_context()):
-        commit = commitment.amount_usd if committed_usd is None else committed_usd
-        discounted = list_usage_usd * (1 - commitment.discount_share)
-        drawn = min(commit, discounted)
-        over = discounted - drawn
-        overage = over if commitment.overage_keeps_discount else over / (1 - commitment.discount_share)
-        true_up = commit - drawn
-        return Drawdown(
-            billed_usd=drawn + true_up + overage,
-            drawn_usd=drawn,
-            true_up_usd=true_up,
-            overage_usd=overage,
-            breakage_usd=true_up * (1 - commitment.rolled_over_share),
-        )
-
-
-def _draw_down(terms: ContractTerms, metered: Sequence[BillLine], months: Decimal) -> tuple[list[BillLine], Decimal]:
-    """The lines that turn metered list amounts into the drawdown's bill: discount and true-up."""
-    if terms.spend_commitment is None:
-        return [], ZERO
-    eligible = {line.key for line in terms.price_lines if line.draws_down}
-    at_list = sum((line.amount_usd for line in metered if line.key in eligible), ZERO)
-    commitment = terms.spend_commitment
-    found = draw_down(
-        commitment=commitment,
-        list_usage_usd=at_list,
-        committed_usd=commitment.amount_usd * months / commitment.period_months,
-    )
-    discount = found.drawn_usd + found.overage_usd - at_list
-    lines = [
-        BillLine(key="commitment_discount", amount_usd=discount),
-        BillLine(key="commitment_true_up", amount_usd=found.true_up_usd),
-    ]
-    return lines, found.breakage_usd
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TakeOrPayPeriod:
-    """One period, in priced units. makeup_left: what may still be taken free after it; expired: lost in it."""
-
-    usage: Decimal
-    billed: Decimal
-    makeup_applied: Decimal
-    makeup_created: Decimal
-    makeup_left: Decimal
-    expired: Decimal
-
-
-def settle_take_or_pay(*, terms: TakeOrPay, usage: Sequence[Decimal]) -> tuple[TakeOrPayPeriod, ...]:
-    """Period by period: billed = max(θ·commit, usage − make-up applied). (methods: Take-or-pay)
-
-    Make-up is applied only to usage above θ·commit, oldest first, in the `makeup_periods` after its own; then it
-    expires. Commit 10, θ 0.8, usage 6 → billed 8, make-up 2.
-    """
-    taken = terms.take_share * terms.quantity
-    open_credits: list[tuple[int, Decimal]] = []
-    settled = []
-    for period, used in enumerate(usage):
-        applied, open_credits = _apply_makeup(open_credits, max(ZERO, used - taken))
-        billed = max(taken, used - applied)
-        created = max(ZERO, taken - used)
-        if created:
-            open_credits.append((period, created))
-        expired = sum((left for born, left in open_credits if period >= born + terms.makeup_periods), ZERO)
-        open_credits = [(born, left) for born, left in open_credits if period < born + terms.makeup_periods]
-        settled.append(
-            TakeOrPayPeriod(
-                usage=used,
-                billed=billed,
-                makeup_applied=applied,
-                makeup_created=created,
-                makeup_left=sum((left for _, left in open_credits), ZERO),
-                expired=expired,
-            )
-        )
-    return tuple(settled)
-
-
-def _apply_makeup(
-    open_credits: Sequence[tuple[int, Decimal]], wanted: Decimal
-) -> tuple[Decimal, list[tuple[int, Decimal]]]:
-    applied, left_over = ZERO, []
-    for born, left in open_credits:
-        now = min(left, wanted - applied)
-        applied += now
-        if left > now:
-            left_over.append((born, left - now))
-    return applied, left_over
-
-
-def sla_credit_share(*, tiers: Sequence[SlaTier], uptime_share: Decimal) -> Decimal:
-    """The credit of the lowest bound the uptime is strictly below, else 0: 99.0 % exactly stays in the 10 % tier."""
-    below = [tier for tier in tiers if uptime_share < tier.below_share]
-    return min(below, key=lambda tier: tier.below_share).credit_share if below else ZERO
-
-
-def expected_credits(*, fee_usd: Decimal, chances: Iterable[tuple[Decimal, Decimal]]) -> Decimal:
-    """Σ probability × credit share × fee, at most the fee. chances: (probability, credit share). (methods: Credits)"""
-    with localcontext(exact_context()):
-        return min(fee_usd, sum((chance * share * fee_usd for chance, share in chances), ZERO))
 
 
 def units_in_force(*, terms: ContractTerms, week: Week) -> dict[str, Decimal]:

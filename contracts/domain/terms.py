@@ -35,10 +35,15 @@ class Shape(StrEnum):
     TAKE_OR_PAY = "take_or_pay"
     MINIMUM_OVERAGE = "minimum_overage"
     OUTCOME = "outcome"
+    MIXED = "mixed"
 
 
 class Meter(StrEnum):
-    """What is counted. Token meters follow from traffic; the others are given per planning month."""
+    """What is counted. Token meters follow from traffic; the others are given per period.
+
+    A meter is named by its text, so a contract may count things of its own ("images"); `stream.meter` counts one
+    stream's part only. input_equivalent_tokens are token meters converted by the burndown rates in force.
+    """
 
     INPUT_UNCACHED = "input_uncached_tokens"
     INPUT_CACHED = "input_cached_tokens"
@@ -46,9 +51,11 @@ class Meter(StrEnum):
     CACHE_WRITE = "cache_write_tokens"
     SEATS = "seats"
     OUTCOMES = "outcomes"
+    INPUT_EQUIVALENT = "input_equivalent_tokens"
 
 
 ALL_TOKENS = (Meter.INPUT_UNCACHED, Meter.INPUT_CACHED, Meter.OUTPUT)
+TOKEN_METERS = (*ALL_TOKENS, Meter.CACHE_WRITE)
 
 
 class TierMode(StrEnum):
@@ -71,16 +78,21 @@ class PriceLine:
     """A metered price: the meters' sum ÷ `per`, beyond included_quantity, through the tiers.
 
     per: 1,000,000 for a price per million tokens, 1 for a price each. included_quantity: paid by a fee, in priced
-    units per planning month. Tier bounds count from the first unit above it.
+    units per planning month. Tier bounds count from the first unit above it. max_quantity: use beyond it is refused;
+    max_usd: use beyond it is served and not charged (both per planning month, None = no cap). takes_multiplier:
+    whether the contract's usage multiplier applies (traffic above a ramp limit is standard and does not take it).
     """
 
     key: str
-    meters: tuple[Meter, ...]
+    meters: tuple[str, ...]
     tiers: tuple[PriceTier, ...]
     per: Decimal = MILLION
     tier_mode: TierMode = TierMode.GRADUATED
     included_quantity: Decimal = ZERO
     draws_down: bool = True
+    max_quantity: Decimal | None = None
+    max_usd: Decimal | None = None
+    takes_multiplier: bool = True
 
     def __post_init__(self) -> None:
         if not self.tiers or self.tiers[-1].up_to is not None:
@@ -90,13 +102,15 @@ class PriceLine:
             raise TermsError(f"The tiers of price line {self.key} must rise.")
         if any(tier.unit_price_usd < 0 for tier in self.tiers) or self.per <= 0:
             raise TermsError(f"Price line {self.key} has a negative price or counts in units of nothing.")
+        if self.max_quantity is not None and self.max_quantity < self.included_quantity:
+            raise TermsError(f"Price line {self.key} caps use below what is included.")
 
     @classmethod
     def flat(
         cls,
         *,
         key: str,
-        meters: tuple[Meter, ...],
+        meters: tuple[str, ...],
         unit_price_usd: Decimal,
         per: Decimal = MILLION,
         included_quantity: Decimal = ZERO,
@@ -167,7 +181,8 @@ class UnitStep:
 class UnitLine:
     """Reserved units paid by the hour, used or not: units in force × hours ÷ per_hours × price × paid_share.
 
-    steps: the ramp, by date (a constant line has one step). paid_share: 1 if paid regardless of downtime.
+    steps: the ramp, by date (a constant line has one step). paid_share: 1 if paid regardless of downtime. stream: which
+    stream of the contract the units serve ("" = the only one). increment: units come in multiples of it.
     """
 
     key: str
@@ -176,6 +191,9 @@ class UnitLine:
     per_hours: Decimal = ONE
     paid_share: Decimal = ONE
     promise: Promise | None = None
+    stream: str = ""
+    minimum_units: Decimal = ZERO
+    increment: Decimal | None = None
 
     def __post_init__(self) -> None:
         dates = [step.from_date for step in self.steps]
@@ -183,6 +201,15 @@ class UnitLine:
             raise TermsError(f"The steps of {self.key} must be in order, one a day.")
         if any(step.units < 0 for step in self.steps) or self.price_usd < 0 or self.per_hours <= 0:
             raise TermsError(f"Units, price and hours of {self.key} cannot be negative.")
+        for step in self.steps:
+            if 0 < step.units < self.minimum_units:
+                raise TermsError(
+                    f"{self.key} has {step.units} units from {step.from_date}: at least {self.minimum_units}."
+                )
+            if self.increment is not None and (self.increment <= 0 or step.units % self.increment):
+                raise TermsError(
+                    f"{self.key} has {step.units} units from {step.from_date}: not in steps of {self.increment}."
+                )
 
     def units_on(self, day: date) -> Decimal:
         """The units of the step in force (0 before the first)."""
@@ -200,16 +227,28 @@ class SpendCommitment:
     """amount_usd of discounted usage per period_months; money, not capacity.
 
     discount_share off list prices; overage_keeps_discount: beyond the commitment too. rolled_over_share of what is
-    unused at the end moves into the next term, the rest is breakage.
+    unused at the end moves into the next period, the rest is breakage. is_free: a credit that costs nothing, never
+    trued up; is_prepaid: invoiced when its period begins. line_keys: what may draw it down (None = every line that
+    draws down). starts_date, ends_date: of its first period and its expiry (None = the contract's). Burn order:
+    priority, free first, earliest end, key.
     """
 
     amount_usd: Decimal
+    key: str = "commitment"
     period_months: Decimal = Decimal(12)
     discount_share: Decimal = ZERO
     overage_keeps_discount: bool = False
     rolled_over_share: Decimal = ZERO
+    priority: int = 0
+    is_free: bool = False
+    is_prepaid: bool = False
+    line_keys: tuple[str, ...] | None = None
+    starts_date: date | None = None
+    ends_date: date | None = None
 
     def __post_init__(self) -> None:
+        if self.starts_date and self.ends_date and self.ends_date <= self.starts_date:
+            raise TermsError(f"Commitment {self.key} expires on {self.ends_date}, not after its start.")
         if self.amount_usd < 0 or self.period_months <= 0:
             raise TermsError("A spend commitment is an amount of at least 0 over a period longer than 0.")
         if not 0 <= self.discount_share < 1 or not 0 <= self.rolled_over_share <= 1:
@@ -242,10 +281,21 @@ class SlaTier:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ContractTerms:
-    """One contract version. usage_multiplier: priority, batch or residency, on metered lines.
+class BurndownRate:
+    """From this day on, how many input-equivalents a token of each meter counts as. stream: "" = every other stream."""
 
-    minimum_usd: per planning month; the bill is the larger of it and everything else.
+    from_date: date
+    weights: tuple[tuple[str, Decimal], ...]
+    stream: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContractTerms:
+    """One contract version. usage_multiplier: priority, batch or residency, on metered lines and so on drawdown.
+
+    minimum_usd: per planning month; the bill is the larger of it and everything else, settled every minimum_months.
+    minimum_is_retroactive: a later surplus gives back what an earlier period was trued up. spill_lines: prices of what
+    does not fit the reserved units; spill_unit says whether single tokens or whole requests spill.
     """
 
     key: str
@@ -255,18 +305,24 @@ class ContractTerms:
     price_lines: tuple[PriceLine, ...] = ()
     fixed_fees: tuple[FixedFee, ...] = ()
     unit_lines: tuple[UnitLine, ...] = ()
-    spend_commitment: SpendCommitment | None = None
+    spend_commitments: tuple[SpendCommitment, ...] = ()
     take_or_pay: TakeOrPay | None = None
     minimum_usd: Decimal = ZERO
+    minimum_months: int = 1
+    minimum_is_retroactive: bool = False
     usage_multiplier: Decimal = ONE
     rate_limit: RateLimit = field(default_factory=RateLimit)
     sla_tiers: tuple[SlaTier, ...] = ()
+    spill_lines: tuple[PriceLine, ...] = ()
+    spill_unit: str = ""
+    burndown: tuple[BurndownRate, ...] = ()
 
     def __post_init__(self) -> None:
         if self.ends_date is not None and self.ends_date <= self.starts_date:
             raise TermsError(f"Contract {self.key} ends on {self.ends_date}, not after its start {self.starts_date}.")
         keys = [line.key for line in self.price_lines]
         keys += [fee.key for fee in self.fixed_fees] + [line.key for line in self.unit_lines]
+        keys += [each.key for each in self.spend_commitments] + [line.key for line in self.spill_lines]
         if len(set(keys)) != len(keys):
             raise TermsError(f"Two lines of contract {self.key} have the same key.")
         if self.take_or_pay and self.take_or_pay.line_key not in {line.key for line in self.price_lines}:
@@ -280,11 +336,6 @@ class ContractTerms:
     def is_in_force(self, day: date) -> bool:
         """Whether the day lies in the half-open term."""
         return self.starts_date <= day and (self.ends_date is None or day < self.ends_date)
-
-    @property
-    def is_fixed_fee(self) -> bool:
-        """Revenue does not depend on use: fees and units only."""
-        return not self.price_lines
 
     @property
     def is_flat(self) -> bool:

@@ -37,7 +37,7 @@ class SeatMargin:
 
 
 def seat_margin(
-    *, seats: int, price_usd: Decimal, segments: Sequence[SeatSegment], cost_usd_per_million: Decimal
+    *, seats: int | Decimal, price_usd: Decimal, segments: Sequence[SeatSegment], cost_usd_per_million: Decimal
 ) -> SeatMargin:
     """Revenue n·price against n·Σ share·use·unit cost. 1,000 × $60 at 80/15/5 %: 78.4 %. (methods: Seats)
 
@@ -47,7 +47,8 @@ def seat_margin(
         raise TermsError("The shares of the seat segments must sum to 1.")
     unit = exact(cost_usd_per_million)
     mean = sum((exact(segment.share) * exact(segment.million_tokens) for segment in segments), Fraction(0))
-    revenue, cost = seats * exact(price_usd), seats * mean * unit
+    sold = exact(seats)
+    revenue, cost = sold * exact(price_usd), sold * mean * unit
     return SeatMargin(
         mean_million_tokens=to_decimal(mean),
         revenue_usd=to_decimal(revenue),

@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from capacity.allocation.leases import LeaseLost
 from capacity.allocation.models import CurrentRun, Run, RunIssue
 from capacity.allocation.runs import (
     Claim,
-    LeaseLost,
     PlanHeader,
     claim_run,
     fail_run,

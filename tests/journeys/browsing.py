@@ -40,6 +40,8 @@ SAME_KIND = 3
 _ROW = re.compile(r"/(?:[A-Z]+-\d+|[a-z0-9]+-[a-z0-9]+|\d{4}-W\d\d|\d+)/")
 _COUNT = "html => new DOMParser().parseFromString(html, 'text/html').querySelectorAll('*').length"
 _SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# Charts are drawn again in the first frame after a change of width; the second comes after it.
+_DRAWN_AGAIN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 # Kinds of elements in their places: what an accessibility rule looks at, without the texts.
 _KINDS = """() => [...new Set([...document.querySelectorAll('body *')].filter((e) => !e.closest('.js-plotly-plot')).map(
     (e) => [e.parentElement, e].map((x) => x.tagName + '.' + x.getAttribute('class')).join(' > ')
@@ -151,10 +153,16 @@ def violations(page: Page, **options: Any) -> list[str]:
     return [f"{v['id']} x{len(v['nodes'])}: {v['nodes'][0]['html'][:200]}" for v in answer["violations"]]
 
 
+def sideways(page: Page) -> int:
+    """By how many px the page is wider than its window, now."""
+    return int(page.evaluate(_SIDEWAYS))
+
+
 def _sideways(page: Page) -> Iterator[str]:
     for size in (NARROW, WIDE):
         page.set_viewport_size(size)  # type: ignore[arg-type]
-        if over := page.evaluate(_SIDEWAYS):
+        page.evaluate(_DRAWN_AGAIN)
+        if over := sideways(page):
             yield f"scrolls sideways by {over} px at {size['width']}"
 
 

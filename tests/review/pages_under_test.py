@@ -8,7 +8,7 @@ import re
 from html import unescape
 
 from capacity.review.api_views import VIEWS
-from capacity.review.tables import RUN_TABLES
+from capacity.review.table_specs import RUN_TABLES
 
 # address → permission. {run} is the made run's id.
 PAGES = {

@@ -7,7 +7,8 @@ from django.http import Http404
 
 from capacity.access.roles import Role
 from capacity.access.visibility import ContractLabel, Viewer
-from capacity.review.tables import ALLOCATIONS, class_in_words, run_rows, visible_row
+from capacity.review.table_specs import ALLOCATIONS
+from capacity.review.tables import class_in_words, run_rows, visible_row
 
 LABELS = [ContractLabel(key="CT-08", name="Dedicated H100s", customer="Corvid Security", alias="C-8", owner="sales")]
 ROW = {"serving_class": "dedicated.CT-08", "pool_key": "h100", "week": "2026-W48", "accelerators": 8, "work": 8}

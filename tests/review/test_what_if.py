@@ -14,11 +14,12 @@ from django.test.utils import CaptureQueriesContext
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
 from capacity.allocation import what_ifs
+from capacity.allocation.domain.checks import PlanInconsistent
 from capacity.allocation.domain.problem_writer import problem_to_json
 from capacity.allocation.domain.solution_reader import solution_from_json
 from capacity.allocation.domain.what_if import HotPlan
+from capacity.allocation.leases import LeaseLost
 from capacity.allocation.models import CurrentRun, Run, RunDocument, RunTable, WhatIf
-from capacity.allocation.runs import LeaseLost
 from capacity.allocation.sweeper import sweep
 from capacity.demo.services import load_demo
 from capacity.review import what_if as service
@@ -347,6 +348,23 @@ def test_a_change_that_cannot_be_planned_fails_with_a_sentence(
     asked.refresh_from_db()
     assert (state, asked.state, asked.error_code) == ("failed", "failed", "bad_change")
     assert asked.error
+
+
+def test_an_answer_that_does_not_balance_is_refused_at_once(
+    run: Run, hot: service.HotRun, woken: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unbalanced(**_: Any) -> Any:
+        raise PlanInconsistent(["demand c.northwind.v1, 2026-W48: served 3, asked 2", "pool h100: 9 of 8 used"])
+
+    asked = make_what_if(run)
+    monkeypatch.setattr(service, "heat_run", lambda run_id: hot)
+    monkeypatch.setattr(service, "full", unbalanced)
+    state = service.answer_question(what_if_id=asked.pk, worker="w", clock=lambda: NOW, runs=service.HotRuns(most=1))
+    asked.refresh_from_db()
+    assert (state, asked.state, asked.attempt, asked.full) == ("failed", "failed", 1, None)
+    assert asked.error_code == "plan_inconsistent"
+    assert "breaks 2 of its own balances" in asked.error and "northwind" not in asked.error
+    assert woken == []
 
 
 # --- pages and API ---------------------------------------------------------------------------------------------------

@@ -47,11 +47,14 @@ def test_the_engine_returns_no_plan_that_lacks_rows(rows: str, monkeypatch: pyte
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("recorded_broker")
-def test_a_wrong_plan_fails_its_run_and_leaves_the_plan_there_was(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_plan_fails_its_run_at_once_and_leaves_the_plan_there_was(monkeypatch: pytest.MonkeyPatch) -> None:
     good = run_once()
     assert good.state == "done"
     monkeypatch.setattr(results, "served", lambda *_: ())
     wrong = run_once()
-    assert wrong.state != "done" and "PlanInconsistent" in wrong.error
+    assert (wrong.state, wrong.attempt, wrong.error_code) == ("failed", 1, "plan_inconsistent")
+    # Of each of two demands: what is served and short is not its work, and its class serves other than its replicas do.
+    assert wrong.error.startswith("The plan that was found breaks 4 of its own balances, so nothing of it was kept.")
+    assert not Run.objects.filter(state="queued").exists()
     assert CurrentRun.objects.get().run_id == good.pk
     assert not RunDocument.objects.filter(run=wrong).exists() and not RunIssue.objects.filter(run=wrong).exists()

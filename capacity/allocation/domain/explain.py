@@ -154,14 +154,17 @@ def _supply_reason(residual: Residual, best: Spot) -> str:
     domains = [(option, q) for option, pools in options for p in pools for q in arrays.domains_of[p]]
     if not residual.row.divisible and all(n.accelerators > max(arrays.domains[q].supply) for n, q in domains):
         return "no_domain_large_enough"
+    in_time = []
     for places in residual.places():
+        in_time.append(residual.request.options[places.option])
         for q in places.domains:
             supply = np.array(arrays.domains[q].supply)
             span = np.lib.stride_tricks.sliding_window_view(supply, places.weeks).min(axis=1)
             there = span[places.first : places.first + places.grid.shape[1]]
             if (there >= _wanted(residual, places.accelerators)).any() and residual.floors(arrays.domains[q].pool):
                 return "floor_reserved"
-    return _ending_or_late(residual, best, [q for n, q in domains if n.accelerators <= max(arrays.domains[q].supply)])
+    large = [q for n, q in domains if n in in_time and n.accelerators <= max(arrays.domains[q].supply)]
+    return _ending_or_late(residual, best, large)
 
 
 def _ending_or_late(residual: Residual, best: Spot, large: list[int]) -> str:

@@ -13,7 +13,9 @@ from functools import cached_property
 import numpy as np
 
 from capacity.allocation.domain.problem import Floor, Pool, Problem, ServingDemand
-from capacity.allocation.domain.solver_hot import Basis, Floats, HotModel, HotSolved, Ints
+from capacity.allocation.domain.solver import FEASIBLE
+from capacity.allocation.domain.solver_arrays import ArrayModel, Basis, Floats, Ints, Matrix
+from capacity.allocation.domain.stages import StagesSolved, solve_in_stages
 
 HOURS_PER_WEEK = 168
 # Accelerators and dollars below this are the solver's noise.
@@ -153,15 +155,17 @@ class Serving:
         return np.array([d for d in self.classes[c].demands if self.tier[d] == k], dtype=np.int32)
 
     @cached_property
-    def _model(self) -> HotModel:
+    def _model(self) -> ArrayModel:
         starts = np.cumsum([0, *(len(terms) for _, terms in self._rows)]).astype(np.int32)
         flat = [term for _, terms in self._rows for term in terms]
-        return HotModel(
+        matrix = Matrix(
             columns=len(self._columns),
             starts=starts,
-            index=np.array([column for column, _ in flat], dtype=np.int32),
-            value=np.array([value for _, value in flat], dtype=float),
+            indices=np.array([column for column, _ in flat], dtype=np.int32),
+            values=np.array([value for _, value in flat], dtype=float),
         )
+        # Stages are frozen by the sign of their reduced costs.
+        return ArrayModel(matrix, np.zeros(matrix.columns, dtype=bool), dual_feasible=FEASIBLE)
 
     @cached_property
     def _stages(self) -> list[tuple[int, bool, Floats]]:
@@ -211,7 +215,8 @@ class Serving:
         for r, members in self._parts:
             high[r] = work[members].sum()
         stages = [stage for stage in self._stages if upper[stage[2] > 0].any()]
-        solved = self._model.solve(
+        solved = solve_in_stages(
+            self._model,
             stages=[cost for _, _, cost in stages] or [np.zeros(len(self._columns))],
             upper=upper,
             row_lower=low,
@@ -232,7 +237,7 @@ class Serving:
                 prices[[self.pool_of[key] for key in floor.pools]] -= slopes[first + len(self.pools) + f]
         return np.where(prices > NOISE, prices, 0.0)
 
-    def _read(self, solved: HotSolved, work: Floats, prices: Floats) -> WeekServed:
+    def _read(self, solved: StagesSolved, work: Floats, prices: Floats) -> WeekServed:
         short = np.clip(solved.values[self._unmet], 0.0, work)
         short[short < NOISE] = 0.0
         burst = np.zeros((len(self.tiers), len(self.pools)))
@@ -248,7 +253,7 @@ class Serving:
         unmet = np.bincount(self.tier, weights=short * ~self.is_known, minlength=tiers)
         return np.asarray(usd + burst @ self.burst_usd, dtype=float), np.asarray(unmet, dtype=float)
 
-    def _needed(self, solved: HotSolved, served: Floats) -> Floats:
+    def _needed(self, solved: StagesSolved, served: Floats) -> Floats:
         """Accelerators by class option that the served work needs: the program may hold more at no cost."""
         amounts = np.maximum(0.0, solved.values[self._served_columns])
         held = np.bincount(self.option_class, weights=amounts * self.option_rate, minlength=len(self.classes))

@@ -10,9 +10,11 @@ import math
 from dataclasses import dataclass, replace
 
 from capacity.allocation.domain import objectives
-from capacity.allocation.domain.formulation import Program, Terms
+from capacity.allocation.domain.formulation import Program
+from capacity.allocation.domain.named_model import Terms
 from capacity.allocation.domain.plan import Plan, TierValue, tier_values
-from capacity.allocation.domain.solver import Solved, SolverFailed, solve_model
+from capacity.allocation.domain.solver import SolverFailed
+from capacity.allocation.domain.solver_models import Solved, solve_model
 
 # Frozen rows are divided by their smallest coefficient, so this is a share of the smallest step of money or work.
 FROZEN_SLACK = 1e-6
@@ -97,7 +99,7 @@ class Ladder:
     def _near_relaxed(self, terms: Terms, gap: float) -> Solved:
         """The best whole point whose every count is the relaxed one rounded up or down; it may not exist."""
         model = self.program.model
-        relaxed = solve_model(model, minimise=terms, relax=True, presolve=False)
+        relaxed = solve_model(model, minimise=terms, relax=True)
         if relaxed.values is None:
             return relaxed
         lower, upper = list(model.lower), list(model.upper)

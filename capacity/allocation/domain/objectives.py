@@ -6,7 +6,8 @@ solved in is the engine's.
 
 from __future__ import annotations
 
-from capacity.allocation.domain.formulation import Program, Terms
+from capacity.allocation.domain.formulation import Program
+from capacity.allocation.domain.named_model import Terms
 
 
 def usd_lost(program: Program, tier: int) -> Terms:

@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 
 from capacity.allocation.domain import objectives
 from capacity.allocation.domain.arrays import Arrays
-from capacity.allocation.domain.formulation import INFINITY, define_program
+from capacity.allocation.domain.formulation import define_program
+from capacity.allocation.domain.named_model import INFINITY
 from capacity.allocation.domain.plan import ExperimentUse, Plan
 from capacity.allocation.domain.results import capacity_shortfalls, week_at
 from capacity.allocation.domain.solution import CapacityShortfall, ScarcityPrice, Unlock, Unplaced
-from capacity.allocation.domain.solver import HotModel, SolverFailed
+from capacity.allocation.domain.solver import INFEASIBLE, OPTIMAL, SolverFailed, cost_unit
+from capacity.allocation.domain.solver_arrays import ArrayModel, Found
+from capacity.allocation.domain.solver_models import array_model
 
 # A step of supply this small stays on one piece of the (piecewise linear) value of supply.
 STEP = 2.0**-7
@@ -106,13 +109,22 @@ def _price_row(arrays: Arrays, pool: int, week: int, row: _Price, requests: Sequ
 class _Step:
     """One tier's dollars (or its unmet accelerators of unknown loss), least on what the steps before it left.
 
-    row: the row that freezes it in the steps after it, its terms ÷ scale. hot: its own program, kept hot.
+    row: the row that freezes it in the steps after it, its terms ÷ scale. hot: its own program, kept hot. unit: of its
+    costs, which stay.
     """
 
     is_usd: bool
     row: int
     scale: float
-    hot: HotModel
+    hot: ArrayModel
+    unit: float
+
+    def least(self, *, duals: bool) -> Found | None:
+        """None where there is no point. Raises SolverFailed where HiGHS gives no usable answer."""
+        found = self.hot.relax(duals=duals, unit=self.unit)
+        if found.status not in (OPTIMAL, INFEASIBLE):
+            raise SolverFailed(f"a price's program ended as {found.status}")
+        return found if found.status == OPTIMAL else None
 
 
 class _WeekPrices:
@@ -128,13 +140,15 @@ class _WeekPrices:
         self.steps = self._steps()
         # What comes after the last dollars moves no dollars, only who else is served.
         self.last_usd = max((n + 1 for n, step in enumerate(self.steps) if step.is_usd), default=0)
+        self.last: list[Found] = []
         self.base = self._solve({}, self.steps)
         self.usd = sum(value for value, step in zip(self.base or (), self.steps, strict=False) if step.is_usd)
         self.is_priced: NDArray[np.bool_] = np.zeros(len(self.upper), dtype=bool)
         if self.base is not None:
-            for step in self.steps:
-                self.is_priced |= np.abs(step.hot.row_duals()[: len(self.upper)]) > TIGHT
-            self.point = self.steps[-1].hot.point() if self.steps else np.zeros(0)
+            for found in self.last:
+                assert found.row_duals is not None
+                self.is_priced |= np.abs(found.row_duals[: len(self.upper)]) > TIGHT
+            self.point = self._point()
 
     def _open_columns(self) -> None:
         """Replicas up to what the pool would hold with a node more: the supply's own row limits them, not their column.
@@ -164,7 +178,8 @@ class _WeekPrices:
             ):
                 if terms:
                     scale = min(abs(coefficient) for _, coefficient in terms)
-                    found.append(_Step(is_usd, len(model.rows), scale, HotModel(model, minimise=terms)))
+                    hot = array_model(model, minimise=terms)
+                    found.append(_Step(is_usd, len(model.rows), scale, hot, cost_unit(hot.cost)))
                     frozen = [(column, coefficient / scale) for column, coefficient in terms]
                     model.add_row(("frozen", str(len(found))), frozen, upper=INFINITY)
         return found
@@ -201,28 +216,40 @@ class _WeekPrices:
         """Value of every step; None where the change leaves less than is held, or the solver gives no answer.
 
         at_most: values known to be reachable: a step that lost nothing then loses nothing now and is not solved.
+        What was found is `last`, with its duals where nothing is changed.
         """
+        self.last = []
         if any(upper < 0 for upper in changed.values()):
             return None
         frozen: dict[int, float] = {}
         values: list[float] = []
         for n, step in enumerate(steps):
-            value: float | None = 0.0
+            value = 0.0
             if at_most is None or at_most[n] > 0.0:
-                for row, upper in (*changed.items(), *frozen.items()):
-                    step.hot.set_row_upper(row, upper)
-                try:
-                    value = step.hot.least()
-                except SolverFailed:
-                    value = None
-                finally:
-                    for row in changed:
-                        step.hot.set_row_upper(row, self.upper[row])
-            if value is None:
-                return None
+                found = self._step(step, changed, frozen)
+                if found is None:
+                    return None
+                self.last.append(found)
+                value = found.objective
             values.append(value)
             frozen[step.row] = value / step.scale + FROZEN_SLACK
         return values
+
+    def _step(self, step: _Step, changed: Mapping[int, float], frozen: Mapping[int, float]) -> Found | None:
+        for row, upper in (*changed.items(), *frozen.items()):
+            step.hot.row_upper[row] = upper
+        try:
+            return step.least(duals=not changed)
+        except SolverFailed:
+            return None
+        finally:
+            for row in changed:
+                step.hot.row_upper[row] = self.upper[row]
+
+    def _point(self) -> NDArray[np.float64]:
+        """Where the last step was left."""
+        values = self.last[-1].values if self.last else None
+        return np.zeros(0) if values is None else values
 
     def _rows_of(self, pool: int) -> list[tuple[int, int | None]]:
         """(row, floor or None) of the rows that supply in `pool` enters."""
@@ -250,7 +277,7 @@ class _WeekPrices:
 
     def _served_more(self) -> tuple[tuple[int, float], ...]:
         """(demand, accelerators) that the last solve serves more than the base does."""
-        before, left, demands = self.unmet, self._unmet(self.steps[-1].hot.point()), self.arrays.demands
+        before, left, demands = self.unmet, self._unmet(self._point()), self.arrays.demands
         gained = [(d, had - left[d]) for d, had in before.items() if had - left[d] > TIGHT]
         return tuple(sorted(gained, key=lambda row: (demands[row[0]].tier, demands[row[0]].key)))
 

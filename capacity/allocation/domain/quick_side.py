@@ -14,7 +14,7 @@ from capacity.allocation.domain.held_places import Rooms, Whole
 from capacity.allocation.domain.hot_serving import NOISE, Serving, WeekServed
 from capacity.allocation.domain.problem import Problem
 from capacity.allocation.domain.solution import UNIT_ACCELERATOR_WEEKS, UNIT_USD, Solution
-from capacity.allocation.domain.solver_hot import Basis, Floats
+from capacity.allocation.domain.solver_arrays import Basis, Floats
 from capacity.allocation.domain.what_if_tally import (
     DemandTally,
     PoolTally,

@@ -15,7 +15,7 @@ from capacity.allocation.domain.held_places import Rooms
 from capacity.allocation.domain.hot_serving import ServedClass, Serving
 from capacity.allocation.domain.problem import Pool, Problem, ServingDemand
 from capacity.allocation.domain.quick_side import Side
-from capacity.allocation.domain.solver_hot import Floats, Ints, carried
+from capacity.allocation.domain.solver_arrays import Floats, Ints, carried
 
 Weeks = NDArray[np.bool_]
 

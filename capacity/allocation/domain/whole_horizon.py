@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from capacity.allocation.domain import objectives
 from capacity.allocation.domain.arrays import Arrays
-from capacity.allocation.domain.formulation import Terms, define_program
+from capacity.allocation.domain.formulation import define_program
 from capacity.allocation.domain.ladder import Ladder, StepResult, climb_experiment_tier, climb_serving_tier
+from capacity.allocation.domain.named_model import Terms
 from capacity.allocation.domain.plan import ExperimentUse, Plan
 
 Progress = Callable[[str, float], None]

@@ -170,9 +170,9 @@ def _row(reading: _Reading, file: str, row: int, cells: list[str], places: _Plac
         raise CellError("empty", f"The job is {state} and its End is not known.")
     line = {
         "job_ref": reference,
-        "team": _team(reading, cells, places),
+        "team": _named(reading, "team", _cell(cells, places.team), reading.teams),
         "experiment": _experiment(reading.settings, cells, places),
-        "pool": _pool(reading, cells, places),
+        "pool": _named(reading, "pool", _cell(cells, places.partition), reading.pools),
         "starts_at": moment_text(starts),
         "ends_at": moment_text(ends) if ends else "",
         "accelerators": str(accelerators),
@@ -264,20 +264,12 @@ def _cell(cells: list[str], place: int) -> str:
     return cells[place].strip() if place >= 0 else ""
 
 
-def _team(reading: _Reading, cells: list[str], places: _Places) -> str:
-    name = _cell(cells, places.team)
-    team = reading.settings.find("team", name)
-    if not team:
-        reading.teams.add(name or "(none)")
-    return team
-
-
-def _pool(reading: _Reading, cells: list[str], places: _Places) -> str:
-    name = _cell(cells, places.partition)
-    pool = reading.settings.find("pool", name)
-    if not pool:
-        reading.pools.add(name or "(none)")
-    return pool
+def _named(reading: _Reading, kind: str, name: str, unknown: Unplaced) -> str:
+    """The key that the settings give a name; one they do not know is kept in `unknown`."""
+    key = reading.settings.find(kind, name)
+    if not key:
+        unknown.add(name or "(none)")
+    return key
 
 
 def _experiment(settings: Settings, cells: list[str], places: _Places) -> str:

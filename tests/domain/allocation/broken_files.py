@@ -33,14 +33,14 @@ def broken_file(number: int) -> bytes:
             data = rng.choice(BYTES)(data, rng)
         return data
     for _ in range(rng.choice([1, 1, 1, 2, 3])):
-        document = _changed(document, rng)
+        document = change_document(document, rng)
     text = json.dumps(document, ensure_ascii=rng.random() < 0.7)
     if rng.random() < 0.15:
         text = rng.choice(TEXTS)(text, rng)
     return text.encode("utf-8", "surrogatepass")
 
 
-def _changed(document: Any, rng: random.Random) -> Any:
+def change_document(document: Any, rng: random.Random) -> Any:
     """One place changed, dropped, doubled, nested, exchanged or given another number."""
     document = copy.deepcopy(document)
     holder, step = _place(document, rng)

@@ -174,6 +174,16 @@ def test_where_the_nearest_place_is_too_small_for_ever_the_reason_is_told_of_the
     assert [each.key for each in row.blockers] == ["c"]
 
 
+def test_supply_that_changes_where_the_request_cannot_end_in_time_is_not_its_reason() -> None:
+    """5 of west, which always has 4, or 1 for two weeks of north, whose last week is too late to start in."""
+    options = [{"pool": "west", "accelerators": 5, "weeks": 1}, {"pool": "north", "accelerators": 1, "weeks": 2}]
+    asks = request("asks", 5, start=2)
+    del asks["accelerators"], asks["weeks"], asks["pools"]
+    pools = [pool("west", [4, 4, 4]), pool("north", [4, 4, 3])]
+    _, solution = solved(problem(allocatable=[4, 4, 4], requests=[asks | {"options": options}], pools=pools))
+    assert [row.reason for row in solution.unplaced] == ["no_domain_large_enough"]
+
+
 def test_a_lower_class_that_lies_across_a_delivery_a_higher_one_waits_for_is_warned_of() -> None:
     # Ten more arrive in week 2, after the window of "asks" (15). "long" holds 8 through it, and is not preemptible.
     requests = [request("asks", 15), request("long", 8, tier="P1", weeks=4)]

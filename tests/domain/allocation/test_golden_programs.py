@@ -17,10 +17,11 @@ import pytest
 
 from capacity.allocation.domain import formulation, objectives
 from capacity.allocation.domain.arrays import build_arrays
-from capacity.allocation.domain.formulation import Program, Terms, define_program
+from capacity.allocation.domain.formulation import Program, define_program
+from capacity.allocation.domain.named_model import Terms
 from capacity.allocation.domain.plan import ExperimentUse
 from capacity.allocation.domain.problem import canonical
-from capacity.allocation.domain.solver import write_lp
+from capacity.allocation.domain.solver_models import write_lp
 from tests.domain.allocation.tiny_problems import as_problem
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"

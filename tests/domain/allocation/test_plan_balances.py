@@ -6,6 +6,7 @@ engine's own `check_solution` is not asked: these are counted again from the row
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -15,12 +16,25 @@ from tests.domain.allocation.held_rows import HeldRows
 
 TOLERANCE = 1e-9
 Row = dict[str, Any]
+Holds = Callable[[Row, Row, HeldRows], None]
 
 
-@for_all(PROBLEMS, ROUTES, examples=130)
-def test_pools_and_domains_hold_no_more_than_they_have(document: Row, route: SolveOptions | None) -> None:
-    plan = plan_of(document, route)
-    rows = HeldRows(document, plan)
+def for_all_plans(*, examples: int) -> Callable[[Holds], Callable[..., None]]:
+    """`for_all` of a property of a problem, its plan by some route, and the plan's rows counted."""
+
+    def decorate(holds: Holds) -> Callable[..., None]:
+        def of_a_plan(document: Row, route: SolveOptions | None) -> None:
+            plan = plan_of(document, route)
+            holds(document, plan, HeldRows(document, plan))
+
+        of_a_plan.__name__, of_a_plan.__doc__, of_a_plan.__module__ = holds.__name__, holds.__doc__, holds.__module__
+        return for_all(PROBLEMS, ROUTES, examples=examples)(of_a_plan)
+
+    return decorate
+
+
+@for_all_plans(examples=130)
+def test_pools_and_domains_hold_no_more_than_they_have(document: Row, plan: Row, rows: HeldRows) -> None:
     for pool in document["pools"]:
         for week in rows.weeks:
             assert rows.pool_free(pool["key"], week) >= 0
@@ -33,12 +47,10 @@ def test_pools_and_domains_hold_no_more_than_they_have(document: Row, route: Sol
     assert idle == {(pool, week): rows.pool_free(pool, week) for pool in rows.pools for week in rows.weeks}
 
 
-@for_all(PROBLEMS, ROUTES, examples=130)
+@for_all_plans(examples=130)
 def test_a_gang_runs_whole_in_one_domain_within_its_window_and_options(
-    document: Row, route: SolveOptions | None
+    document: Row, plan: Row, rows: HeldRows
 ) -> None:
-    plan = plan_of(document, route)
-    rows = HeldRows(document, plan)
     for key, request in rows.requests.items():
         placed = [row for row in plan["placements"] if row["key"] == key]
         assert bool(placed) != any(row["key"] == key for row in plan["unplaced"])
@@ -56,12 +68,10 @@ def test_a_gang_runs_whole_in_one_domain_within_its_window_and_options(
             assert rows.week(row["start"]) >= 0 and rows.week(row["start"]) + row["weeks"] <= len(rows.weeks)
 
 
-@for_all(PROBLEMS, ROUTES, examples=80)
+@for_all_plans(examples=80)
 def test_divisible_work_stays_within_its_size_its_weeks_and_one_option(
-    document: Row, route: SolveOptions | None
+    document: Row, plan: Row, rows: HeldRows
 ) -> None:
-    plan = plan_of(document, route)
-    rows = HeldRows(document, plan)
     for request in document["experiments"]:
         placed = [row for row in rows.placed if row[0] is request]
         if not request["divisible"] or request.get("pinned") or not placed:
@@ -81,10 +91,8 @@ def test_divisible_work_stays_within_its_size_its_weeks_and_one_option(
         )
 
 
-@for_all(PROBLEMS, ROUTES, examples=100)
-def test_a_floor_keeps_the_least_of_what_it_asks_and_what_there_is(document: Row, route: SolveOptions | None) -> None:
-    plan = plan_of(document, route)
-    rows = HeldRows(document, plan)
+@for_all_plans(examples=100)
+def test_a_floor_keeps_the_least_of_what_it_asks_and_what_there_is(document: Row, plan: Row, rows: HeldRows) -> None:
     issues = {(row["floor"], rows.week(row["week"])) for row in plan["issues"] if row["code"] == "floor_above_supply"}
     for floor in document["floors"]:
         for week in rows.weeks:
@@ -97,12 +105,10 @@ def test_a_floor_keeps_the_least_of_what_it_asks_and_what_there_is(document: Row
             assert ((floor["key"], week) in issues) == (floor["accelerators"][week] > supply)
 
 
-@for_all(PROBLEMS, ROUTES, examples=100)
+@for_all_plans(examples=100)
 def test_work_is_served_or_short_by_whole_replicas_and_within_max_pools(
-    document: Row, route: SolveOptions | None
+    document: Row, plan: Row, rows: HeldRows
 ) -> None:
-    plan = plan_of(document, route)
-    rows = HeldRows(document, plan)
     short = {(row["key"], rows.week(row["week"])): row["work"] for row in plan["capacity_shortfalls"]}
     served = {(row["key"], rows.week(row["week"])): row["work"] for row in plan["served"]}
     done: dict[tuple[str, int], float] = {}
@@ -125,12 +131,10 @@ def test_work_is_served_or_short_by_whole_replicas_and_within_max_pools(
         assert all(most is None or spread.get((demand["class"], week), 0) <= most for week in rows.weeks)
 
 
-@for_all(PROBLEMS, ROUTES, examples=100)
+@for_all_plans(examples=100)
 def test_the_values_told_are_those_of_the_rows_and_lie_on_the_right_side_of_their_bounds(
-    document: Row, route: SolveOptions | None
+    document: Row, plan: Row, rows: HeldRows
 ) -> None:
-    plan = plan_of(document, route)
-    rows = HeldRows(document, plan)
     lost, unmet, placed = _values(document, plan, rows)
     paid = 0.0
     for tier in plan["tiers"]:

@@ -19,7 +19,7 @@ from capacity.allocation.domain.problem import Burst, Experiment, ExperimentOpti
 from capacity.allocation.domain.problem_file import problem_from_bytes
 from capacity.allocation.domain.solution import solution_to_json
 from capacity.allocation.domain.solution_reader import solution_from_json
-from capacity.allocation.domain.solver import solve_model
+from capacity.allocation.domain.solver_models import solve_model
 from capacity.allocation.domain.what_if import HotPlan, OtherHorizon, full
 from capacity.allocation.domain.what_if_answer import Answer, answer_to_json
 from tests.domain.allocation.tiny_problems import TIERS, as_problem, tiny_problem
@@ -229,7 +229,7 @@ def cold_values(problem: Problem, answer: Answer, before: tuple) -> dict[str, tu
         for tier in arrays.serving_tiers:
             pair = []
             for terms in (objectives.usd_lost(program, tier), objectives.unmet_accelerators(program, tier)):
-                value = solve_model(program.model, minimise=terms, relax=True, presolve=False).objective if terms else 0
+                value = solve_model(program.model, minimise=terms, relax=True).objective if terms else 0
                 if terms:
                     program.model.add_row(("frozen", str(len(program.model.rows))), terms, upper=value + 1e-9)
                 pair.append(value)

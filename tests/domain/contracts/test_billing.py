@@ -13,16 +13,15 @@ from hypothesis import strategies as st
 from capacity.lib.horizon import Week
 from contracts.domain.billing import (
     bill,
-    draw_down,
-    expected_credits,
-    settle_take_or_pay,
-    sla_credit_share,
     tiered_amount,
     token_usage,
     units_in_force,
     volume_cliffs,
 )
+from contracts.domain.credits import expected_credits, sla_credit_share
+from contracts.domain.drawdown import draw_down
 from contracts.domain.promises import bundle_load, burndown_flags, provisioned_load
+from contracts.domain.take_or_pay import settle_take_or_pay
 from contracts.domain.terms import (
     ALL_TOKENS,
     BundleUnit,
@@ -99,7 +98,7 @@ def test_what_rolls_over_is_no_breakage() -> None:
 
 
 def test_a_bill_under_a_commitment_shows_list_discount_and_true_up_as_lines() -> None:
-    contract = terms(price_lines=(TOKENS,), spend_commitment=COMMITMENT)
+    contract = terms(price_lines=(TOKENS,), spend_commitments=(COMMITMENT,))
     # a month: 100,000 committed; 50,000 M tokens list 100,000, discounted 90,000, trued up 10,000
     found = bill(terms=contract, usage={Meter.OUTPUT: Decimal(50_000) * 10**6}, on_date=START)
     assert {line.key: line.amount_usd for line in found.lines} == {
@@ -350,7 +349,7 @@ def test_the_lines_of_a_bill_sum_to_its_total(
     contract = terms(
         fixed_fees=tuple(FixedFee(key=f"f{n}", unit_price_usd=fee) for n, fee in enumerate(fees)),
         price_lines=(TOKENS,),
-        spend_commitment=SpendCommitment(amount_usd=commitment, discount_share=Decimal("0.15")),
+        spend_commitments=(SpendCommitment(amount_usd=commitment, discount_share=Decimal("0.15")),),
         minimum_usd=minimum,
     )
     found = bill(terms=contract, usage={Meter.OUTPUT: Decimal(tokens)}, on_date=START)

@@ -12,12 +12,9 @@ from hypothesis import strategies as st
 
 from contracts.domain.margin import (
     ContractResult,
-    ExposurePolicy,
-    UsageProfile,
-    affordable_work_replicas,
     assess_contract,
-    margin_share,
 )
+from contracts.domain.month import ExposurePolicy, UsageProfile, margin_share
 from contracts.domain.pins import pin_premium
 from contracts.domain.terms import (
     ALL_TOKENS,
@@ -218,19 +215,6 @@ def test_a_rate_limit_that_keeps_the_need_within_the_fee_has_no_break_even() -> 
     assert assess(limited).break_even.reason == "limit_holds"
 
 
-def test_affordable_replicas_step_back_where_a_second_spare_begins() -> None:
-    rule = SpareRule()
-    # 31 paid: 30 + 2 does not fit, 29 + 1 does; 32 paid: 30 + 2
-    assert [affordable_work_replicas(total=total, spares=rule) for total in (0, 1, 2, 30, 31, 32)] == [
-        0,
-        0,
-        1,
-        29,
-        29,
-        30,
-    ]
-
-
 PROVISIONED = {10: ("20.0", 24, 35_040), 4: ("-60.0", 48, 70_080)}
 
 
@@ -292,7 +276,7 @@ def test_committed_spend_is_money_and_capacity_only_through_a_profile() -> None:
     contract = terms(
         Shape.COMMITTED_SPEND,
         price_lines=TOKEN_PRICES,
-        spend_commitment=SpendCommitment(amount_usd=Decimal(1_200_000), discount_share=Decimal("0.1")),
+        spend_commitments=(SpendCommitment(amount_usd=Decimal(1_200_000), discount_share=Decimal("0.1")),),
     )
     assert assess(contract).committed.accelerators == 32
     without = assess(contract, profile=None)

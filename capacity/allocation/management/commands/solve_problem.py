@@ -7,8 +7,6 @@ for bad input, with nothing written. The form of both files is docs/methods.md, 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from django.core.management.base import BaseCommand
 from capacity.allocation.domain.engine import SolveOptions, solve
 from capacity.allocation.domain.problem_file import ProblemFileError, problem_from_bytes
 from capacity.allocation.domain.solution import solution_to_json
+from capacity.lib.whole_file import write_whole
 
 BAD_INPUT = 2
 
@@ -57,7 +56,7 @@ class Command(BaseCommand):
             self.stdout.write(text)
             return
         try:
-            _write_whole(Path(out), text + "\n")
+            write_whole(Path(out), text + "\n")
         except OSError as error:
             self._refuse([f"{ascii(out)}: cannot be written ({error.strerror})."])
 
@@ -65,19 +64,3 @@ class Command(BaseCommand):
         for sentence in sentences:
             self.stderr.write(sentence)
         raise SystemExit(BAD_INPUT)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Writes beside the target and renames, so that a half-written solution is never seen."""
-    handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=".solution")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        # mkstemp makes the file private; a solution has the ordinary mode of a new file.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError
 
 from capacity.imports.cells import nearest
 from capacity.imports.changes import Actor
-from capacity.imports.connector_imports import ConnectorOutcome, connectors_for, import_from, path_source
+from capacity.imports.command_report import database_at_hand, end_with
+from capacity.imports.connector_imports import connectors_for, import_from, path_source
 from capacity.imports.connectors.contract import ODD_ROWS, Source
 from capacity.imports.connectors.registry import CONNECTORS
 
-REFUSED = 2
 MOST_SHOWN = 60
 RECOGNISE = "auto"
 
@@ -44,15 +42,18 @@ class Command(BaseCommand):
         sources = [self._source(path) for path in options["paths"]]
         name = self._connector(options["connector"], sources)
         actor = Actor(user=None, source=(options["source"] or name)[:80])
-        try:
+        with database_at_hand():
             outcome = import_from(
                 connector=name, sources=sources, options=options["option"], actor=actor, dry_run=options["dry_run"]
             )
-        except OperationalError as error:
-            raise CommandError(f"The database could not take the import now; try again. ({error})") from None
-        self._report(outcome, is_dry_run=options["dry_run"])
-        if outcome.errors:
-            sys.exit(REFUSED)
+        end_with(
+            self,
+            outcome,
+            is_dry_run=options["dry_run"],
+            most_shown=MOST_SHOWN,
+            facts=outcome.facts,
+            if_empty="The files hold no row for any table.",
+        )
 
     def _source(self, path: Path) -> Source:
         if not path.is_file():
@@ -80,22 +81,3 @@ class Command(BaseCommand):
                 words = " (needed)" if option.required else f" (default {option.default})" if option.default else ""
                 choices = f" One of {', '.join(option.choices)}." if option.choices else ""
                 self.stdout.write(f"    --option {option.name}=…{words}  {option.help}{choices}")
-
-    def _report(self, outcome: ConnectorOutcome, *, is_dry_run: bool) -> None:
-        for issue in outcome.issues[:MOST_SHOWN]:
-            word = "error" if issue.severity == "E" else "warning"
-            self.stderr.write(f"{word} [{issue.code}] {issue}")
-        if len(outcome.issues) > MOST_SHOWN:
-            self.stderr.write(f"… and {len(outcome.issues) - MOST_SHOWN:,} more.")
-        for fact in outcome.facts:
-            self.stdout.write(f"  {fact}")
-        if outcome.errors:
-            self.stderr.write(f"Refused: {len(outcome.errors):,} errors. Nothing was written.")
-            return
-        for table, counts in outcome.counts.items():
-            self.stdout.write(
-                f"{table}: {counts['added']} added, {counts['changed']} changed, {counts['unchanged']} unchanged"
-            )
-        if not outcome.counts:
-            self.stdout.write("The files hold no row for any table.")
-        self.stdout.write("Dry run: nothing was written." if is_dry_run else f"Applied as import {outcome.batch_id}.")

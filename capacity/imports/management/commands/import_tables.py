@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError
 
+from capacity.imports.command_report import REFUSED, database_at_hand, end_with
 from capacity.imports.edits import Actor, UndoRefused, undo_batch
 from capacity.imports.mapping import remembered_form
 from capacity.imports.models import ImportBatch
 from capacity.imports.reading import Choice, Choose, SourceFile, by_name, read_source_files
-from capacity.imports.services import ImportOutcome, import_files
+from capacity.imports.services import import_files
 from capacity.imports.tables import tables
 
-REFUSED = 2
 MOST_SHOWN = 100
 
 
@@ -49,16 +48,12 @@ class Command(BaseCommand):
             files = read_source_files(options["paths"])
         except OSError as error:
             raise CommandError(str(error)) from None
-        try:
+        with database_at_hand():
             source = options["source"][:80]
             choose = self._remembered(source) if options["mapping"] else by_name
             actor = Actor(user=None, source=source, note=options["note"])
             outcome = import_files(files=files, actor=actor, dry_run=options["dry_run"], choose=choose)
-        except OperationalError as error:
-            raise CommandError(f"The database could not take the import now; try again. ({error})") from None
-        self._report(outcome, is_dry_run=options["dry_run"])
-        if outcome.errors:
-            sys.exit(REFUSED)
+        end_with(self, outcome, is_dry_run=options["dry_run"], most_shown=MOST_SHOWN)
 
     def _remembered(self, source: str) -> Choose:
         """Reads each file as the last one of the source for its table was read. CommandError when nothing was kept."""
@@ -94,18 +89,3 @@ class Command(BaseCommand):
             ]
             self.stdout.write(f"{table.name}.csv: {', '.join(marked)}")
         self.stdout.write("* tells rows apart, ! is needed in new rows. Lists are separated by ; inside a cell.")
-
-    def _report(self, outcome: ImportOutcome, *, is_dry_run: bool) -> None:
-        for issue in outcome.issues[:MOST_SHOWN]:
-            word = "error" if issue.severity == "E" else "warning"
-            self.stderr.write(f"{word} [{issue.code}] {issue}")
-        if len(outcome.issues) > MOST_SHOWN:
-            self.stderr.write(f"… and {len(outcome.issues) - MOST_SHOWN:,} more.")
-        if outcome.errors:
-            self.stderr.write(f"Refused: {len(outcome.errors):,} errors. Nothing was written.")
-            return
-        for table, counts in outcome.counts.items():
-            self.stdout.write(
-                f"{table}: {counts['added']} added, {counts['changed']} changed, {counts['unchanged']} unchanged"
-            )
-        self.stdout.write("Dry run: nothing was written." if is_dry_run else f"Applied as import {outcome.batch_id}.")

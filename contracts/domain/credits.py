@@ -1,0 +1,54 @@
+"""Service credits: from what was measured to a share of the fee, and what is to be expected (methods: Credits)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal, localcontext
+
+from capacity.lib.money import exact_context
+from contracts.domain.terms import ZERO, SlaTier
+
+MINUTES_PER_DAY = 1440
+
+
+def sla_credit_share(*, tiers: Sequence[SlaTier], uptime_share: Decimal) -> Decimal:
+    """The credit of the lowest bound the uptime is strictly below, else 0: 99.0 % exactly stays in the 10 % tier."""
+    below = [tier for tier in tiers if uptime_share < tier.below_share]
+    return min(below, key=lambda tier: tier.below_share).credit_share if below else ZERO
+
+
+def credits_of_period(
+    *, fee_usd: Decimal, credits_usd: Iterable[Decimal], minimum_usd: Decimal = ZERO, most_share: Decimal = Decimal(1)
+) -> Decimal:
+    """All credits of a period, at most a share of its fee; credits below the minimum are not paid. (methods: Credits)"""
+    with localcontext(exact_context()):
+        owed = min(sum(credits_usd, ZERO), fee_usd * min(Decimal(1), most_share))
+        return owed if owed >= minimum_usd else ZERO
+
+
+def expected_credits(*, fee_usd: Decimal, chances: Iterable[tuple[Decimal, Decimal]]) -> Decimal:
+    """Σ probability × credit share × fee, at most the fee. chances: (probability, credit share). (methods: Credits)"""
+    with localcontext(exact_context()):
+        return min(fee_usd, sum((chance * share * fee_usd for chance, share in chances), ZERO))
+
+
+def uptime_share(*, availability: Sequence[Decimal]) -> Decimal | None:
+    """The mean of the five-minute availabilities; None without any: a gap is not an outage."""
+    if not availability:
+        return None
+    with localcontext(exact_context()):
+        return sum(availability, ZERO) / len(availability)
+
+
+def latency_attainment(*, tokens_per_second: Sequence[Decimal], target: Decimal) -> Decimal | None:
+    """The share of minutes at or above the target speed; None without any."""
+    if not tokens_per_second:
+        return None
+    with localcontext(exact_context()):
+        return Decimal(sum(speed >= target for speed in tokens_per_second)) / len(tokens_per_second)
+
+
+def allowed_downtime_minutes(*, below_share: Decimal, days: int) -> Decimal:
+    """How long a service may be down before a bound is missed: 99.9 % of 30 days is 43.2 minutes."""
+    with localcontext(exact_context()):
+        return (1 - below_share) * days * MINUTES_PER_DAY
