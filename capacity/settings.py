@@ -262,6 +262,7 @@ WHAT_IF_HOT_PLANS = 2
 CELERY_BEAT_SCHEDULE = {
     "sweep-runs": {"task": "capacity.review.tasks.sweep_runs", "schedule": SWEEP_SECONDS},
     "scheduled-plan": {"task": "capacity.review.tasks.run_scheduled_plan", "schedule": 60.0},
+    "contracts-by-clock": {"task": "capacity.review.tasks.move_contracts", "schedule": 60.0},
 }
 
 REST_FRAMEWORK = {

@@ -47,7 +47,8 @@ CONTRACTS = {
     "name": "What people call the contract.",
     "customer": "Key of the customer.",
     "owner": _OWNER,
-    "state": "draft, what_if, signed, active, notice or ended. The plan counts signed, active and notice.",
+    "state": "Of a new row: draft or what_if, or signed, active, notice or ended where it is in force already. Afterwards it "
+    "changes on the contract's page only. The plan counts signed, active and notice.",
     "starts_date": "First day in force.",
     "ends_date": "First day no longer in force (the term is start included, end excluded).",
     "time_zone": "Time zone whose midnight the dates mean, such as Europe/Berlin. Default UTC.",
@@ -200,6 +201,19 @@ SLA_LINES = {
     "below_share": "The credit is due strictly below this share of the month, such as 0.999.",
     "credit_share": "Share of the month's fee that is credited, 0 to 1.",
     "region": "Region the line holds in. Empty: all regions of the contract.",
+    "provenance": _PROVENANCE,
+}
+
+HOLDS = {
+    "key": "Name of the hold.",
+    "contract": _CONTRACT,
+    "version": _VERSION,
+    "probability": "How likely the deal is to be signed: above 0 and at most 1. The plan keeps its need × this.",
+    "granted_date": "Day of the grant.",
+    "expires_date": "First day on which it no longer holds.",
+    "state": "granted, released, expired or signed.",
+    "ended_date": "Day on which it ended. Empty while it is granted.",
+    "note": "Why it was granted or how it ended.",
     "provenance": _PROVENANCE,
 }
 

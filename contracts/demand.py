@@ -10,7 +10,7 @@ from typing import Any
 from capacity.allocation.domain.problem import ServingDemand, ServingOption
 from capacity.decisions.policy import Policy
 from capacity.lib.horizon import Horizon
-from capacity.lib.money import exact_context
+from capacity.lib.money import exact_context, to_decimal
 from capacity.lib.units import exact
 from contracts.domain.billing import bill, token_usage
 from contracts.domain.loads import BundleLoad, ProvisionedLoad
@@ -19,7 +19,7 @@ from contracts.domain.promises import dedicated_accelerators
 from contracts.inputs import ContractInForce
 from contracts.lines import RESERVED, UNITS_OF_SHAPE
 from workloads.demand import ClassLoad, Unsized, loss_per_work, spare_rule
-from workloads.domain.classes import LoadSource, ServingLoad, TrafficLoad
+from workloads.domain.classes import LoadSource, ServingLoad, TrafficLoad, WeightedLoad
 from workloads.domain.serving import RateLimit, Traffic
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -70,13 +70,16 @@ def contract_loads(
                 Unsized(kind="contract", key=contract.row["key"], name=contract.row["name"], sentence=reason)
             )
             continue
+        if contract.is_deal:
+            loads.append(_held_load(contract, source, revenue[contract.demand_key]))
+            continue
         band = contract.workload if contract.workload and not contract.is_owed else {}
         loads.append(
             ClassLoad(
                 model_key=contract.model_key,
                 latency_class=contract.latency_class,
                 regions=contract.regions,
-                own=f"{contract.row['key']}.v{contract.row['version']}" if contract.is_pinned else "",
+                own=_own(contract),
                 load=ServingLoad(
                     key=contract.demand_key,
                     source=source,
@@ -90,6 +93,39 @@ def contract_loads(
             )
         )
     return loads, unsized
+
+
+def _own(contract: ContractInForce) -> str:
+    return f"{contract.row['key']}.v{contract.row['version']}" if contract.is_pinned else ""
+
+
+def _held_load(contract: ContractInForce, source: LoadSource, revenue: Sequence[Decimal | None]) -> ClassLoad:
+    """A deal's load × the probability of its hold: expected at P50, nothing of it at P10, all of it at P90."""
+    assert contract.hold is not None
+    share = exact(contract.hold["probability"])
+    return ClassLoad(
+        model_key=contract.model_key,
+        latency_class=contract.latency_class,
+        regions=contract.regions,
+        own=_own(contract),
+        load=ServingLoad(
+            key=contract.demand_key,
+            source=WeightedLoad(source=source, weight=share),
+            is_committed=False,
+            is_held=True,
+            workload_key=contract.workload["key"] if contract.workload else "",
+            contract_key=contract.row["key"],
+            p10_multiple=Fraction(0),
+            p90_multiple=1 / share,
+            weekly_value_usd=tuple(None if week is None else to_decimal(exact(week) * share) for week in revenue),
+        ),
+    )
+
+
+def _dedicated_class(contract: ContractInForce) -> str:
+    """A deal stands apart from the contract it amends: the two may want different accelerators."""
+    version = f".v{contract.row['version']}" if contract.is_deal else ""
+    return f"dedicated.{contract.row['key']}{version}"[:80]
 
 
 def _source(
@@ -156,9 +192,12 @@ def dedicated_demands(
     tables: Rows,
     policy: Policy,
     horizon: Horizon,
-    committed_tier: str,
+    tier: str,
 ) -> list[ServingDemand]:
-    """Dedicated accelerators with their spare nodes: whole nodes of the named type in the contract's regions."""
+    """Dedicated accelerators with their spare nodes: whole nodes of the named type in the contract's regions.
+
+    A deal's are × the probability of its hold.
+    """
     region_of = {row["key"]: row["region"] for row in tables["sites"]}
     demands = []
     with localcontext(exact_context()):
@@ -171,8 +210,9 @@ def dedicated_demands(
                 if pool["accelerator_type"] == contract.row["accelerator_type"]
                 and (not contract.regions or region_of[pool["site"]] in contract.regions)
             )
+            share = contract.hold["probability"] if contract.hold else Decimal(1)
             work = tuple(
-                Decimal(dedicated_accelerators(unit=contract.dedicated_unit, units=units, spares=spare_rule(policy)))
+                share * dedicated_accelerators(unit=contract.dedicated_unit, units=units, spares=spare_rule(policy))
                 if units
                 else Decimal(0)
                 for units in contract.units(horizon)
@@ -180,8 +220,8 @@ def dedicated_demands(
             demands.append(
                 ServingDemand(
                     key=contract.demand_key,
-                    class_=f"dedicated.{contract.row['key']}"[:80],
-                    tier=committed_tier,
+                    class_=_dedicated_class(contract),
+                    tier=tier,
                     work=work,
                     usd_lost_per_work_week=loss_per_work(revenue[contract.demand_key], work),
                     options=options,

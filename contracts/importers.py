@@ -19,7 +19,9 @@ from capacity.imports.tables import (
     whole_column,
 )
 from contracts import column_help, input_checks, write_rules
-from contracts.models import CommitStep, Contract, Customer, PriceLine, SlaLine, TokenListPrice, UsageProfile
+from contracts.domain.workflow import STATES
+from contracts.models import CommitStep, Contract, Customer, Hold, PriceLine, SlaLine, TokenListPrice, UsageProfile
+from contracts.workflow_models import HOLD_STATES
 
 AREA = "Contracts"
 KEY_FORM = Sentence(
@@ -313,7 +315,11 @@ register(
             "paid_availability_is_a_share": Sentence(
                 column="availability_paid_share", message="What is paid of reserved hours is a share between 0 and 1."
             ),
-            "contract_state_known": _choice("state", "draft", "what_if", "signed", "active", "notice", "ended"),
+            "contract_state_known": _choice("state", *(state for state, _ in STATES)),
+            "contract_state_follows_its_moves": Sentence(column="state", message=write_rules.MOVES_ELSEWHERE),
+            "held_contract_is_in_the_pipeline": Sentence(
+                column="state", message="The deal holds accelerators: release the hold first."
+            ),
             "contract_shape_known": Sentence(column="shape", message="This is no shape of a contract."),
             "contract_latency_class_known": _choice("latency_class", "interactive", "standard", "batch", "offline"),
             "contract_usage_basis_known": _choice("usage_basis", "measured", "estimated"),
@@ -324,7 +330,8 @@ register(
         title="Contracts",
         singular="Contract",
         intro="What is promised to a customer and how it is sold, one row a version. Prices, commitments and SLA tiers "
-        "are lines of their own. Only signed, active and noticed contracts are planned for.",
+        "are lines of their own. Only signed, active and noticed contracts are planned for; the state changes on the "
+        "contract's page.",
         area=AREA,
         slug="contracts",
         view="contract_data.view",
@@ -348,7 +355,6 @@ register(
         search=("key", "name", "source_ref"),
         help=column_help.CONTRACTS,
         groups=column_help.CONTRACT_GROUPS,
-        retire=Retire(column="state", value="ended", label="End the contract"),
         may_write=write_rules.contract_writer,
         needs_checker=write_rules.contract_checker,
     )
@@ -459,7 +465,7 @@ register(
             "Commitment": ("kind", "quantity", "starts_date"),
             "Where it comes from": ("provenance",),
         },
-        may_write=write_rules.line_writer,
+        may_write=write_rules.sizing_line_writer,
         needs_checker=write_rules.commitment_checker,
     )
 )
@@ -510,6 +516,62 @@ register(
         },
         may_write=write_rules.line_writer,
         needs_checker=write_rules.commitment_checker,
+    )
+)
+
+register(
+    Table(
+        name="holds",
+        model=Hold,
+        key=("key",),
+        columns=columns_of(
+            Hold,
+            ["key", "probability", "granted_date", "expires_date", "state", "ended_date", "note", "provenance"],
+            extra=[key_column("contract"), whole_column("version")],
+        ),
+        references=(_CONTRACT,),
+        sentences={
+            "hold_key_form": KEY_FORM,
+            "hold_is_likely": Sentence(column="probability", message="The probability is above 0 and at most 1."),
+            "hold_expires_after_its_grant": Sentence(
+                column="expires_date", message="The hold must expire after the day it is granted."
+            ),
+            "hold_state_known": _choice("state", *(state for state, _ in HOLD_STATES)),
+            "ended_hold_has_its_day": Sentence(
+                column="ended_date", message="A hold that has ended needs the day; a granted one has none."
+            ),
+            "one_granted_hold_per_contract": Sentence(
+                column="contract", message="The contract version holds accelerators already."
+            ),
+            "held_contract_is_in_the_pipeline": Sentence(
+                column="contract", message="Only a deal on its way to a signature holds accelerators."
+            ),
+            "ended_hold_stays_ended": Sentence(column="state", message="A hold that has ended stays ended."),
+            "granted_hold_does_not_change": Sentence(
+                column="probability", message="What was granted does not change: release it and ask for another hold."
+            ),
+        },
+        title="Holds",
+        singular="Hold",
+        intro="Accelerators kept for deals that are not signed. Granted and released on the deal's page, where there is "
+        "room for them in every pool and week.",
+        area=AREA,
+        slug="holds",
+        view="contract_data.view",
+        change="contract_data.change",
+        resource="input_holds",
+        owner="contract.owner",
+        label="key",
+        listed=("key", "contract", "version", "probability", "granted_date", "expires_date", "state", "ended_date"),
+        filters=("state", "contract"),
+        search=("key", "contract", "note"),
+        help=column_help.HOLDS,
+        groups={
+            _LINE_GROUP: ("key", "contract", "version"),
+            "Hold": ("probability", "granted_date", "expires_date"),
+            "How it ended": ("state", "ended_date", "note", "provenance"),
+        },
+        may_write=write_rules.hold_writer,
     )
 )
 

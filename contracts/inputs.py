@@ -7,7 +7,7 @@ is demand.py; the money is exposure.py; what the plan says about them is remarks
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -18,6 +18,7 @@ from capacity.lib.horizon import Horizon
 from capacity.lib.units import SECONDS_PER_MONTH, exact
 from contracts.currencies import Rate, rates_on
 from contracts.domain.terms import BundleUnit, ContractTerms, DedicatedUnit, Promise, ProvisionedUnit
+from contracts.domain.workflow import IN_FORCE, MAY_HOLD, PIPELINE
 from contracts.lines import Gap, Lines, in_dollars, promises_of, terms_on
 from workloads.demand import weekly_traffic
 from workloads.domain.serving import Traffic
@@ -25,7 +26,6 @@ from workloads.domain.serving import Traffic
 Row = Mapping[str, Any]
 Rows = Mapping[str, Sequence[Row]]
 
-IN_FORCE = {"signed", "active", "notice"}
 # Shapes whose capacity we owe; the others are owed only where an SLA says so.
 OWED_SHAPES = {
     "provisioned_throughput",
@@ -54,7 +54,7 @@ class ContractInForce:
     usage: expected use, filled from the usage profile. terms: by week, None out of term. gaps: by week, what its money
     leaves unknown. traffic: by week, None where not given. rate: what turned its prices into dollars, None if unknown.
     steps_outside: (kind, date) of commitment steps outside the term. part: "" or "pin" for the part, from `starts` to
-    `ends`, that is on replicas of its own.
+    `ends`, that is on replicas of its own. is_deal: not signed, read as if it were; hold: the hold it has, if any.
     """
 
     row: Row
@@ -72,10 +72,12 @@ class ContractInForce:
     has_sla_lines: bool = False
     steps_outside: tuple[tuple[str, date], ...] = ()
     part: str = ""
+    is_deal: bool = False
+    hold: Row | None = None
 
     @property
     def demand_key(self) -> str:
-        key = f"c.{self.row['key']}.v{self.row['version']}"[:80]
+        key = f"{'h' if self.is_deal else 'c'}.{self.row['key']}.v{self.row['version']}"[:80]
         return f"{key[:76]}.{self.part}" if self.part else key
 
     @property
@@ -168,7 +170,41 @@ def contracts_in_force(*, tables: Rows, policy: Policy, horizon: Horizon, as_of:
 
     A version with a pin that ends inside its term comes in two parts: on its own replicas, and after. (methods: Version pins)
     """
-    reading = _Reading(
+    reading = _reading(tables=tables, policy=policy, horizon=horizon, as_of=as_of)
+    return [
+        each for row in tables["contracts"] if row["state"] in IN_FORCE for each in _versions(row=row, reading=reading)
+    ]
+
+
+def deals_in_pipeline(*, tables: Rows, policy: Policy, horizon: Horizon, as_of: date) -> list[ContractInForce]:
+    """Every contract version on its way to a signature whose term meets the horizon, as if it were in force.
+
+    `hold` is the one that counts as of the day: granted, and not expired whether or not anybody wrote that down.
+    """
+    reading = _reading(tables=tables, policy=policy, horizon=horizon, as_of=as_of)
+    holds = {(row["contract"], row["contract_version"]): row for row in open_holds(tables=tables, as_of=as_of)}
+    return [
+        replace(each, is_deal=True, hold=holds.get((row["key"], row["version"])))
+        for row in tables["contracts"]
+        if row["state"] in PIPELINE
+        for each in _versions(row=row, reading=reading)
+    ]
+
+
+def open_holds(*, tables: Rows, as_of: date) -> list[Row]:
+    """The holds that count as of a day. (methods: Holds)"""
+    states = {(row["key"], row["version"]): row["state"] for row in tables["contracts"]}
+    return [
+        row
+        for row in tables.get("holds", ())
+        if row["state"] == "granted"
+        and row["expires_date"] > as_of
+        and states.get((row["contract"], row["contract_version"])) in MAY_HOLD
+    ]
+
+
+def _reading(*, tables: Rows, policy: Policy, horizon: Horizon, as_of: date) -> _Reading:
+    return _Reading(
         tables=tables,
         policy=policy,
         horizon=horizon,
@@ -180,15 +216,14 @@ def contracts_in_force(*, tables: Rows, policy: Policy, horizon: Horizon, as_of:
         rates=rates_on(rows=tables.get("fx_rates", ()), day=as_of),
         node_size=_node_sizes(tables),
     )
-    found: list[ContractInForce] = []
-    for row in tables["contracts"]:
-        if row["state"] not in IN_FORCE:
-            continue
-        for part, starts, ends in _parts(row):
-            days = tuple(week.days_within(start=starts, end=ends) for week in horizon)
-            if any(days):
-                found.append(_in_force(row=row, part=part, starts=starts, ends=ends, days=days, reading=reading))
-    return found
+
+
+def _versions(*, row: Row, reading: _Reading) -> Iterator[ContractInForce]:
+    """The parts of a contract version that meet the horizon."""
+    for part, starts, ends in _parts(row):
+        days = tuple(week.days_within(start=starts, end=ends) for week in reading.horizon)
+        if any(days):
+            yield _in_force(row=row, part=part, starts=starts, ends=ends, days=days, reading=reading)
 
 
 def _parts(row: Row) -> Iterator[tuple[str, date, date]]:

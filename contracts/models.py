@@ -14,16 +14,26 @@ from django.db.models.functions import Coalesce
 from capacity.allocation.models import RunTable
 from capacity.imports.models import bumps_inputs_version
 from capacity.inventory.models import KEY, DateRange
+from contracts.deal_models import RunDeal
+from contracts.domain.workflow import STATES
+from contracts.workflow_models import STATE_FOLLOWS_MOVES, ContractTransition, Hold
 from workloads.models import LATENCY_CLASSES
 
-CONTRACT_STATES = [
-    ("draft", "Draft"),
-    ("what_if", "What-if"),
-    ("signed", "Signed"),
-    ("active", "Active"),
-    ("notice", "Notice given"),
-    ("ended", "Ended"),
+__all__ = [
+    "CommitStep",
+    "Contract",
+    "ContractTransition",
+    "Customer",
+    "Hold",
+    "PriceLine",
+    "RunDeal",
+    "RunExposure",
+    "SlaLine",
+    "TokenListPrice",
+    "UsageProfile",
 ]
+
+CONTRACT_STATES = STATES
 SHAPES = [
     ("pay_as_you_go", "Pay as you go"),
     ("committed_spend", "Committed spend"),
@@ -366,7 +376,17 @@ class Contract(models.Model):
             one_of("termination_right", TERMINATION_RIGHTS, "termination_right_known", blank=True),
             one_of("spill", SPILLS, "spill_known", blank=True),
         ]
-        triggers = [bumps_inputs_version()]
+        triggers = [
+            bumps_inputs_version(),
+            pgtrigger.Trigger(
+                name="state_follows_moves",
+                level=pgtrigger.Row,
+                when=pgtrigger.Before,
+                operation=pgtrigger.UpdateOf("state"),
+                condition=pgtrigger.Q(old__state__df=pgtrigger.F("new__state")),
+                func=STATE_FOLLOWS_MOVES,
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.key} v{self.version}"

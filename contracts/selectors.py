@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from capacity.imports.rows import Row, table_rows
-from contracts.models import CommitStep, Contract, Customer, PriceLine, SlaLine, UsageProfile
+from contracts.models import CommitStep, Contract, Customer, Hold, PriceLine, SlaLine, UsageProfile
 
 _CONTRACT = {"contract": "contract__key", "contract_version": "contract__version"}
 
@@ -34,4 +34,5 @@ def input_rows() -> dict[str, list[Row]]:
         "sla_lines": table_rows(
             SlaLine, keys=["contract", "contract_version", "metric", "below_share", "region"], foreign=_CONTRACT
         ),
+        "holds": table_rows(Hold, keys=["key"], foreign=_CONTRACT),
     }

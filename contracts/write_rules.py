@@ -9,10 +9,16 @@ from __future__ import annotations
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
 from capacity.imports.tables import Values
-from contracts.models import Contract
+from contracts.domain.workflow import BEFORE_FINANCE, IN_FORCE, MAY_HOLD, OFFERS
+from contracts.models import Contract, Hold
 
-OFFERS = {"draft", "what_if"}
-IN_FORCE = {"signed", "active", "notice"}
+NEW_OFFERS = frozenset({"draft", "what_if"})
+# A contract is entered as an offer, or as what it is already.
+NEW = NEW_OFFERS | IN_FORCE | {"ended"}
+MOVES_ELSEWHERE = "The state changes on the contract's page, where each move is kept with who made it and why."
+WITH_FINANCE = "Finance has it as it is worded: it has to be returned before anything in it changes."
+HELD = "It holds accelerators for what it says now: release the hold, change it, and ask for another."
+HOLDS_ELSEWHERE = "Holds are granted and released on the deal's page, where there is room for them."
 # Changes that say where a row is from and nothing about what was agreed.
 _BOOKKEEPING = {"provenance", "source_ref"}
 
@@ -27,30 +33,70 @@ def owner_writes(viewer: Viewer, before: Values | None, after: Values | None) ->
 
 
 def contract_writer(viewer: Viewer, before: Values | None, after: Values | None) -> str:
-    """Sales write drafts and what-ifs of their own; everything beyond is finance's."""
-    if not _is_only_sales(viewer):
-        return ""
-    refusal = owner_writes(viewer, before, after)
+    """Sales word offers of their own, everything beyond is finance's; nobody moves a contract from here."""
+    refusal = _moved(before, after) or (_is_only_sales(viewer) and owner_writes(viewer, before, after)) or ""
     if refusal:
         return refusal
-    if any(row["state"] not in OFFERS for row in (before, after) if row is not None):
+    if before is not None and before["state"] in BEFORE_FINANCE and (after is None or _differs(before, after)):
+        return WITH_FINANCE
+    if _is_only_sales(viewer) and any(row["state"] not in OFFERS for row in (before, after) if row is not None):
         return "Sales write drafts and what-ifs. Ask finance to sign, change or end a contract."
+    if before is not None and (after is None or _differs(before, after)) and before["state"] in MAY_HOLD:
+        return HELD if _is_held(str(before.get("key")), before.get("version")) else ""
     return ""
 
 
+def _moved(before: Values | None, after: Values | None) -> str:
+    """The workflow is the only way from one state to another."""
+    if before is None and after is not None and after["state"] not in NEW:
+        return "A new contract is a draft or a what-if, or one that is in force already."
+    if before is not None and after is not None and before["state"] != after["state"]:
+        return MOVES_ELSEWHERE
+    return ""
+
+
+def _differs(before: Values, after: Values) -> bool:
+    return bool({name for name in {*before, *after} if before.get(name) != after.get(name)} - _BOOKKEEPING)
+
+
+def _is_held(key: str, version: object) -> bool:
+    if version is None:
+        return False
+    return Hold.objects.filter(contract__key=key, contract__version=int(str(version)), state="granted").exists()
+
+
+def hold_writer(viewer: Viewer, before: Values | None, after: Values | None) -> str:
+    """Nobody writes a hold like any row: it needs room, and room is looked for on the deal's page."""
+    return "" if before == after else HOLDS_ELSEWHERE
+
+
 def line_writer(viewer: Viewer, before: Values | None, after: Values | None) -> str:
-    """Lines of a contract are written by whoever may write the contract."""
-    if not _is_only_sales(viewer):
-        return ""
+    """Lines of a contract are written by whoever may write the contract, while nobody relies on what it says."""
     for row in (before, after):
         state, owner = _contract_of(row)
-        if row is None:
+        if row is None or before == after:
+            continue
+        if state in BEFORE_FINANCE:
+            return WITH_FINANCE
+        if not _is_only_sales(viewer):
             continue
         if owner != viewer.username:
             return "Sales keep the lines of their own contracts only."
         if state not in OFFERS:
             return "Sales write the lines of drafts and what-ifs. Ask finance to change a contract that is signed."
     return ""
+
+
+def sizing_line_writer(viewer: Viewer, before: Values | None, after: Values | None) -> str:
+    """Lines that say how much is wanted: not while accelerators are held for what they say."""
+    refusal = line_writer(viewer, before, after)
+    if refusal or before == after:
+        return refusal
+    return next((HELD for row in (before, after) if row is not None and _line_is_held(row)), "")
+
+
+def _line_is_held(row: Values) -> bool:
+    return bool(row.get("version")) and _is_held(str(row["contract"]), row["version"])
 
 
 def contract_checker(before: Values | None, after: Values | None) -> str:

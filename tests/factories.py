@@ -17,7 +17,7 @@ from capacity.decisions.models import PolicyFloor, PolicySet
 from capacity.lib.canonical import content_hash
 from capacity.lib.horizon import Horizon, Week
 from capacity.review.models import Review, RunFigure
-from contracts.models import RunExposure
+from contracts.models import RunDeal, RunExposure
 from tests import factory_rows as rows
 from workloads.models import RunWorkload
 
@@ -111,6 +111,7 @@ RUN_MODELS: dict[str, Any] = {
     "issues": allocation.RunIssue,
     "workloads": RunWorkload,
     "exposure": RunExposure,
+    "deals": RunDeal,
     "figures": RunFigure,
 }
 

@@ -25,6 +25,9 @@ POOL_A, POOL_B, POOL_C = "h100_use1", "b200_euw1", "mi300x_usc1"
 CUSTOMER_NAMES = ("Acme Robotics", "Borealis Health", "Cygnus Games", "Delta Freight")
 CONTRACT_KEYS = ("acme_pt", "borealis_api", "cygnus_flat", "delta_pilot")
 CONTRACT_NAMES = ("Acme provisioned", "Borealis metered", "Cygnus flat fee", "Delta pilot")
+DEAL_KEYS = ("acme_more", "borealis_more", "cygnus_more", "delta_more")
+DEAL_NAMES = ("Acme expansion", "Borealis upgrade", "Cygnus trial", "Delta rollout")
+DEAL_REVENUES = (D("3217193.24"), D("2126199.51"), None, D("6218644.68"))
 ALIASES = ("C-1", "C-2", "C-3", "C-4")
 CANARY_PRICE = "17.7713"
 # Revenues nobody but finance, executives and the owner may read: no other figure has these digits.
@@ -53,6 +56,7 @@ def all_tables(horizon: Horizon, *, scale: int, changes: Changes) -> dict[str, l
         "issues": _copies(_issues(), scale, "subject"),
         "workloads": _copies(_workloads(), scale, "workload_key"),
         "exposure": _copies(_exposure(horizon), scale, "contract_key"),
+        "deals": _copies(_deals(), scale, "contract_key"),
         "figures": _copies(_figures(), scale, "key"),
     }
     for name, by_key in changes.items():
@@ -76,6 +80,7 @@ ROW_KEYS = {
     "issues": "subject",
     "workloads": "workload_key",
     "exposure": "contract_key",
+    "deals": "contract_key",
     "figures": "key",
 }
 
@@ -424,6 +429,38 @@ def _exposure(horizon: Horizon) -> list[Row]:
             "worst_revenue_usd": worst_revenue[at],
             "worst_cost_usd": worst_cost[at],
             "terms": {"prices": {"output": CANARY_PRICE}, "usage_basis": "measured", "rate_usd_per_hour": "2.000000"},
+        }
+        for at in range(4)
+    ]
+
+
+def _deals() -> list[Row]:
+    """One deal of each customer: held, submitted and priced, a draft without a size, approved."""
+    return [
+        {
+            "contract_key": DEAL_KEYS[at],
+            "contract_version": 1,
+            "contract_name": DEAL_NAMES[at],
+            "customer_key": CUSTOMER_NAMES[at].split()[0].lower(),
+            "customer_name": CUSTOMER_NAMES[at],
+            "customer_alias": ALIASES[at],
+            "owner_username": _OWNERS[at],
+            "state": ("what_if", "submitted", "draft", "approved")[at],
+            "shape": _SHAPES[at],
+            "workload_key": _WORKLOAD_OF[at],
+            "starts_date": date(2027, 1, 4),
+            "ends_date": date(2027, 12, 27),
+            "is_sized": at != 2,
+            "sentence": f"Contract {DEAL_KEYS[at]} names no workload." if at == 2 else "",
+            "accelerators": (80, 160, None, 240)[at],
+            "revenue_usd": DEAL_REVENUES[at],
+            "hold_key": f"{DEAL_KEYS[at]}.v1.h1" if at in (0, 3) else "",
+            "probability": (D("0.25"), None, None, D("0.75"))[at],
+            "expires_date": (date(2026, 12, 7), None, None, date(2026, 12, 14))[at],
+            "weighted_accelerators": (D(20), None, None, D(180))[at],
+            "weighted_revenue_usd": (D("804298.31"), None, None, D("4663983.51"))[at],
+            "held_accelerators": (D(24), None, None, D(184))[at],
+            "short_accelerators": (0, None, None, 8)[at],
         }
         for at in range(4)
     ]

@@ -275,8 +275,11 @@ def serving_classes(
     return tuple(classes)
 
 
-def serving_demands(*, classes: Sequence[ServingClass], committed_tier: str, forecast_tier: str) -> list[ServingDemand]:
+def serving_demands(
+    *, classes: Sequence[ServingClass], committed_tier: str, forecast_tier: str, holds_tier: str
+) -> list[ServingDemand]:
     """Demand blocks of the allocation problem: one a member, its work by week and the $ lost by a week's unmet unit."""
+    tiers = (committed_tier, forecast_tier, holds_tier)
     demands = []
     for each in classes:
         options = tuple(
@@ -293,7 +296,7 @@ def serving_demands(*, classes: Sequence[ServingClass], committed_tier: str, for
                 ServingDemand(
                     key=member.key,
                     class_=each.key,
-                    tier=committed_tier if member.is_committed else forecast_tier,
+                    tier=tiers[member.order],
                     work=work,
                     usd_lost_per_work_week=loss_per_work(member.weekly_value_usd, work),
                     options=options,

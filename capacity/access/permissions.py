@@ -24,6 +24,10 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "run.view": _MEETING,
     "supply.view": _MEETING - {SALES},
     "contracts.view": _MEETING,
+    # Deals on their way to a signature: everybody in the meeting, each as far as they may know whose they are.
+    "pipeline.view": _MEETING,
+    # Which move and whose contract is the workflow's own table (contracts/domain/workflow.py).
+    "contracts.move": frozenset({FINANCE, SALES}),
     "workloads.view": _MEETING,
     # Experiment requests are the lab's research plans: not for sales.
     "requests.view": _MEETING - {SALES},

@@ -68,6 +68,11 @@ CONTRACT_INPUTS: dict[str, dict[str, Rule]] = {
         **fields_of(NAMES, "contract version provenance"),
         **fields_of(PROMISE, "metric below_share credit_share region"),
     },
+    # Of another account sales read only that something is held; how likely a deal is and until when goes with its name.
+    "input_holds": fields_of(
+        NAMES,
+        "key contract version probability granted_date expires_date state ended_date note provenance",
+    ),
     # Public prices: everybody may have read them.
     "input_token_list_prices": fields_of(
         ALL, "provider model kind as_of_date usd_per_million_tokens external_id provenance"

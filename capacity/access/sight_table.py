@@ -167,6 +167,19 @@ TABLE: dict[str, dict[str, Rule]] = {
         ),
         **fields_of(TOTAL_SHARE, "margin_share consumed_margin_share worst_margin_share"),
     },
+    # Deals on their way to a signature. Their capacity is the lab's business, by alias; their names and money are not.
+    "deal": {
+        **fields_of(NAMES, "contract_key contract_version contract_name customer_key customer_name owner_username"),
+        **fields_of(NAMES, "hold_key sentence"),
+        **fields_of(
+            rule_of(CHAIR, FINANCE, EXEC, PRODUCT, RESEARCH, own=(SALES,)),
+            "customer_alias state starts_date ends_date is_sized accelerators probability expires_date "
+            "weighted_accelerators short_accelerators",
+        ),
+        **fields_of(PROMISE, "shape workload_key"),
+        **fields_of(ALL, "held_accelerators"),
+        **fields_of(REVENUE, "revenue_usd weighted_revenue_usd"),
+    },
     "price_line": fields_of(PRICES, "kind price starts_date ends_date currency discount_share"),
     "commit_step": fields_of(REVENUE, "kind quantity starts_date"),
     # Money by purpose: what the accelerators of a purpose cost.
@@ -195,7 +208,8 @@ TABLE: dict[str, dict[str, Rule]] = {
             ALL,
             "version effective_date utilisation_interactive utilisation_standard utilisation_batch "
             "peak_factor_interactive peak_factor_standard peak_factor_batch coincidence_factor spare_replicas "
-            "spare_replicas_large large_from_replicas worst_use_multiple_metered worst_use_multiple_flat "
+            "spare_replicas_large large_from_replicas hold_room_share hold_weeks_ahead "
+            "worst_use_multiple_metered worst_use_multiple_flat "
             "confirmed_counts_at ordered_counts_at row_version",
         ),
         **fields_of(

@@ -34,6 +34,8 @@ _SIZES = (
     "spare_replicas",
     "spare_replicas_large",
     "large_from_replicas",
+    "hold_room_share",
+    "hold_weeks_ahead",
     "worst_use_multiple_metered",
     "worst_use_multiple_flat",
 )
@@ -93,6 +95,9 @@ register(
             "coincidence_is_a_share": Sentence(
                 column="coincidence_factor", message="The coincidence factor is a share above 0 and at most 1."
             ),
+            "hold_room_is_a_share": Sentence(
+                column="hold_room_share", message="What holds may take of the room is a share above 0 and at most 1."
+            ),
             "policy_starts_on_a_monday": Sentence(column="effective_date", message="A policy starts on a Monday."),
             "inference_red_is_not_below_amber": Sentence(
                 column="inference_ratio_red_share",
@@ -116,7 +121,7 @@ register(
             "version": "A whole number, one more than the last version.",
             "effective_date": "The Monday from which it is in force.",
             "tiers": "What is served first, in order, separated by semicolons: such as "
-            "committed;forecast;P0;P1;P2;P3;preemptible.",
+            "committed;forecast;holds;P0;P1;P2;P3;preemptible.",
             "confirmed_counts_at": "p50 or p90: from which of its dates a confirmed or shipped lot counts. Default p50.",
             "ordered_counts_at": "p50 or p90: from which of its dates an ordered lot counts. Default p90.",
             "utilisation_interactive": "Target utilisation of interactive serving: a share, such as 0.65.",
@@ -129,6 +134,8 @@ register(
             "spare_replicas": "Replicas kept beside those that work, such as 1.",
             "spare_replicas_large": "The same for large classes, such as 2.",
             "large_from_replicas": "From how many working replicas a class is large, such as 30.",
+            "hold_room_share": "The most that holds of deals may take of the room left above them: a share. Default 0.5.",
+            "hold_weeks_ahead": "For how many weeks a deal may hold accelerators before it is signed. Default 4.",
             "worst_use_multiple_metered": "Worst reasonable use ÷ expected use of metered contracts without a P95, such as 2.",
             "worst_use_multiple_flat": "The same for flat fees and seats, such as 3.",
             "target_gross_margin_share": "The gross margin contracts should keep: a share, such as 0.60.",

@@ -5,6 +5,8 @@ Decisions are append-only: a wrong one is superseded, never edited. Actions chan
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pghistory
 import pgtrigger
 from django.conf import settings
@@ -62,6 +64,9 @@ class PolicySet(models.Model):
     spare_replicas = models.PositiveSmallIntegerField()
     spare_replicas_large = models.PositiveSmallIntegerField()
     large_from_replicas = models.PositiveSmallIntegerField()
+    # What deals that are not signed may keep: of the room that the tiers above leave, and for how long.
+    hold_room_share = models.DecimalField(max_digits=5, decimal_places=4, default=Decimal("0.5"))
+    hold_weeks_ahead = models.PositiveSmallIntegerField(default=4)
     worst_use_multiple_metered = models.DecimalField(max_digits=5, decimal_places=2)
     worst_use_multiple_flat = models.DecimalField(max_digits=5, decimal_places=2)
     target_gross_margin_share = models.DecimalField(max_digits=5, decimal_places=4)
@@ -102,6 +107,9 @@ class PolicySet(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(coincidence_factor__gt=0, coincidence_factor__lte=1), name="coincidence_is_a_share"
+            ),
+            models.CheckConstraint(
+                condition=Q(hold_room_share__gt=0, hold_room_share__lte=1), name="hold_room_is_a_share"
             ),
             models.CheckConstraint(condition=Q(effective_date__week_day=2), name="policy_starts_on_a_monday"),
             models.CheckConstraint(

@@ -56,6 +56,8 @@ class Policy:
     spare_replicas: int
     spare_replicas_large: int
     large_from_replicas: int
+    hold_room_share: Decimal
+    hold_weeks_ahead: int
     worst_use_multiple_metered: Decimal
     worst_use_multiple_flat: Decimal
     target_gross_margin_share: Decimal
@@ -91,6 +93,8 @@ _SAME_NAME = (
     "no_choice_limit_share",
     "unexplained_frontier_limit_share",
 )
+# Columns that the input documents of older runs do not have, with what held then.
+_SINCE_LATER = {"hold_room_share": Decimal("0.5"), "hold_weeks_ahead": 4}
 # Offline work has no latency to keep and no peak of its own: it is sized like batch.
 _CLASS_COLUMN = {"interactive": "interactive", "standard": "standard", "batch": "batch", "offline": "batch"}
 
@@ -113,6 +117,7 @@ def policy_in_force(
     floors = [floor for floor in policy_floors if floor["policy"] == row["version"]]
     return Policy(
         **{name: row[name] for name in _SAME_NAME},
+        **{name: row.get(name, value) for name, value in _SINCE_LATER.items()},
         tiers=tuple(row["tiers"]),
         utilisation={name: row[f"utilisation_{column}"] for name, column in _CLASS_COLUMN.items()},
         peak_factor={name: row[f"peak_factor_{column}"] for name, column in _CLASS_COLUMN.items()},

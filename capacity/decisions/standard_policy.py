@@ -10,7 +10,7 @@ from datetime import date
 
 # Every value stands in docs/methods.md (methods: Serving arithmetic, Tiers, Headline metrics). Shares are fractions of one.
 STANDARD_POLICY: Mapping[str, str] = {
-    "tiers": "committed;forecast;P0;P1;P2;P3;preemptible",
+    "tiers": "committed;forecast;holds;P0;P1;P2;P3;preemptible",
     "confirmed_counts_at": "p50",
     "ordered_counts_at": "p90",
     "utilisation_interactive": "0.65",
@@ -23,6 +23,8 @@ STANDARD_POLICY: Mapping[str, str] = {
     "spare_replicas": "1",
     "spare_replicas_large": "2",
     "large_from_replicas": "30",
+    "hold_room_share": "0.5",
+    "hold_weeks_ahead": "4",
     "worst_use_multiple_metered": "2",
     "worst_use_multiple_flat": "3",
     "target_gross_margin_share": "0.60",
@@ -36,12 +38,13 @@ STANDARD_POLICY: Mapping[str, str] = {
 NOTE = "standard policy of the methods page, taken over as the first policy"
 # What they mean, in the order in which they are shown before somebody takes them over.
 MEANINGS: tuple[tuple[str, str], ...] = (
-    ("Order of allocation", "committed, forecast, P0, P1, P2, P3, preemptible"),
+    ("Order of allocation", "committed, forecast, holds, P0, P1, P2, P3, preemptible"),
     ("Confirmed deliveries count from", "their P50 date"),
     ("Ordered deliveries count from", "their P90 date"),
     ("Target utilisation", "interactive 65 %, standard 80 %, batch 95 %"),
     ("Peak over average, where not measured", "interactive 2.5, standard 1.5, batch 1.0"),
     ("Spare replicas", "1; 2 from 30 replicas on"),
+    ("Holds of deals that are not signed", "at most half of the room, for 4 weeks"),
     ("Worst use of a contract without a P95", "metered 2 ×, flat fee 3 × the expected use"),
     ("Target gross margin", "60 %"),
     ("Inference ratio", "amber from 50 %, red from 100 %"),

@@ -29,6 +29,7 @@ from capacity.demo.services import LOADED, REMOVED, SOURCE, DemoRefused, are_dem
 from capacity.imports.models import ImportBatch, InputsVersion, Proposal
 from capacity.imports.tables import Table, tables
 from capacity.review.models import Review
+from contracts.models import ContractTransition, Hold
 
 # An account that the audit log names is closed, not deleted, and leaves its name to whoever comes.
 CLOSED_PREFIX = "removed-demo-"
@@ -57,8 +58,10 @@ def remove_demo(*, now: datetime, is_sure: bool = True) -> Removal:
         # The row every writer of inputs takes first: nobody adds a row that needs one of these meanwhile.
         InputsVersion.objects.select_for_update().filter(pk=1).first()
         with pgtrigger.ignore():
-            rows = {**_remove_meeting(loaded.at), **_remove_runs(loaded.at)}
-            rows |= _remove_rows(rows_present(demo_tables(monday=monday)))
+            present = rows_present(demo_tables(monday=monday))
+            rows = _remove_pipeline(set(present["contracts"].values()))
+            rows |= {**_remove_meeting(loaded.at), **_remove_runs(loaded.at)}
+            rows |= _remove_rows(present)
             rows["imports"] = _remove_imports()
             rows["accounts"], closed = _remove_accounts()
             InputsVersion.objects.filter(pk=1).update(version=F("version") + 1, changed_at=Now())
@@ -70,6 +73,14 @@ def remove_demo(*, now: datetime, is_sure: bool = True) -> Removal:
         if not is_sure:
             transaction.set_rollback(True)
     return Removal(rows=counts, closed=closed)
+
+
+def _remove_pipeline(contracts: Collection[int]) -> dict[str, int]:
+    """Moves and holds of the demo's contracts: records of what goes with them."""
+    return {
+        "moves of contracts": _delete(ContractTransition.objects.filter(contract__in=contracts)),
+        "holds": _delete(Hold.objects.filter(contract__in=contracts)),
+    }
 
 
 def _remove_meeting(since: datetime) -> dict[str, int]:
@@ -225,5 +236,6 @@ def _check_nothing_hangs() -> None:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
     except IntegrityError as error:
         raise DemoRefused(f"Nothing was removed. A row that is not the demo's needs one of its rows: {error}") from None

@@ -19,6 +19,7 @@ from capacity.allocation.services import request_run
 from capacity.demo.accounts import ACCOUNTS, GRANTED_BY, make_accounts
 from capacity.demo.builder import demo_tables, name_the_waiver
 from capacity.demo.decisions import record_demo_decisions
+from capacity.demo.pipeline import keep_states, move_demo_deals
 from capacity.imports import clock
 from capacity.imports.references import ReferenceIndex
 from capacity.imports.services import ImportOutcome, import_files, source_file
@@ -66,6 +67,8 @@ def load_demo(*, as_of: date, password: str, now: datetime) -> DemoLoad:
             _refuse_foreign_accounts()
         new_accounts = make_accounts(password=password)
         contents = name_the_waiver(contents, decision=record_demo_decisions(monday=monday))
+        if before is not None:
+            contents = keep_states(contents)
         files = [source_file(name=name, content=content) for name, content in contents.items()]
         # A world of a week to come takes that week for today.
         with clock.at(max(now, datetime.combine(monday, time.min, tzinfo=UTC))):
@@ -73,6 +76,7 @@ def load_demo(*, as_of: date, password: str, now: datetime) -> DemoLoad:
         if outcome.errors:
             raise DemoRefused("The demo world was refused: " + "; ".join(str(issue) for issue in outcome.errors[:5]))
         if before is None:
+            move_demo_deals(monday=monday)
             # A file that comes twice changes nothing: the demo shows one.
             import_files(files=[file for file in files if file.name == "suppliers.csv"], source=f"{SOURCE}, sent again")
             record_event(action=LOADED, subject=monday.isoformat(), detail=outcome.counts)

@@ -64,6 +64,8 @@ _REQUEST: Entry = ("placement", "experiment_key")
 _CARD: Entry = ("workload", "workload_key")
 _PROFILE: Entry = ("allocation", "work")
 _PROMISE: Entry = ("exposure", "shape")
+# Its key names the contract: told to whom the contract's name is.
+_HOLD: Entry = ("deal", "hold_key")
 _ALIAS: Entry = ("exposure", "customer_alias")
 _COMMERCIAL: Entry = ("exposure", "flags")
 _PRICE: Entry = ("price_line", "price")
@@ -357,6 +359,16 @@ TABLES: dict[str, TableSpec] = {
         owner="contract",
         columns=_all(_PROMISE, "contract contract_version metric below_share credit_share region"),
     ),
+    "holds": TableSpec(
+        group="contracts",
+        noun="Hold of",
+        key=_key("contract contract_version key"),
+        gate=_HOLD,
+        owner="contract",
+        columns=_all(
+            _HOLD, "contract contract_version key probability granted_date expires_date state ended_date note"
+        ),
+    ),
     "policy_sets": TableSpec(
         group="policy",
         noun="Policy",
@@ -366,7 +378,8 @@ TABLES: dict[str, TableSpec] = {
             "policy",
             "version effective_date tiers utilisation_interactive utilisation_standard utilisation_batch "
             "peak_factor_interactive peak_factor_standard peak_factor_batch coincidence_factor spare_replicas "
-            "spare_replicas_large large_from_replicas worst_use_multiple_metered worst_use_multiple_flat "
+            "spare_replicas_large large_from_replicas hold_room_share hold_weeks_ahead "
+            "worst_use_multiple_metered worst_use_multiple_flat "
             "confirmed_counts_at ordered_counts_at note idle_limit_share no_choice_limit_share "
             "unexplained_frontier_limit_share target_gross_margin_share inference_ratio_amber_share "
             "inference_ratio_red_share loss_exposure_limit_usd",

@@ -7,12 +7,12 @@ supply → loads → classes → problem → solve → rows of every result tabl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Any
 
 from capacity.allocation.domain.engine import SolveOptions, solve
-from capacity.allocation.domain.problem import Placement, Problem
+from capacity.allocation.domain.problem import Placement, Problem, ServingDemand
 from capacity.allocation.domain.solution import Solution
 from capacity.allocation.supply import PoolWeekCost, hour_rate, pool_week_costs, problem_floors, problem_pools
 from capacity.decisions.policy import Policy
@@ -21,7 +21,7 @@ from capacity.inventory.inputs import rate_cards, supply_calendar
 from capacity.lib.horizon import Week
 from capacity.review.inputs import Inputs
 from contracts.demand import contract_loads, dedicated_demands, weekly_revenue
-from contracts.inputs import ContractInForce, contracts_in_force
+from contracts.inputs import ContractInForce, contracts_in_force, deals_in_pipeline
 from workloads.demand import (
     Unsized,
     experiment_requests,
@@ -33,6 +33,7 @@ from workloads.demand import (
 from workloads.domain.classes import ServingClass
 
 Progress = Callable[[str, float], None]
+HOLDS = "holds"
 # Tables that sizing demand does not read: of a change in these alone, a what-if keeps the demand it has.
 NOT_SIZED_FROM = frozenset(
     {"lots", "lot_moves", "outages", "suppliers", "cost_rates", "cost_lines", "experiments", "teams"}
@@ -50,6 +51,7 @@ class PreparedPlan:
     costs: Mapping[tuple[str, Week], PoolWeekCost]
     rates: Mapping[tuple[str, Week], Decimal | None]
     contracts: list[ContractInForce]
+    deals: list[ContractInForce]
     revenue: Mapping[str, tuple[Decimal | None, ...]]
     classes: tuple[ServingClass, ...]
     unsized: list[Unsized]
@@ -94,9 +96,9 @@ def prepare_inputs(*, inputs: Inputs, progress: Progress, known: PreparedPlan | 
 
     progress("Sizing demand", 0.08)
     if known is not None and _has_same_demand(known.inputs, inputs):
-        contracts, revenue, classes, unsized = known.contracts, known.revenue, known.classes, known.unsized
+        sized = _Sized(known.contracts, known.deals, known.revenue, known.classes, known.unsized)
     else:
-        contracts, revenue, classes, unsized = _size_demand(inputs, policy)
+        sized = _size_demand(inputs, policy)
 
     sites = {row["key"]: row for row in tables["sites"]}
     pools = problem_pools(pools=tables["pools"], sites=sites, calendar=calendar, rates=rates)
@@ -108,16 +110,13 @@ def prepare_inputs(*, inputs: Inputs, progress: Progress, known: PreparedPlan | 
         pools=pools,
         serving=(
             *serving_demands(
-                classes=classes, committed_tier=committed, forecast_tier=policy.tier_of("forecast") or committed
-            ),
-            *dedicated_demands(
-                contracts=contracts,
-                revenue=revenue,
-                tables=tables,
-                policy=policy,
-                horizon=horizon,
+                classes=sized.classes,
                 committed_tier=committed,
+                forecast_tier=policy.tier_of("forecast") or committed,
+                holds_tier=policy.tier_of(HOLDS) or committed,
             ),
+            *_dedicated(sized.contracts, sized, inputs, policy, committed),
+            *_dedicated(sized.held, sized, inputs, policy, policy.tier_of(HOLDS) or committed),
         ),
         experiments=tuple(experiment_requests(tables=tables, policy=policy, horizon=horizon)),
         floors=problem_floors(policy=policy, pools=pools, horizon=horizon),
@@ -129,10 +128,11 @@ def prepare_inputs(*, inputs: Inputs, progress: Progress, known: PreparedPlan | 
         calendar=calendar,
         costs=costs,
         rates=rates,
-        contracts=contracts,
-        revenue=revenue,
-        classes=classes,
-        unsized=unsized,
+        contracts=sized.contracts,
+        deals=sized.deals,
+        revenue=sized.revenue,
+        classes=sized.classes,
+        unsized=sized.unsized,
         problem=problem,
         sites=sites,
     )
@@ -145,22 +145,52 @@ def _has_same_demand(one: Inputs, other: Inputs) -> bool:
     return all(one.tables[name] == rows for name, rows in other.tables.items() if name not in NOT_SIZED_FROM)
 
 
-def _size_demand(
-    inputs: Inputs, policy: Policy
-) -> tuple[list[ContractInForce], Mapping[str, tuple[Decimal | None, ...]], tuple[ServingClass, ...], list[Unsized]]:
-    """Contracts in force, their weekly revenue, the serving classes, and what could not be sized."""
+@dataclass(frozen=True, slots=True)
+class _Sized:
+    """Contracts in force, deals in the pipeline, the weekly revenue of both, the serving classes, what has no size."""
+
+    contracts: list[ContractInForce]
+    deals: list[ContractInForce]
+    revenue: Mapping[str, tuple[Decimal | None, ...]]
+    classes: tuple[ServingClass, ...]
+    unsized: list[Unsized]
+
+    @property
+    def held(self) -> list[ContractInForce]:
+        """The deals that hold accelerators."""
+        return [each for each in self.deals if each.hold is not None]
+
+
+def _dedicated(
+    contracts: list[ContractInForce], sized: _Sized, inputs: Inputs, policy: Policy, tier: str
+) -> list[ServingDemand]:
+    return dedicated_demands(
+        contracts=contracts,
+        revenue=sized.revenue,
+        tables=inputs.tables,
+        policy=policy,
+        horizon=inputs.horizon,
+        tier=tier,
+    )
+
+
+def _size_demand(inputs: Inputs, policy: Policy) -> _Sized:
+    """All demand of the inputs. A policy without a tier for holds plans none."""
     horizon, tables = inputs.horizon, inputs.tables
     contracts = contracts_in_force(tables=tables, policy=policy, horizon=horizon, as_of=inputs.as_of)
-    revenue = {each.demand_key: weekly_revenue(contract=each, horizon=horizon) for each in contracts}
+    deals = deals_in_pipeline(tables=tables, policy=policy, horizon=horizon, as_of=inputs.as_of)
+    if policy.tier_of(HOLDS) is None:
+        deals = [replace(each, hold=None) for each in deals]
+    revenue = {each.demand_key: weekly_revenue(contract=each, horizon=horizon) for each in (*contracts, *deals)}
     own, unsized_own = own_product_loads(tables=tables, policy=policy, horizon=horizon, as_of=inputs.as_of)
     sold, unsized_sold = contract_loads(
-        contracts=contracts,
+        contracts=[*contracts, *(each for each in deals if each.hold is not None)],
         revenue=revenue,
         profile_places=set(profiles_of(tables=tables, policy=policy)),
         horizon=horizon,
     )
     classes = serving_classes(loads=[*own, *sold], tables=tables, policy=policy, weeks=len(horizon))
-    return contracts, revenue, classes, [*unsized_own, *unsized_sold]
+    return _Sized(contracts, deals, revenue, classes, [*unsized_own, *unsized_sold])
 
 
 def _previous(inputs: Inputs, pools: set[str]) -> tuple[Placement, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from capacity.lib.figures import Absent
 from capacity.review.listing import Cell, cell_text
-from capacity.review.table_specs import EXPOSURE, SHORTFALLS
+from capacity.review.table_specs import DEALS, EXPOSURE, SHORTFALLS
 from capacity.review.tables import Row
 from capacity.review.words import word
 
@@ -80,6 +80,34 @@ def contract_sections(*, row: Row, short: Sequence[Row], links: Mapping[str, str
         "flags_hidden": not isinstance(row["flags"], list),
         "short": _short(short, year),
     }
+
+
+_DEAL = (
+    "customer_name",
+    "shape",
+    "workload_key",
+    "starts_date",
+    "ends_date",
+    "accelerators",
+    "revenue_usd",
+    "probability",
+    "expires_date",
+    "weighted_accelerators",
+    "weighted_revenue_usd",
+    "held_accelerators",
+    "short_accelerators",
+)
+
+
+def deal_facts(row: Row, *, year: int) -> dict[str, Any]:
+    """What a plan says of a deal: (label with unit, cell), and why its need is not known."""
+    facts = []
+    for name in _DEAL:
+        column = DEALS.column(name)
+        text = cell_text(name, column.kind, row[name], year=year)
+        label = f"{column.label} ({column.unit})" if column.unit else column.label
+        facts.append((label, Cell(text=text, is_number=column.is_number)))
+    return {"facts": facts, "sentence": row["sentence"] if isinstance(row["sentence"], str) else ""}
 
 
 def _with_unit(name: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from capacity.review.listing import ListSpec
 from capacity.review.table_specs import (
+    DEALS,
     EXPOSURE,
     LOT_EVENTS,
     PLACEMENTS,
@@ -50,6 +51,25 @@ CONTRACTS = ListSpec(
         "loss_exposure_usd",
     ),
     empty="No contract is in force in this plan.",
+)
+
+PIPELINE = ListSpec(
+    name="pipeline",
+    title="Deals",
+    columns=(
+        Column(name="label", label="Deal"),
+        *_pick(
+            DEALS,
+            "state probability expires_date accelerators weighted_accelerators held_accelerators short_accelerators "
+            "revenue_usd weighted_revenue_usd customer_name owner_username shape workload_key starts_date ends_date "
+            "contract_version",
+        ),
+    ),
+    filters=("state", "shape", "workload_key"),
+    search=("label", "customer_name", "customer_alias", "contract_key", "owner_username"),
+    sort="-weighted_accelerators",
+    totals=("accelerators", "weighted_accelerators", "held_accelerators", "revenue_usd", "weighted_revenue_usd"),
+    empty="No deal is in the pipeline. A draft or what-if under Data, Contracts appears here with the next plan.",
 )
 
 WORKLOAD_MAP = ListSpec(

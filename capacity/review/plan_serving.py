@@ -17,6 +17,7 @@ from capacity.lib.money import exact_context, round_parts, to_decimal
 from capacity.lib.units import HOURS_PER_WEEK, exact
 from capacity.review.cards import is_choice, missing_on_card
 from capacity.review.compute import SolvedPlan
+from contracts.deals import HeldWeek
 from contracts.exposure import ClassWeekCost, DemandWeek, PlanCosts
 from workloads.domain.classes import ServingClass
 
@@ -41,7 +42,7 @@ class ServingRows:
         self.workloads = {row["key"]: row for row in self.tables["workloads"]}
         self.class_by_key: dict[str, ServingClass] = {each.key: each for each in plan.classes}
         self.demands = {demand.key: demand for demand in plan.problem.serving}
-        self.contract_of = {each.demand_key: each for each in plan.contracts}
+        self.contract_of = {each.demand_key: each for each in (*plan.contracts, *plan.deals)}
 
     @cached_property
     def allocated(self) -> dict[tuple[str, str, Week], int]:
@@ -179,6 +180,17 @@ class ServingRows:
             for row in self.demand_rows
         }
         return PlanCosts(horizon=self.horizon, by_class=self.class_week_costs, by_demand=by_demand)
+
+    @cached_property
+    def held_weeks(self) -> dict[str, list[HeldWeek]]:
+        """Demand key of a hold → what the plan gives it, week by week in which it asks for anything."""
+        found: dict[str, list[HeldWeek]] = defaultdict(list)
+        held = {each.demand_key for each in self.plan.deals if each.hold is not None}
+        for row in self.demand_rows:
+            if row["demand_key"] in held:
+                week = HeldWeek(served=row["served"], short_accelerators=row["short_accelerators"])
+                found[row["demand_key"]].append(week)
+        return found
 
     @cached_property
     def fallback_rates(self) -> dict[str, Decimal | None]:

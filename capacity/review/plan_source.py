@@ -34,8 +34,9 @@ from capacity.review.models import Review, RunFigure
 from capacity.review.plan_rows import PlanRows
 from capacity.review.remedies import remedy_rows
 from capacity.review.snapshots import against_review, result_rows
+from contracts.deals import deal_rows
 from contracts.exposure import exposure_rows
-from contracts.models import RunExposure
+from contracts.models import RunDeal, RunExposure
 from workloads.models import RunWorkload
 
 Progress = Callable[[str, float], None]
@@ -56,6 +57,7 @@ RESULT_TABLES: tuple[tuple[str, type[models.Model]], ...] = (
     ("issues", allocation.RunIssue),
     ("workloads", RunWorkload),
     ("exposure", RunExposure),
+    ("deals", RunDeal),
     ("figures", RunFigure),
 )
 BATCH_ROWS = 2000
@@ -136,6 +138,14 @@ class ReviewPlanSource:
             "issues": issue_rows(rows),
             "workloads": workload_rows(rows),
             "exposure": exposure,
+            "deals": deal_rows(
+                deals=plan.deals,
+                revenue=plan.revenue,
+                held=rows.held_weeks,
+                tables=plan.inputs.tables,
+                policy=plan.policy,
+                horizon=rows.horizon,
+            ),
         }
         tables["figures"] = figure_rows(rows=rows, tables=tables)
         tables = {name: [as_stored(model, row) for row in tables[name]] for name, model in RESULT_TABLES}
@@ -178,7 +188,9 @@ def as_stored(model: type[models.Model], row: Row) -> Row:
 
 def hash_of_tables(tables: Mapping[str, list[Row]]) -> str:
     """SHA-256 over every row of every result table, in table order and in the order of their canonical text."""
-    return content_hash({name: sorted(map(content_hash, map(as_json, tables[name]))) for name, _ in RESULT_TABLES})
+    # Runs from before there were deals keep the hash they were sealed with.
+    names = [name for name, _ in RESULT_TABLES if tables[name] or name != "deals"]
+    return content_hash({name: sorted(map(content_hash, map(as_json, tables[name]))) for name in names})
 
 
 def result_hash_of_run(run_id: int) -> str:

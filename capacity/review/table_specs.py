@@ -14,7 +14,7 @@ from django.db import models
 
 from capacity.allocation import models as allocation
 from capacity.lib.figures import UNKNOWN_COST, UNSIZED
-from contracts.models import RunExposure
+from contracts.models import RunDeal, RunExposure
 from workloads.models import RunWorkload
 
 
@@ -135,6 +135,42 @@ EXPOSURE = RunTableSpec(
         worst_margin_usd|Margin, worst use|USD|usd
         worst_margin_share|Margin, worst use||share
         loss_exposure_usd|Loss exposure|USD|usd
+        """
+    ),
+)
+
+DEALS = RunTableSpec(
+    name="deals",
+    title="Deals in the pipeline",
+    model=RunDeal,
+    resource="deal",
+    owner="owner_username",
+    order=("contract_key", "contract_version"),
+    filters=("state", "shape", "workload_key"),
+    action="pipeline.view",
+    columns=_columns(
+        """
+        contract_key|Contract||text
+        contract_version|Version||thousands
+        contract_name|Name||text
+        customer_name|Customer||text
+        customer_alias|Alias||text
+        owner_username|Owner||text
+        state|State||text
+        shape|Shape||text
+        workload_key|Workload||text
+        starts_date|Starts||day
+        ends_date|Ends||day
+        is_sized|Sized||text
+        sentence|Why not sized||text
+        accelerators|Needs, alone|accelerators|thousands
+        revenue_usd|Revenue, P50|USD|usd
+        probability|Probability||share
+        expires_date|Hold expires||day
+        weighted_accelerators|Needs × probability|accelerators|thousands
+        weighted_revenue_usd|Revenue × probability|USD|usd
+        held_accelerators|Held in the plan|accelerators|thousands
+        short_accelerators|Hold short by|accelerators|thousands
         """
     ),
 )
@@ -455,6 +491,7 @@ RUN_TABLES: dict[str, RunTableSpec] = {
     spec.name: spec
     for spec in (
         EXPOSURE,
+        DEALS,
         POOLS,
         POOL_WEEKS,
         LOT_EVENTS,

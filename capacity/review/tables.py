@@ -17,6 +17,7 @@ from django.db.models.functions import JSONObject
 from django.http import Http404
 
 from capacity.access.visibility import (
+    COMMITTED,
     ContractLabel,
     Viewer,
     label_blockers,
@@ -25,15 +26,17 @@ from capacity.access.visibility import (
     see,
 )
 from capacity.lib.figures import UNKNOWN_COST, UNSIZED
-from capacity.review.table_specs import EXPOSURE, REMEDIES, SHORTFALLS, UNPLACED, RunTableSpec
-from contracts.models import RunExposure
+from capacity.review.table_specs import DEALS, EXPOSURE, REMEDIES, SHORTFALLS, UNPLACED, RunTableSpec
+from contracts.models import RunDeal, RunExposure
 
 Row = dict[str, Any]
 
 
 def contract_labels(run_id: int) -> list[ContractLabel]:
-    """The names of every contract in a run, for putting them in the viewer's own words. One query."""
-    return [_label(*names) for names in RunExposure.objects.filter(run_id=run_id).values_list(*_LABEL_COLUMNS)]
+    """The names of every contract and deal in a run, for putting them in the viewer's own words. One query."""
+    signed = RunExposure.objects.filter(run_id=run_id).values_list(*_LABEL_COLUMNS)
+    deals = RunDeal.objects.filter(run_id=run_id).values_list(*_LABEL_COLUMNS)
+    return [_label(*names) for names in signed.union(deals, all=True)]
 
 
 _LABEL_COLUMNS = ("contract_key", "contract_name", "customer_name", "customer_alias", "owner_username")
@@ -60,7 +63,7 @@ def run_rows(
     rows = spec.model._default_manager.filter(run_id=run_id, **filters).order_by(*spec.order)
     names = [column.name for column in spec.columns]
     needed = {*names, *([spec.owner] if spec.owner else [])}
-    if spec is EXPOSURE:
+    if spec in (EXPOSURE, DEALS):
         needed |= {"contract_name", "customer_alias", "owner_username"}
     return [visible_row(viewer=viewer, spec=spec, row=row, labels=labels) for row in rows.values(*sorted(needed))]
 
@@ -103,10 +106,12 @@ def _is_decimal(model: type[models.Model], name: str) -> bool:
 
 
 def exposure_with_labels(*, viewer: Viewer, run_id: int) -> tuple[list[Row], list[ContractLabel]]:
-    """run_rows of EXPOSURE and contract_labels, which stand in the same rows. One query."""
+    """run_rows of EXPOSURE, and contract_labels. Two queries."""
     stored = list(RunExposure.objects.filter(run_id=run_id).order_by(*EXPOSURE.order).values(*_exposure_columns()))
     labels = [_label(*(row[name] for name in _LABEL_COLUMNS)) for row in stored]
-    return [visible_row(viewer=viewer, spec=EXPOSURE, row=row, labels=labels) for row in stored], labels
+    rows = [visible_row(viewer=viewer, spec=EXPOSURE, row=row, labels=labels) for row in stored]
+    deals = RunDeal.objects.filter(run_id=run_id).values_list(*_LABEL_COLUMNS)
+    return rows, [*labels, *(_label(*names) for names in deals)]
 
 
 def _exposure_columns() -> list[str]:
@@ -133,6 +138,10 @@ def visible_row(*, viewer: Viewer, spec: RunTableSpec, row: Mapping[str, Any], l
             viewer, name=row["contract_name"], alias=row["customer_alias"], owner=row["owner_username"]
         )
         _say_why_absent(shown)
+    if spec is DEALS:
+        shown["label"] = _deal_label(viewer, row)
+        if shown["accelerators"] is None:
+            shown["accelerators"] = UNSIZED
     if spec is REMEDIES:
         shown["label"] = _demand_in_words(viewer, row, labels)
     if spec is UNPLACED and isinstance(shown["sentence"], str):
@@ -143,6 +152,17 @@ def visible_row(*, viewer: Viewer, spec: RunTableSpec, row: Mapping[str, Any], l
     if isinstance(shown.get("serving_class"), str):
         shown["serving_class"] = class_in_words(viewer, shown["serving_class"], labels=labels)
     return shown
+
+
+# What sales read in place of a deal of another account.
+OTHERS_DEAL = "another account"
+
+
+def _deal_label(viewer: Viewer, row: Mapping[str, Any]) -> str:
+    label = label_of_contract(
+        viewer, name=row["contract_name"], alias=row["customer_alias"], owner=row["owner_username"]
+    )
+    return OTHERS_DEAL if label == COMMITTED else label
 
 
 def _demand_in_words(viewer: Viewer, row: Mapping[str, Any], labels: Iterable[ContractLabel]) -> str:
@@ -182,7 +202,7 @@ def class_in_words(viewer: Viewer, serving_class: str, *, labels: Iterable[Contr
 
 
 def labels_by_demand(labels: Iterable[ContractLabel]) -> _DemandLabels:
-    """Demand key (`c.<contract>.v<version>`) → the label of its contract."""
+    """Demand key (`c.<contract>.v<version>`, of a deal `h.…`) → the label of its contract."""
     return _DemandLabels({label.key: label for label in labels})
 
 
@@ -190,7 +210,7 @@ class _DemandLabels(dict[str, ContractLabel]):
     """Looks a contract's label up by the key of its demand."""
 
     def get(self, key: str, default: Any = None) -> Any:
-        if not key.startswith("c."):
+        if not key.startswith(("c.", "h.")):
             return default
         return super().get(key[2:].rpartition(".v")[0], default)
 

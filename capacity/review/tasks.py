@@ -18,6 +18,7 @@ from capacity.allocation.sweeper import sweep
 from capacity.allocation.wake import RUN_TASK, WHAT_IF_TASK
 from capacity.review.cycle import PlanSource, recompute
 from capacity.review.what_if import HotRuns, answer_question
+from contracts.services import keep_up_with_clock
 
 SCHEDULE_SECONDS = 60.0
 
@@ -67,3 +68,9 @@ def sweep_runs() -> None:
 def run_scheduled_plan() -> None:
     """Ask for the daily plan, once."""
     request_scheduled_plan(now=timezone.now())
+
+
+@shared_task(name="capacity.review.tasks.move_contracts", expires=SCHEDULE_SECONDS, ignore_result=True)
+def move_contracts() -> None:
+    """Begin and end contracts and holds whose day has come; the sweep asks for the plan of what changed."""
+    keep_up_with_clock(now=timezone.now())

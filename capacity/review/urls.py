@@ -6,6 +6,7 @@ from django.urls import path
 
 from capacity.review import (
     health,
+    views_contracts,
     views_docs,
     views_figures,
     views_lists,
@@ -20,7 +21,11 @@ urlpatterns = [
     path("workloads/", views_lists.workloads, name="workloads"),
     path("requests/", views_lists.requests, name="requests"),
     path("contracts/", views_lists.contracts, name="contracts"),
-    path("contracts/<str:key>/", views_lists.contract, name="contract"),
+    path("contracts/<str:key>/", views_contracts.contract, name="contract"),
+    path("contracts/<str:key>/v<int:version>/move/", views_contracts.move, name="contract-move"),
+    path("contracts/<str:key>/v<int:version>/hold/", views_contracts.hold, name="contract-hold"),
+    path("contracts/<str:key>/v<int:version>/release/", views_contracts.release, name="contract-release"),
+    path("pipeline/", views_contracts.pipeline, name="pipeline"),
     path("supply/", views_supply.supply, name="supply"),
     path("supply/<str:pool_key>/", views_supply.pool, name="pool"),
     path("runs/", views_runs.runs, name="runs"),

@@ -6,7 +6,7 @@ from django.urls import path
 
 from capacity.imports import api_imports, api_proposals
 from capacity.imports.api_tables import all_table_views
-from capacity.review import api_docs, api_what_ifs
+from capacity.review import api_docs, api_what_ifs, api_workflow
 from capacity.review.api_views import VIEWS
 
 
@@ -31,6 +31,10 @@ urlpatterns = [
     path(
         "proposals/<int:proposal_id>/withdraw/", api_proposals.WithdrawProposal.as_view(), name="api-proposal-withdraw"
     ),
+    path("contract-moves/", api_workflow.ContractMoves.as_view(), name="api-contract-moves"),
+    path("contract-moves/<str:contract>/", api_workflow.MovesOfContract.as_view(), name="api-contract-moves-of"),
+    path("contract-holds/", api_workflow.ContractHolds.as_view(), name="api-contract-holds"),
+    path("contract-holds/release/", api_workflow.ReleaseContractHold.as_view(), name="api-contract-hold-release"),
     path("what-ifs/", api_what_ifs.WhatIfs.as_view(), name="api-what-ifs"),
     path("what-ifs/<uuid:number>/", api_what_ifs.OneWhatIf.as_view(), name="api-what-if"),
     *(path(route, view.as_view(), name=_route_name(route)) for route, view in all_table_views().items()),

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from capacity.access.viewer import may_do, requires, viewer_of
-from capacity.access.visibility import Viewer, is_price_blind, see, suppress_small
-from capacity.allocation.models import RunPool
-from capacity.imports.rows import key_text
+from capacity.access.visibility import Viewer, is_price_blind, suppress_small
 from capacity.lib.figures import RESTRICTED, Absent
 from capacity.review import list_specs, verdicts
 from capacity.review.chosen import ChosenRun, chosen_run
-from capacity.review.contract_page import contract_sections
 from capacity.review.gantt import placement_gantt
-from capacity.review.input_edits import askable_tables
 from capacity.review.listing import Link
 from capacity.review.pages import (
     asks_for_file,
@@ -34,18 +29,15 @@ from capacity.review.pages import (
     sees_column,
     visible_rows,
 )
-from capacity.review.shortage_rows import shortages
 from capacity.review.table_specs import (
     EXPOSURE,
     PLACEMENTS,
     POOL_WEEKS,
     POOLS,
-    REMEDIES,
-    SHORTFALLS,
     UNPLACED,
     WORKLOADS,
 )
-from capacity.review.tables import Row, contract_labels, visible_row
+from capacity.review.tables import Row, contract_labels
 from capacity.review.what_if_asking import tries_of
 
 
@@ -151,75 +143,14 @@ def contracts(request: HttpRequest) -> HttpResponse:
             year=now.year,
             link=_contract_link(chosen, links),
             total_label=f"Total of {len(listing.rows)}",
-            guard=_withhold_small(viewer, listing.rows),
+            guard=withhold_small(viewer, listing.rows),
         ),
         "is_price_blind": is_price_blind(viewer),
     }
     return render(request, "contracts/contracts.html", context)
 
 
-@requires("contracts.view")
-@require_safe
-def contract(request: HttpRequest, key: str) -> HttpResponse:
-    """One contract. For whoever may not know its key it is not there."""
-    now, viewer = timezone.now(), viewer_of(request)
-    chosen = chosen_run(request)
-    rows = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=EXPOSURE, **_exactly("contract_key", key))
-    row = next((row for row in rows if row["contract_key"] == key), None)
-    if row is None:
-        raise Http404
-    labels = contract_labels(chosen.run_id)
-    short = _weeks_short(viewer, chosen.run_id, key, labels)
-    context = {
-        "row": row,
-        "run_line": run_line(chosen, now=now),
-        "what_if_url": _what_if_url(viewer, row, chosen.run_id),
-        "back": reverse("contracts") + ("?" + chosen.query[:-1] if chosen.query else ""),
-        "verdict": verdicts.one_contract_verdict(row, year=now.year),
-        "shortages": _ways_out(viewer, chosen.run_id, key, labels, now.year),
-        **contract_sections(row=row, short=short, links=figure_links(chosen.run_id, f"exposure:{key}:"), year=now.year),
-    }
-    return render(request, "contracts/contract.html", context)
-
-
-def _what_if_url(viewer: Viewer, row: Row, run_id: int | None) -> str:
-    """Where to ask about the contract; "" for whoever may not ask about contracts. One query."""
-    if "contracts" not in askable_tables(viewer):
-        return ""
-    found = EXPOSURE.model._default_manager.filter(run_id=run_id, contract_key=row["contract_key"])
-    key = key_text((row["contract_key"], str(found.values_list("contract_version", flat=True)[0])))
-    return f"{reverse('scenario-new')}?{urlencode({'table': 'contracts', 'key': key})}"
-
-
-def _exactly(column: str, key: str) -> dict[str, Any]:
-    """A lookup that the blind-filter rule does not refuse: the caller drops rows whose key the viewer may not know."""
-    return {"pk__in": EXPOSURE.model._default_manager.filter(**{column: key}).values("pk")}
-
-
-def _weeks_short(viewer: Viewer, run_id: int, key: str, labels: list[Any]) -> list[Row]:
-    """The weeks in which the contract is short, as far as the viewer may read them. One query."""
-    names = [column.name for column in SHORTFALLS.columns]
-    found = SHORTFALLS.model._default_manager.filter(run_id=run_id, contract_key=key, short_accelerators__gt=0)
-    return [
-        visible_row(viewer=viewer, spec=SHORTFALLS, row=row, labels=labels)
-        for row in found.order_by("week", "demand_key").values(*names)
-    ]
-
-
-def _ways_out(viewer: Viewer, run_id: int, key: str, labels: list[Any], year: int) -> list[Row] | None:
-    """What would help the contract where it is short; None where the viewer may not know of others' accelerators."""
-    if see(viewer, "remedy", "displaces", []) is RESTRICTED:
-        return None
-    found = REMEDIES.model._default_manager.filter(run_id=run_id, contract_key=key).order_by(*REMEDIES.order)
-    rows = [
-        visible_row(viewer=viewer, spec=REMEDIES, row=row, labels=labels)
-        for row in found.values(*(column.name for column in REMEDIES.columns))
-    ]
-    names = dict(RunPool.objects.filter(run_id=run_id).values_list("pool_key", "name")) if rows else {}
-    return shortages(rows, names=names, year=year)
-
-
-def _withhold_small(viewer: Viewer, rows: list[Row]) -> Callable[[Any], Any]:
+def withhold_small(viewer: Viewer, rows: list[Row]) -> Callable[[Any], Any]:
     """Sums over one or two customers are kept from price-blind roles."""
     aliases = {row["customer_alias"] for row in rows if row["customer_alias"] is not RESTRICTED}
     # Without an alias to tell customers apart, all such rows may be one customer's.

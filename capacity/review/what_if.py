@@ -154,7 +154,7 @@ class _Names:
         self._experiments: dict[str, dict[str, Any]] = {}
         for side in (before, after):
             teams = {row["key"]: row["name"] for row in side.inputs.tables["teams"]}
-            for contract in side.contracts:
+            for contract in (*side.contracts, *side.deals):
                 self._demands[contract.demand_key] = {
                     "contract_key": str(contract.row["key"]),
                     "contract_name": str(contract.row["name"]),

@@ -78,6 +78,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "superseded": "Superseded",
         "failed": "Failed",
         "dead": "Given up",
+        # Of contracts.
+        "what_if": "What-if",
+        "notice": "Notice given",
     },
     "remedy": {
         "do_nothing": "Do nothing",
@@ -106,7 +109,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
 }
 _SAME_WORDS = {"stated_purpose": "purpose"}
-_DEMAND_PREFIXES = ("w.", "c.")
+_DEMAND_PREFIXES = ("w.", "c.", "h.")
 
 
 def word(column: str, value: str) -> str:

@@ -18,6 +18,7 @@ from capacity.imports.described import slug_of
 from capacity.imports.models import ImportBatch, ImportChange, Proposal, Upload
 from capacity.imports.selectors import latest_inputs_version
 from capacity.imports.tables import tables
+from contracts.models import Contract, Customer
 from tests.factories import make_policy, make_review, make_run
 from workloads.models import Team
 
@@ -39,6 +40,9 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "reviews/<str:week>/tables/<str:name>/": {"week": LIVE_WEEK, "name": "allocation"},
     "reviews/<str:week>/freeze/": {"week": LIVE_WEEK},
     "contracts/<str:key>/": {"key": "acme_pt"},
+    "contracts/<str:key>/v<int:version>/move/": {"key": "acme_more", "version": 1},
+    "contracts/<str:key>/v<int:version>/hold/": {"key": "acme_more", "version": 1},
+    "contracts/<str:key>/v<int:version>/release/": {"key": "acme_more", "version": 1},
     "supply/<str:pool_key>/": {"pool_key": "b200_euw1"},
     "runs/<int:run_id>/": {"run_id": CURRENT},
     "runs/<int:run_id>/document/": {"run_id": CURRENT},
@@ -72,6 +76,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
 # Rows of the tables people keep: whoever may read a table learns that this one is not there, the others are refused.
 SAMPLES |= {f"api/v1/{slug_of(table)}/<str:key>/": {"key": "no-such"} for table in tables().values()}
 SAMPLES |= {
+    "api/v1/contract-moves/<str:contract>/": {"contract": "acme_more"},
     "api/v1/imports/<int:batch_id>/": {"batch_id": 1},
     "api/v1/imports/<int:batch_id>/undo/": {"batch_id": 1},
     "api/v1/imports/templates/<str:slug>/": {"slug": "teams"},
@@ -128,6 +133,15 @@ def build_world() -> None:
     make_proposal(somebody)
     make_batch(somebody)
     make_policy()
+    Contract.objects.create(
+        key="acme_more",
+        name="Acme expansion",
+        customer=Customer.objects.create(key="acme", name="Acme Robotics", alias="C-1"),
+        state="what_if",
+        starts_date=date(2027, 1, 4),
+        ends_date=date(2027, 12, 27),
+        shape="pay_as_you_go",
+    )
     make_review(make_run(id=FROZEN, week=FROZEN_WEEK, is_current=False), frozen_by=somebody)
     make_run(id=CURRENT, week=LIVE_WEEK, inputs_version=latest_inputs_version())
     make_run("failed", id=FAILED, fencing_token=1000)

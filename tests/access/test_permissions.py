@@ -17,6 +17,8 @@ EXPECTED = {
     "run.view": "CFSRPE",
     "supply.view": "CFRPE",
     "contracts.view": "CFSRPE",
+    "contracts.move": "FS",
+    "pipeline.view": "CFSRPE",
     "workloads.view": "CFSRPE",
     "requests.view": "CFRPE",
     "decisions.view": "CFSRPE",

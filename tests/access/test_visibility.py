@@ -74,6 +74,17 @@ workload.accelerators_now           F F F F F F - -  F
 workload.usd_per_week               F F - F F F - -  -
 workload.usd_share                  F F - F F F - -  -
 exposure.contract_name              F F - - - F - -  F
+deal.contract_key                   F F - - - F - -  F
+deal.contract_version               F F - - - F - -  F
+deal.contract_name                  F F - - - F - -  F
+deal.customer_key                   F F - - - F - -  F
+deal.customer_name                  F F - - - F - -  F
+deal.customer_alias                 F F - F F F - -  F
+deal.revenue_usd                    - F - - - F - -  F
+deal.weighted_revenue_usd           - F - - - F - -  F
+deal.probability                    F F - F F F - -  F
+deal.held_accelerators              F F F F F F - -  F
+input_holds.probability             F F - - - F - -  F
 exposure.contract_key               F F - - - F - -  F
 exposure.customer_name              F F - - - F - -  F
 exposure.customer_key               F F - - - F - -  F

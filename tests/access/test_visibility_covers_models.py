@@ -30,6 +30,7 @@ RESOURCES = {
     "RunIssue": "issue",
     "RunWorkload": "workload",
     "RunExposure": "exposure",
+    "RunDeal": "deal",
 }
 # Tables that are not shown by column: whole documents (finance only, as run.inputs and so on), and figures, which
 # name their own line of the table in each row.

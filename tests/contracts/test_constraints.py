@@ -9,14 +9,18 @@ import pytest
 from contracts.models import (
     CommitStep,
     Contract,
+    ContractTransition,
     Customer,
+    Hold,
     PriceLine,
+    RunDeal,
     RunExposure,
     SlaLine,
     TokenListPrice,
     UsageProfile,
 )
 from tests.constraints import Attempts, named_constraints, refusal, refusals
+from tests.contracts.pipeline import add_deals, move, people
 from tests.factories import make_run
 from tests.imports.world import GOOD, import_texts
 
@@ -28,6 +32,9 @@ LATER = {"starts_date": date(2040, 1, 1), "ends_date": date(2041, 1, 1)}
 
 # The model version need not be there: a CHECK is tried before its foreign key.
 PINNED_BEFORE = {"pinned_model_version_id": 1, "pin_ends_date": date(2000, 1, 1)}
+
+# A move of the deal as it is, from what-if.
+FROM_HERE = {"from_state": "what_if", "to_state": "draft"}
 
 ATTEMPTS: Attempts = {
     "customer_key_form": (Customer, BAD_KEY),
@@ -99,12 +106,33 @@ ATTEMPTS: Attempts = {
     "list_price_not_negative": (TokenListPrice, {"usd_per_million_tokens": "-0.01"}),
     "list_price_kind_known": (TokenListPrice, {"kind": "smile"}),
     "one_exposure_per_contract": (RunExposure, {}),
+    "one_deal_per_version": (RunDeal, {}),
+    "move_is_listed": (ContractTransition, {**FROM_HERE, "to_state": "active"}),
+    "move_is_by_whom_the_table_says": (ContractTransition, {**FROM_HERE, "by_id": None}),
+    "move_has_its_reason": (ContractTransition, {**FROM_HERE, "to_state": "withdrawn", "reason": " "}),
+    "signature_has_its_decision": (ContractTransition, {**FROM_HERE, "decision_id": 1}),
+    "hold_key_form": (Hold, BAD_KEY),
+    "hold_is_likely": (Hold, {"probability": 0}),
+    "hold_expires_after_its_grant": (Hold, {"expires_date": date(2026, 11, 23)}),
+    "hold_state_known": (Hold, {"state": "lost", "ended_date": date(2026, 11, 24)}),
+    "ended_hold_has_its_day": (Hold, {"state": "expired"}),
+    "one_granted_hold_per_contract": (Hold, {"key": "another"}),
 }
 
 
 def test_the_database_refuses_what_breaks_a_rule_of_contracts() -> None:
-    import_texts(GOOD)
+    import_texts({name: text for name, text in GOOD.items() if name != "holds.csv"})
     make_run()
+    add_deals(["deal-1"], state="draft")
+    who = people()["fin"]
+    move(who, "what_if")
+    Hold.objects.create(
+        key="deal-1.v1.h1",
+        contract=Contract.objects.get(key="deal-1"),
+        probability="0.5",
+        granted_date=date(2026, 11, 23),
+        expires_date=date(2026, 12, 7),
+    )
     assert set(ATTEMPTS) == named_constraints(["contracts"])
     assert refusals(ATTEMPTS) == {name: name for name in ATTEMPTS}
 

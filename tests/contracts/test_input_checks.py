@@ -9,6 +9,7 @@ import pytest
 from capacity.imports.services import ImportOutcome
 from contracts import input_checks
 from contracts.models import CommitStep, PriceLine
+from tests.contracts.pipeline import set_state
 from tests.imports.world import GOOD, import_texts
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +47,11 @@ def errors(outcome: ImportOutcome) -> list[tuple[str, str]]:
     return [(issue.code, issue.column) for issue in outcome.errors]
 
 
+def test_how_old_the_use_of_a_draft_is_does_not_matter() -> None:
+    set_state("c-1", "draft")
+    assert warnings(change("input_tokens_per_second,usage_date", "100,2026-08-01")) == []
+
+
 def test_a_contract_in_order_is_written_in_silence() -> None:
     assert warnings(change("name", "Chat two")) == []
 
@@ -59,7 +65,6 @@ def test_a_contract_in_order_is_written_in_silence() -> None:
         ("rate_limit_input_tokens_per_minute,rate_limit_output_tokens_per_minute", ",600000", []),
         ("input_tokens_per_second,usage_date", "100,2026-08-01", ["old_usage"]),
         ("input_tokens_per_second,usage_date", f"100,{TODAY - timedelta(weeks=13)}", []),
-        ("input_tokens_per_second,usage_date,state", "100,2026-08-01,draft", []),
         ("renewal_probability", "", ["renewal_unknown"]),
         ("renewal_probability,ends_date", ",2027-06-30", []),
         ("shape", "seats", ["no_seats"]),

@@ -15,10 +15,13 @@ from contracts.write_rules import (
     commitment_checker,
     contract_checker,
     contract_writer,
+    hold_writer,
     line_writer,
     owner_writes,
     price_checker,
+    sizing_line_writer,
 )
+from tests.contracts.pipeline import set_state
 from tests.imports.world import GOOD, import_texts
 
 ANN = Viewer(username="ann", roles=frozenset({Role.SALES}))
@@ -30,6 +33,7 @@ def row(state: str = "draft", owner: str = "ann", **cells: Any) -> dict[str, Any
     return {"state": state, "owner": owner, "name": "Chat", "provenance": ""} | cells
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("before", "after", "may"),
     [
@@ -38,10 +42,9 @@ def row(state: str = "draft", owner: str = "ann", **cells: Any) -> dict[str, Any
         (None, row("signed"), False),
         (None, row(owner="bob"), False),
         (None, row(owner=""), False),
-        (row(), row("what_if"), True),
-        (row(), row("signed"), False),
+        (row(), row(name="Other"), True),
+        (row("returned"), row("returned", name="Other"), True),
         (row("active"), row("active", name="Other"), False),
-        (row("ended"), row("draft"), False),
         (row(owner="bob"), row(), False),
         (row(), row(owner="bob"), False),
         (row(), None, True),
@@ -51,6 +54,31 @@ def row(state: str = "draft", owner: str = "ann", **cells: Any) -> dict[str, Any
 def test_sales_write_drafts_and_what_ifs_of_their_own(before: Any, after: Any, may: bool) -> None:
     assert (contract_writer(ANN, before, after) == "") is may
     assert contract_writer(FINANCE, before, after) == contract_writer(BOTH, before, after) == ""
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("who", [ANN, FINANCE, BOTH])
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        (row(), row("what_if"), "each move is kept"),
+        (row(), row("signed"), "each move is kept"),
+        (row("ended"), row("draft"), "each move is kept"),
+        (None, row("submitted"), "in force already"),
+        (None, row("approved"), "in force already"),
+        (None, row("withdrawn"), "in force already"),
+        (row("submitted"), row("submitted", name="Other"), "has to be returned"),
+        (row("approved"), row("approved", name="Other"), "has to be returned"),
+        (row("approved"), None, "has to be returned"),
+        (row("approved"), row("approved", provenance="mail"), ""),
+    ],
+)
+def test_nobody_moves_a_contract_or_rewords_one_that_finance_has(
+    who: Viewer, before: Any, after: Any, says: str
+) -> None:
+    if says or who is not ANN:
+        found = contract_writer(who, before, after)
+        assert (says in found) if says else found == ""
 
 
 def test_sales_keep_their_own_accounts_only() -> None:
@@ -89,7 +117,8 @@ def test_lines_follow_their_contract(state: str, owner: str, may: bool, checked:
     people = {
         name: User.objects.create_user(username=name, password="a password of the tests") for name in ("ann", "bob")
     }
-    Contract.objects.update(state=state, owner=people[owner])
+    set_state("c-1", state)
+    Contract.objects.update(owner=people[owner])
     line = {"contract": "c-1", "version": 1, "kind": "output"}
     assert (line_writer(ANN, None, line) == "") is may
     assert (line_writer(ANN, line, None) == "") is may
@@ -111,7 +140,8 @@ def test_the_tables_ask_these_rules() -> None:
         "usage_profiles": (owner_writes, None),
         "contracts": (contract_writer, contract_checker),
         "price_lines": (line_writer, price_checker),
-        "commit_steps": (line_writer, commitment_checker),
+        "commit_steps": (sizing_line_writer, commitment_checker),
+        "holds": (hold_writer, None),
         "sla_lines": (line_writer, commitment_checker),
         "token_list_prices": (None, None),
     }
@@ -119,7 +149,16 @@ def test_the_tables_ask_these_rules() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["customers", "usage_profiles", "contracts", "price_lines", "commit_steps", "sla_lines", "token_list_prices"],
+    [
+        "customers",
+        "usage_profiles",
+        "contracts",
+        "price_lines",
+        "commit_steps",
+        "sla_lines",
+        "holds",
+        "token_list_prices",
+    ],
 )
 def test_every_column_has_its_help_and_its_place_in_the_form(name: str) -> None:
     table = tables()[name]

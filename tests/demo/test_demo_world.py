@@ -20,7 +20,11 @@ from capacity.demo.services import DemoRefused, load_demo, loaded_monday
 from capacity.imports.models import Alias, ImportBatch, InputsVersion
 from capacity.inventory.models import Lot, LotMove, Pool, Site, Supplier
 from capacity.lib.horizon import Week
-from contracts.models import CommitStep, Contract, PriceLine
+from capacity.review.hold_check import room_for_holds
+from contracts.domain.workflow import STATE_NAMES
+from contracts.holding import Planned
+from contracts.models import CommitStep, Contract, ContractTransition, Hold, PriceLine
+from contracts.services import keep_up_with_clock
 from tests.recorded_broker import RecordedBroker
 from workloads.models import Experiment, Forecast, JobUsage, ThroughputProfile, UsageHour, Workload
 
@@ -46,7 +50,7 @@ def test_the_demo_loads_in_any_week(as_of: date) -> None:
         "burndown_mismatch", "late", "pinned_past_retirement", "uncapped_exposure", "volume_cliff",
     }  # fmt: skip
     assert loaded.monday == Week.containing(as_of).monday
-    assert (Pool.objects.count(), Contract.objects.values("key").distinct().count()) == (13, 60)
+    assert (Pool.objects.count(), Contract.objects.values("key").distinct().count()) == (13, 64)
     assert (Workload.objects.count(), Experiment.objects.count()) == (25, 150)
     assert all(start.weekday() == 0 for start in Experiment.objects.values_list("earliest_start_date", flat=True))
 
@@ -157,7 +161,7 @@ def test_contracts_hold_the_cases_a_review_must_meet() -> None:
     ramp = CommitStep.objects.get(contract__key="CT-09", quantity=5000)
     shortest = Supplier.objects.exclude(key="skyline").aggregate(least=Max("lead_time_p50_weeks"))["least"]
     assert ramp.starts_date < MONDAY + timedelta(weeks=shortest)
-    assert set(Contract.objects.values_list("state", flat=True)) >= {"what_if", "notice", "signed", "active"}
+    assert set(Contract.objects.values_list("state", flat=True)) == set(STATE_NAMES)
     assert Contract.objects.filter(key="CT-02").count() == 2
     owners = set(Contract.objects.values_list("owner__username", flat=True))
     assert owners == {"sales", "sales_west"}
@@ -218,7 +222,7 @@ def test_the_policy_of_the_demo_is_the_written_one() -> None:
     load()
     policy = PolicySet.objects.get()
 
-    assert policy.tiers == ["committed", "forecast", "P0", "P1", "P2", "P3", "preemptible"]
+    assert policy.tiers == ["committed", "forecast", "holds", "P0", "P1", "P2", "P3", "preemptible"]
     assert [str(policy.utilisation_interactive), str(policy.utilisation_batch)] == ["0.6500", "0.9500"]
     floor = policy.floors.get(key="model-development")
     assert (str(floor.share), floor.pool_keys) == ("0.3000", ["gb200-usc1", "h100-usc1"])
@@ -241,7 +245,11 @@ def test_the_meeting_has_decisions_behind_it_and_the_waiver_names_its_own() -> N
 def test_files_and_traces_behind_the_review_are_there() -> None:
     load()
 
-    assert set(ImportBatch.objects.values_list("source", flat=True)) == {"demo", "demo, sent again"}
+    assert set(ImportBatch.objects.values_list("source", flat=True)) == {
+        "demo",
+        "demo, sent again",
+        "demo, workflow",
+    }
     assert UsageHour.objects.count() == 2 * 14 * 24
     assert JobUsage.objects.count() == 191
     assert {alias.key for alias in Alias.objects.filter(written__startswith="NVIDIA H")} == {"h100", "h200"}
@@ -252,3 +260,32 @@ def test_files_and_traces_behind_the_review_are_there() -> None:
         total=Sum("accelerators")
     )
     assert cluster["total"] * Decimal("5e15") / Decimal("1e20") == Decimal("0.8532")
+
+
+def test_the_deals_of_the_demo_moved_by_its_own_people_and_what_they_hold_fits() -> None:
+    load()
+    moves = ContractTransition.objects.order_by("id")
+    assert list(moves.filter(contract__key="CT-62").values_list("to_state", "by__username")) == [
+        ("what_if", "sales"),
+        ("submitted", "sales"),
+        ("approved", "controller"),
+    ]
+    assert moves.get(to_state="returned").reason.startswith("No floor on the price")
+    for hold in Hold.objects.all():
+        change = Planned(
+            contract=hold.contract.key,
+            version=1,
+            probability=hold.probability,
+            expires_date=hold.expires_date,
+        )
+        room = room_for_holds(change=change, as_of=MONDAY)
+        assert (room.refusal, room.short) == ("", ()), hold
+    assert Hold.objects.count() == 2
+
+
+def test_a_second_load_moves_no_contract_back() -> None:
+    load()
+    keep_up_with_clock(now=NOW)
+    states = dict(Contract.objects.values_list("pk", "state"))
+    assert all(counts["added"] == counts["changed"] == 0 for counts in load().values())
+    assert dict(Contract.objects.values_list("pk", "state")) == states

@@ -12,15 +12,25 @@ from capacity.access.permissions import roles_for
 from capacity.access.roles import Role
 from capacity.review.models import RunFigure
 from tests.factories import make_policy, make_run, make_user
-from tests.factory_rows import CANARY_PRICE, CONTRACT_KEYS, CONTRACT_NAMES, CUSTOMER_NAMES, REVENUES
+from tests.factory_rows import (
+    CANARY_PRICE,
+    CONTRACT_KEYS,
+    CONTRACT_NAMES,
+    CUSTOMER_NAMES,
+    DEAL_KEYS,
+    DEAL_NAMES,
+    DEAL_REVENUES,
+    REVENUES,
+)
 from tests.review.pages_under_test import API, LISTS, PAGES, table_cells
 
 pytestmark = [pytest.mark.django_db, pytest.mark.security]
 
 BLIND = [Role.RESEARCH, Role.PRODUCT]
-NAMES = [*CUSTOMER_NAMES, *CONTRACT_KEYS, *CONTRACT_NAMES]
+NAMES = [*CUSTOMER_NAMES, *CONTRACT_KEYS, *CONTRACT_NAMES, *DEAL_KEYS, *DEAL_NAMES]
 # Written in any of the ways in which a page, a file or the API writes them.
-PRICES = [CANARY_PRICE, *(str(each) for each in REVENUES if each), "$4.14M", "4,137,193", "2,126,074", "2126074"]
+PRICES = [CANARY_PRICE, *(str(each) for each in (*REVENUES, *DEAL_REVENUES) if each), "$3.22M"]
+PRICES += ["$4.14M", "4,137,193", "2,126,074", "2126074"]
 FIGURES = ["metric:H9", "metric:H10", "metric:H11", "metric:H1", "metric:H7"]
 
 
@@ -54,6 +64,7 @@ def test_sales_read_no_name_and_no_price_of_others(client: Client) -> None:
     run = make_run()
     client.force_login(make_user("sales"))
     others = [*CUSTOMER_NAMES[2:], *CONTRACT_KEYS[2:], *CONTRACT_NAMES[2:], str(REVENUES[2]), "C-3", "C-4"]
+    others += [*DEAL_KEYS[2:], *DEAL_NAMES[2:]]
     found = [
         (address, secret)
         for address, body in bodies(client, Role.SALES, run.pk).items()

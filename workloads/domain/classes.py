@@ -54,8 +54,20 @@ class TrafficLoad:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WeightedLoad:
+    """A load that comes with a probability: both its average and its peak × that share (methods: Holds)."""
+
+    source: LoadSource
+    weight: Fraction
+
+    def loads(self, *, profile: Profile, index: int) -> tuple[Fraction, Fraction] | None:
+        whole = self.source.loads(profile=profile, index=index)
+        return None if whole is None else (whole[0] * self.weight, whole[1] * self.weight)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ServingLoad:
-    """One contract's or own product's load. committed: in the first tier.
+    """One contract's or own product's load. committed: in the first tier. held: of a deal that is not signed, last.
 
     The band is p10/p90 multiples of P50, or, where it differs by week, loads of its own: `low` and `high`.
     """
@@ -63,6 +75,7 @@ class ServingLoad:
     key: str
     source: LoadSource
     is_committed: bool
+    is_held: bool = False
     workload_key: str = ""
     contract_key: str = ""
     p10_multiple: Fraction = Fraction(1)
@@ -70,6 +83,13 @@ class ServingLoad:
     weekly_value_usd: tuple[Decimal | None, ...] = ()
     low: LoadSource | None = None
     high: LoadSource | None = None
+
+    @property
+    def order(self) -> int:
+        """The order in which members of a class are sized: 0 committed, 1 expected, 2 held."""
+        if self.is_committed:
+            return 0
+        return 2 if self.is_held else 1
 
     def loads_at(
         self, end: str, *, at_p50: tuple[Fraction, Fraction] | None, profile: Profile, index: int
@@ -86,7 +106,8 @@ class ClassWeek:
     """The need of a class in one week, in accelerators of its reference type.
 
     committed, total: sized under one ceiling each; p10, p90: accelerators at the band's ends. work: load key → its
-    part of the whole replicas (committed members first; the rest share what the total adds). shares: by peak load.
+    part of the whole replicas (committed members first; expected ones share what they add, held ones what the total
+    adds to that). shares: by peak load.
     """
 
     committed: Need
@@ -205,6 +226,7 @@ def _class_week(
         )
 
     committed = pooled({load.key: pairs[load.key] for load in active if load.is_committed})
+    expected = pooled({load.key: pairs[load.key] for load in active if not load.is_held})
     total = pooled(pairs)
     peaks = sum((pairs[load.key][1] for load in active), Fraction(0))
     return ClassWeek(
@@ -212,7 +234,7 @@ def _class_week(
         total=total,
         p10_accelerators=at_end("p10").accelerators,
         p90_accelerators=at_end("p90").accelerators,
-        work=_work(active, pairs, committed.accelerators, total.accelerators),
+        work=_work(active, pairs, [committed.accelerators, expected.accelerators, total.accelerators]),
         shares={load.key: pairs[load.key][1] / peaks for load in active},
         average_loads={load.key: pairs[load.key][0] for load in active},
     )
@@ -226,13 +248,18 @@ def _pairs(
 
 
 def _work(
-    active: Sequence[ServingLoad], pairs: Mapping[str, tuple[Fraction, Fraction]], committed: int, total: int
+    active: Sequence[ServingLoad], pairs: Mapping[str, tuple[Fraction, Fraction]], upto: Sequence[int]
 ) -> dict[str, Decimal]:
-    """Whole replicas as the members' work: committed ones share their own ceiling, the rest what the total adds."""
+    """Whole replicas as the members' work: committed ones share their own ceiling, the others what each group adds.
+
+    upto: accelerators with the committed members, with the expected ones too, with the held ones too.
+    """
     work: dict[str, Decimal] = {}
-    for is_committed, accelerators in ((True, committed), (False, total - committed)):
-        group = [load for load in active if load.is_committed is is_committed]
+    before = 0
+    for place, accelerators in enumerate(upto):
+        group = [load for load in active if load.order == place]
         peaks = sum((pairs[load.key][1] for load in group), Fraction(0))
-        parts = {load.key: to_decimal(accelerators * pairs[load.key][1] / peaks) for load in group}
+        parts = {load.key: to_decimal((accelerators - before) * pairs[load.key][1] / peaks) for load in group}
         work |= round_parts(parts, step=WORK_STEP)
+        before = accelerators
     return work

@@ -245,7 +245,7 @@ def test_dedicated_accelerators_come_with_the_spares_of_the_policy() -> None:
         tables=rows,
         policy=policy(),
         horizon=HORIZON,
-        committed_tier="committed",
+        tier="committed",
     )
     assert demand.work == (72,) * 8
 

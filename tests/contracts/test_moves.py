@@ -1,0 +1,289 @@
+"""Moves as they are written: who, when and why are kept, nobody approves their own, a signature is a decision."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+
+from capacity.decisions.models import Decision
+from capacity.imports.changes import Actor
+from capacity.imports.edits import apply_rows
+from capacity.imports.models import ImportChange
+from capacity.imports.tables import tables
+from contracts.holding import NoRoom
+from contracts.models import Contract, ContractTransition, Hold
+from contracts.services import Meeting, Mover, MoveRefused, keep_up_with_clock, makers_of, move_contract
+from tests.contracts.pipeline import (
+    ENDS,
+    MEETING,
+    NOW,
+    STARTS,
+    add_deals,
+    hold,
+    make_world,
+    move,
+    people,
+    set_state,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def state(key: str = "deal-1", version: int = 1) -> str:
+    return Contract.objects.get(key=key, version=version).state
+
+
+def at_noon(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+
+
+def test_a_deal_goes_the_whole_way_and_each_step_says_who_when_and_why() -> None:
+    who = people()
+    make_world(state="draft", owner=who["ann"][0])
+    for name, target in (("ann", "what_if"), ("ann", "submitted"), ("fin", "approved"), ("ann", "signed")):
+        move(who[name], target, reason=f"{target}, says {name}")
+    assert keep_up_with_clock(now=at_noon(STARTS)) == (0, 1)
+    move(who["ann"], "notice", now=at_noon(STARTS))
+    assert keep_up_with_clock(now=at_noon(ENDS)) == (0, 1)
+    kept = ContractTransition.objects.order_by("id").values_list("from_state", "to_state", "by__username", "reason")
+    assert list(kept) == [
+        ("draft", "what_if", "ann", "what_if, says ann"),
+        ("what_if", "submitted", "ann", "submitted, says ann"),
+        ("submitted", "approved", "fin", "approved, says fin"),
+        ("approved", "signed", "ann", "signed, says ann"),
+        ("signed", "active", None, ""),
+        ("active", "notice", "ann", "so it is"),
+        ("notice", "ended", None, ""),
+    ]
+    assert state() == "ended"
+    assert ContractTransition.objects.first().at == NOW
+
+
+def test_the_clock_does_nothing_the_second_time() -> None:
+    make_world(state="signed")
+    assert [keep_up_with_clock(now=at_noon(STARTS)) for _ in range(3)] == [(0, 1), (0, 0), (0, 0)]
+    assert ContractTransition.objects.count() == 1
+
+
+def test_one_that_is_over_before_anybody_looked_was_active_first() -> None:
+    make_world(state="signed")
+    keep_up_with_clock(now=at_noon(ENDS))
+    assert list(ContractTransition.objects.order_by("id").values_list("to_state", flat=True)) == ["active", "ended"]
+
+
+def test_whoever_submitted_a_deal_does_not_approve_it() -> None:
+    who = people()
+    make_world()
+    move(who["fin"], "submitted")
+    with pytest.raises(MoveRefused, match="another person of finance"):
+        move(who["fin"], "approved")
+    move(who["con"], "approved")
+    assert state() == "approved"
+
+
+def test_whoever_worded_a_price_does_not_approve_the_deal() -> None:
+    who = people()
+    make_world(owner=who["ann"][0])
+    row = {"contract": "deal-1", "version": "1", "kind": "accelerator_hour", "starts_date": "2027-02-01", "price": "5"}
+    apply_rows(
+        table=tables()["price_lines"],
+        rows=[{"contract": "deal-1", "version": "1", "kind": "accelerator_hour", "starts_date": STARTS.isoformat(),
+               "ends_date": "2027-02-01"}, row],
+        actor=Actor(user=who["fin"][0], viewer=who["fin"][1], source="form"),
+    )  # fmt: skip
+    assert makers_of(Contract.objects.get(key="deal-1")) == {who["fin"][0].pk}
+    move(who["ann"], "submitted")
+    with pytest.raises(MoveRefused, match="worded"):
+        move(who["fin"], "approved")
+    assert state() == "submitted"
+
+
+def test_a_deal_with_finance_stays_as_it_is_worded() -> None:
+    who = people()
+    make_world(owner=who["ann"][0])
+    move(who["ann"], "submitted")
+    for name in ("ann", "fin"):
+        actor = Actor(user=who[name][0], viewer=who[name][1], source="form")
+        named = apply_rows(
+            table=tables()["contracts"], rows=[{"key": "deal-1", "version": "1", "name": "Other"}], actor=actor
+        )
+        priced = apply_rows(
+            table=tables()["price_lines"],
+            rows=[{"contract": "deal-1", "version": "1", "kind": "accelerator_hour", "starts_date": STARTS.isoformat(),
+                   "price": "9"}],
+            actor=actor,
+        )  # fmt: skip
+        assert ["returned before" in str(found.errors[0]) for found in (named, priced)] == [True, True]
+
+
+def test_what_is_signed_is_what_was_approved() -> None:
+    who = people()
+    make_world(owner=who["ann"][0])
+    move(who["ann"], "submitted")
+    move(who["fin"], "approved")
+    # The operator at the command line is asked nothing; the signature still is.
+    Contract.objects.get(key="deal-1").price_lines.update(price=1)
+    with pytest.raises(MoveRefused, match="no longer those that finance approved"):
+        move(who["ann"], "signed")
+    assert (state(), Decision.objects.count()) == ("approved", 0)
+
+
+def test_a_signature_is_a_decision_of_whoever_approved() -> None:
+    who = people()
+    make_world(owner=who["ann"][0])
+    move(who["ann"], "submitted")
+    move(who["fin"], "approved", reason="The price is right.")
+    made = move(who["ann"], "signed")
+    decision = Decision.objects.get()
+    assert made.decision == decision
+    assert (decision.kind, decision.decider_role, decision.recorded_by) == ("contract", "finance", who["fin"][0])
+    assert (decision.review_week, decision.reason) == ("2026-W48", "The price is right.")
+    assert decision.chosen == "Sign deal-1 v1 Offer deal-1"
+    assert [option.name for option in decision.options.order_by("position")][0] == "Do nothing"
+    assert (decision.effect_by_date, decision.review_back_date) == (date(2027, 2, 1), date(2027, 2, 22))
+
+
+def test_without_a_review_nothing_is_signed() -> None:
+    who = people()
+    make_world(owner=who["ann"][0])
+    move(who["ann"], "submitted")
+    move(who["fin"], "approved")
+    closed = Meeting(open_weeks=[], run_id=None, check=MEETING.check)
+    with pytest.raises(MoveRefused, match="make a plan first"):
+        move(who["ann"], "signed", meeting=closed)
+    assert state() == "approved"
+
+
+def test_signing_turns_the_hold_into_a_commitment_at_once() -> None:
+    who = people()
+    make_world(owner=who["ann"][0])
+    hold(who["ann"])
+    move(who["ann"], "submitted")
+    move(who["fin"], "approved")
+    move(who["ann"], "signed")
+    assert list(Hold.objects.values_list("state", "ended_date")) == [("signed", NOW.date())]
+    assert state() == "signed"
+
+
+def test_a_signature_leaves_what_is_held_for_others() -> None:
+    """Committed 16 × 6 = 96 of 112; a sure hold takes 16, so the seventh commitment would take it."""
+    who = people()
+    make_world(owner=who["ann"][0], hold_room_share="1")
+    add_deals([f"old-{place}" for place in range(6)], state="active")
+    add_deals(["other"])
+    hold(who["fin"], key="other", probability="1")
+    move(who["ann"], "submitted")
+    move(who["fin"], "approved")
+    with pytest.raises(NoRoom, match="take what is held for other deals: 16 accelerators short in pool-1 in 2027-W01"):
+        move(who["ann"], "signed")
+    assert (state(), Decision.objects.count()) == ("approved", 0)
+    assert Hold.objects.get().state == "granted"
+
+
+def test_an_amendment_ends_the_version_before_it_as_it_starts() -> None:
+    who = people()
+    make_world(state="active")
+    later = date(2027, 4, 5)
+    add_deals(["deal-1"], version=2, starts_date=later, ends_date=ENDS + timedelta(weeks=52), owner=who["ann"][0])
+    for name, target in (("ann", "submitted"), ("fin", "approved"), ("ann", "signed")):
+        move_contract(
+            key="deal-1", version=2, target=target, reason="", mover=Mover(user=who[name][0], viewer=who[name][1]),
+            now=NOW, meeting=MEETING,
+        )  # fmt: skip
+    first = Contract.objects.get(key="deal-1", version=1)
+    assert (first.state, first.ends_date) == ("active", later)
+
+
+def test_a_move_of_a_contract_that_moved_on_is_refused() -> None:
+    who = people()
+    make_world(state="draft")
+    with pytest.raises(MoveRefused, match="since you opened it"):
+        move(who["fin"], "what_if", row_version=7)
+
+
+def test_moves_and_holds_stand_in_the_history_of_the_rows() -> None:
+    who = people()
+    make_world(state="draft", owner=who["ann"][0])
+    move(who["ann"], "what_if", reason="let us see")
+    change = ImportChange.objects.filter(table="contracts", key="deal-1~1").get()
+    assert (change.before["state"], change.after["state"]) == ("draft", "what_if")
+    assert (change.batch.imported_by, change.batch.source) == (who["ann"][0], "workflow")
+    assert change.batch.note == "draft → what-if: let us see"
+
+
+@pytest.mark.parametrize("target", ["what_if", "signed", "active"])
+def test_the_database_moves_no_contract_without_a_record(target: str) -> None:
+    make_world(state="draft")
+    with pytest.raises(IntegrityError, match="by a recorded move only"), transaction.atomic():
+        sql("UPDATE contracts_contract SET state = %s WHERE key = 'deal-1'", target)
+    assert state() == "draft"
+
+
+def test_the_database_takes_no_record_of_a_move_that_was_not_made() -> None:
+    who = people()
+    make_world(state="draft")
+    with pytest.raises(IntegrityError, match="did not make it"), transaction.atomic():
+        record("draft", "what_if", who["fin"][0].pk)
+        sql("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def test_the_database_lets_nobody_approve_what_they_submitted() -> None:
+    who = people()
+    make_world()
+    move(who["fin"], "submitted")
+    with pytest.raises(IntegrityError, match="does not approve it"), transaction.atomic():
+        record("submitted", "approved", who["fin"][0].pk)
+
+
+def test_records_of_moves_are_never_rewritten() -> None:
+    who = people()
+    make_world(state="draft")
+    move(who["fin"], "what_if")
+    for statement in (
+        "UPDATE contracts_contracttransition SET reason = ''",
+        "DELETE FROM contracts_contracttransition",
+    ):
+        with pytest.raises(DatabaseError, match="Cannot"), transaction.atomic():
+            sql(statement)
+
+
+def test_a_held_deal_does_not_leave_the_pipeline_with_its_hold() -> None:
+    who = people()
+    make_world(owner=who["ann"][0])
+    hold(who["ann"])
+    with pytest.raises(IntegrityError, match="still holds"), transaction.atomic():
+        record("what_if", "draft", who["ann"][0].pk)
+        sql("UPDATE contracts_contract SET state = 'draft' WHERE key = 'deal-1'")
+    move(who["ann"], "withdrawn")
+    assert Hold.objects.get().state == "released"
+
+
+def test_a_deal_that_moved_is_withdrawn_and_not_removed() -> None:
+    who = people()
+    make_world(state="draft")
+    move(who["fin"], "what_if")
+    with pytest.raises(DatabaseError), transaction.atomic():
+        sql("DELETE FROM contracts_contract WHERE key = 'deal-1'")
+        sql("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def sql(statement: str, *values: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, list(values))
+
+
+def record(source: str, target: str, by: int) -> None:
+    contract = Contract.objects.get(key="deal-1")
+    sql(
+        "INSERT INTO contracts_contracttransition (contract_id, from_state, to_state, at, by_id, reason, terms_hash) "
+        "VALUES (%s, %s, %s, now(), %s, 'x', '')",
+        contract.pk, source, target, by,
+    )  # fmt: skip
+
+
+def test_set_state_is_only_for_tests() -> None:
+    make_world()
+    set_state("deal-1", "approved")
+    assert (state(), ContractTransition.objects.count()) == ("approved", 0)
