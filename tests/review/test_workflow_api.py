@@ -103,7 +103,11 @@ def test_others_deals_are_as_the_pages_have_them(role: str, read: int, write: in
     make_world()
     api = Api(make_user(role))
     assert api.get("contract-moves/deal-1/").status_code == read
-    for path, body in (("contract-moves/", MOVE), ("contract-holds/", HOLD), ("contract-holds/release/", {"contract": "deal-1"})):
+    for path, body in (
+        ("contract-moves/", MOVE),
+        ("contract-holds/", HOLD),
+        ("contract-holds/release/", {"contract": "deal-1"}),
+    ):
         assert post(api, path, body).status_code == write, path
 
 

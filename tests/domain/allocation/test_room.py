@@ -40,7 +40,9 @@ def demand(key: str, tier: str, work: list[float], *pools: str, replica: int = 8
 
 
 def unmet(given: Problem, *weeks: int) -> dict[int, Fraction]:
-    return {week: row.accelerators for week, row in unmet_of_tier(problem=given, tier="holds", weeks=weeks or [0]).items()}
+    return {
+        week: row.accelerators for week, row in unmet_of_tier(problem=given, tier="holds", weeks=weeks or [0]).items()
+    }
 
 
 def test_a_hold_of_nine_takes_two_replicas_of_eight() -> None:
