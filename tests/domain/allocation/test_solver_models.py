@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
+from typing import Any
 
+import highspy
 import numpy as np
 import pytest
 
+from capacity.allocation.domain import solver_arrays
 from capacity.allocation.domain.engine import SolveOptions, solve
 from capacity.allocation.domain.named_model import Model
-from capacity.allocation.domain.solver import INFEASIBLE, OPTIMAL
-from capacity.allocation.domain.solver_arrays import ArrayModel
+from capacity.allocation.domain.solver import INFEASIBLE, OPTIMAL, Found, SolverFailed, run
+from capacity.allocation.domain.solver_arrays import ArrayModel, Matrix
 from capacity.allocation.domain.solver_models import array_model, solve_model
 from capacity.allocation.domain.stages import solve_in_stages
 from tests.domain.allocation.small_problems import small_problem
@@ -104,3 +108,42 @@ def test_a_gap_that_was_asked_for_is_told_and_never_hidden_in_the_bound() -> Non
     assert roughly.value > least.value
     assert roughly.bound <= least.value
     assert roughly.gap_absolute == pytest.approx(roughly.value - roughly.bound)
+
+
+def test_a_hot_model_that_fails_is_solved_once_more_from_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Least 3x with x >= 2 is 6, also where the first solve on a worn basis fails."""
+    matrix = Matrix(1, np.array([0, 1], dtype=np.int32), np.array([0], dtype=np.int32), np.array([1.0]))
+    model = ArrayModel(matrix, np.array([False]))
+    model.cost, model.upper, model.row_lower = np.array([3.0]), np.array([9.0]), np.array([2.0])
+    answers: list[str] = []
+
+    def failing_once(*args: Any, **options: Any) -> Found:
+        answers.append("asked")
+        if len(answers) == 1:
+            raise SolverFailed("worn")
+        return run(*args, **options)
+
+    monkeypatch.setattr(solver_arrays, "run", failing_once)
+    assert model.relax().objective == 6
+    assert len(answers) == 2
+
+
+def test_an_optimum_without_a_point_is_no_answer() -> None:
+    """HiGHS may call a point optimal that breaks rows by more than its tolerance; then it gives none."""
+
+    class Worn:
+        def run(self) -> Any:
+            return highspy.HighsStatus.kOk
+
+        def getModelStatus(self) -> Any:
+            return highspy.HighsModelStatus.kOptimal
+
+        def getInfo(self) -> Any:
+            return SimpleNamespace(
+                primal_solution_status=highspy.SolutionStatus.kSolutionStatusInfeasible,
+                objective_function_value=1.0,
+                mip_dual_bound=1.0,
+            )
+
+    with pytest.raises(SolverFailed, match="breaks a row"):
+        run(Worn(), unit=1.0, is_whole=False)
