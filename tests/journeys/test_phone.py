@@ -92,6 +92,9 @@ def test_cards_and_the_strips_of_scarcity_are_accessible_on_a_phone(phone: Visit
 def test_on_a_wide_screen_no_list_of_the_page_runs_off_to_the_side(visit: Open, path: str) -> None:
     chair = visit("chair")
     chair.go(path)
-    assert chair.page.locator(".scroll").evaluate_all(
-        "boxes => boxes.filter((box) => box.scrollWidth > box.clientWidth).map((box) => box.ariaLabel)"
-    ) == []
+    assert (
+        chair.page.locator(".scroll").evaluate_all(
+            "boxes => boxes.filter((box) => box.scrollWidth > box.clientWidth).map((box) => box.ariaLabel)"
+        )
+        == []
+    )
