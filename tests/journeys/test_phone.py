@@ -31,9 +31,9 @@ def phone(visit: Open) -> Iterator[Visit]:
 
 
 def within(page: Page, selector: str) -> list[str]:
-    """What of the selected is not between the left and the right edge of the screen."""
+    """What of the selected is not between the left and the right edge of the screen; what is left out is not looked at."""
     found = []
-    for each in page.locator(selector).all():
+    for each in page.locator(selector).locator("visible=true").all():
         box = each.bounding_box()
         if not box or box["x"] < 0 or box["x"] + box["width"] > NARROW["width"]:
             found.append(f"{each.inner_text()[:60]!r} at {box}")
@@ -49,6 +49,8 @@ def test_cards_hide_nothing_to_the_side_or_below(phone: Visit, path: str, card: 
     assert phone.page.locator(f"{card} tbody tr").count() > 0
     assert phone.page.locator(f"{card} .cards").evaluate(HIDDEN) == [0, 0]
     assert within(phone.page, f"{card} tbody :is(th, td)") == []
+    left_out = phone.page.locator(f"{card} tbody :is(th, td)").locator("visible=false").all_text_contents()
+    assert {text.strip() for text in left_out} <= {"", "—"}
     assert sideways(phone.page) == 0
 
 
