@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 HEAT_STEPS = ("short3", "short2", "short1", "tight", "spare1", "spare2")
+# Beside the steps: a week whose value was not computed, drawn hollow. Missing is never zero.
+HEAT_MISSING = "missing"
 HEAT_WORDS = {
     "short3": "short >12%",
     "short2": "5–12%",

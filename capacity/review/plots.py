@@ -14,6 +14,8 @@ from capacity.lib.horizon import Week
 Figure = dict[str, Any]
 # Labels stand in the right margin, at least this share of the axis apart.
 LABEL_GAP_SHARE = 0.06
+# Labels of deliveries: lines above the floor, each this share of the plot's height; a letter's share of its width.
+EVENT_LEVELS, EVENT_LEVEL_SHARE, EVENT_LETTER_SHARE = 6, 0.06, 0.0115
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,18 +81,19 @@ def supply_demand(chart: SupplyDemand) -> Figure:
         _right_label(text=f"{name} <b>{compact(value)}</b>", y=y, role=role) for name, value, role, y in labels
     ]
     shapes = []
-    for level, (index, text) in enumerate(chart.events):
+    turns = 0.75 * len(chart.weeks)
+    levels = _event_levels(chart.events, weeks=len(chart.weeks), turns=turns)
+    for level, (index, text) in zip(levels, chart.events, strict=True):
         at = chart.weeks[index].monday.isoformat()
         shapes.append({"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "yref": "paper", "name": "role:delivery"})
         annotations.append(
             {
                 "x": at,
-                # Deliveries of neighbouring weeks stand one above the other, so that their labels do not meet.
-                "y": 0.06 * (level % 3),
+                "y": EVENT_LEVEL_SHARE * level,
                 "yref": "paper",
                 "yanchor": "bottom",
-                "xanchor": "left" if index < 0.75 * len(chart.weeks) else "right",
-                "xshift": 3 if index < 0.75 * len(chart.weeks) else -3,
+                "xanchor": "left" if index < turns else "right",
+                "xshift": 3 if index < turns else -3,
                 "text": text,
                 "showarrow": False,
                 "font": {"size": 11},
@@ -105,6 +108,23 @@ def supply_demand(chart: SupplyDemand) -> Figure:
         yaxis={"range": [floor, top], "tickformat": "~s"},
     )
     return _plain(figure)
+
+
+def _event_levels(events: Sequence[tuple[int, str]], *, weeks: int, turns: float) -> list[int]:
+    """The line above the floor of the plot on which each delivery's label stands, so that no two labels meet.
+
+    The lowest line that is free; with every line taken, the one whose last label ends first. turns: the week from which
+    labels stand at the left of their delivery.
+    """
+    ends = [-1.0] * EVENT_LEVELS
+    found = []
+    for index, text in events:
+        wide = len(text) * EVENT_LETTER_SHARE * weeks
+        first, last = (index, index + wide) if index < turns else (index - wide, float(index))
+        level = next((level for level, end in enumerate(ends) if end <= first), ends.index(min(ends)))
+        ends[level] = last
+        found.append(level)
+    return found
 
 
 def _worst_gaps(chart: SupplyDemand) -> list[dict[str, Any]]:

@@ -47,10 +47,12 @@
   // On a narrow screen the labels of the right margin would eat the plot: a legend above it takes their place.
   const makeNarrow = (data, layout) => {
     for (const trace of data) if (["base", "band", "short"].includes((trace.meta || {}).role)) trace.showlegend = false;
-    layout.annotations = (layout.annotations || []).filter((note) => !(note.xref === "paper" && note.x > 1));
+    // Labels of deliveries would stand upon one another: their lines stay, the table of lots names them.
+    layout.annotations = (layout.annotations || []).filter((note) => roleOf(note) !== "delivery" && !(note.xref === "paper" && note.x > 1));
+    for (const note of layout.annotations) if (roleOf(note) === "bad") note.text = note.text.replace(/ week of .*/, "");
     layout.margin = { ...layout.margin, r: 8, t: 56 };
     layout.showlegend = true;
-    layout.legend = { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" };
+    layout.legend = { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", entrywidth: 0.5, entrywidthmode: "fraction", font: { size: 11 } };
   };
 
   const paintLayout = (layout, k) => {

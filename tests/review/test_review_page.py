@@ -35,3 +35,11 @@ def test_asking_for_a_recompute_on_the_review_leads_back_to_it(client: Client, r
     assert back is not None
     answer = client.post("/runs/request/", {"next": back[1]})
     assert (answer.status_code, answer["Location"]) == (302, "/")
+
+
+def test_in_the_first_week_no_empty_card_stands_beside_a_full_one(client: Client) -> None:
+    make_run()
+    client.force_login(make_user(Role.CHAIR))
+    page = client.get("/").content.decode()
+    for name in ("changed", "follow", "decisions", "metrics"):
+        assert f'<section class="card" id="{name}">' in page

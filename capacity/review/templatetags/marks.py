@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 
 from capacity.lib import marks as geometry
 from capacity.lib.figures import Absent
-from capacity.lib.marks import HEAT_STEPS, HEAT_WORDS, GanttRow, PlacedBar, PlacedRow
+from capacity.lib.marks import HEAT_MISSING, HEAT_STEPS, HEAT_WORDS, GanttRow, PlacedBar, PlacedRow
 
 register = template.Library()
 
@@ -90,13 +90,13 @@ def change_bar(value: float | str | Absent | None, largest: float, is_good: bool
 
 @register.simple_tag
 def heat_strip(cells: Iterable[tuple[str, str]], label: str) -> SafeString:
-    """One row of weeks: (step, sentence) each, steps as in HEAT_STEPS; the sentence shows on hover.
+    """One row of weeks: (step, sentence) each, steps as in HEAT_STEPS, or HEAT_MISSING; the sentence shows on hover.
 
     label: the strip's finding for those who cannot see it ("Short 18 Jan to 1 Mar, worst 3,420").
     """
     found = list(cells)
     for step, _ in found:
-        if step not in HEAT_STEPS:
+        if step not in HEAT_STEPS and step != HEAT_MISSING:
             raise ValueError(f"no heat step {step!r}: one of {', '.join(HEAT_STEPS)}")
     # Neighbouring cells of one step are one rectangle that names each of its weeks: a quarter of the elements.
     runs = [(step, list(cells)) for step, cells in groupby(enumerate(found), key=lambda cell: cell[1][0])]
@@ -111,7 +111,7 @@ def heat_strip(cells: Iterable[tuple[str, str]], label: str) -> SafeString:
     gaps = "".join(f"M{place * 7 - 0.5} 0v16" for place in range(1, len(found)))
     width = max(1, len(found) * 7 - 1)
     return format_html(
-        '<svg class="heat" viewBox="0 0 {} 16" width="{}" height="16" role="img" aria-label="{}">{}'
+        '<svg class="heat" viewBox="0 0 {} 16" width="{}" height="16" preserveAspectRatio="none" role="img" aria-label="{}">{}'
         '<path class="gaps" d="{}"/></svg>',
         width,
         width,
