@@ -174,7 +174,7 @@ class PackingRounds:
             failed = self._try(packed.plan)
             is_last = number == stage.rounds - 1 or self.left <= stop_at
             if failed and (is_last or len(failed) <= self.effort.salvage):
-                self._salvage(packed.plan, failed, mine)
+                self._salvage(tier, packed.plan, failed, mine)
             gap = enough if number + 1 >= self.effort.early else self.effort.good
             if self.placed(mine) >= most * (1 - Fraction(gap)):
                 return most, True
@@ -260,35 +260,45 @@ class PackingRounds:
         left = [e for e in left if rows[e].divisible or (rows[e].columns and e not in self.state.plan.gangs)]
         self.state.insert(sorted(left, key=lambda e: (rows[e].divisible, -most_value(self.arrays, e), e)))
 
-    def _salvage(self, packed: Plan, failed: Sequence[int], mine: Sequence[int]) -> None:
-        """The packing without as much of the tier's work as makes the failed weeks work, if that is better than now."""
+    def _salvage(self, tier: int, packed: Plan, failed: Sequence[int], mine: Sequence[int]) -> None:
+        """The packing without what is in the way in the failed weeks, and that placed elsewhere, if it is better."""
+        before, value = self.state.snapshot(), self.placed(mine)
         rest = Plan(packed.replicas, packed.burst, dict(packed.gangs), dict(packed.divided))
         for _ in range(SALVAGES):
             use = ExperimentUse.of(self.arrays, rest)
             for week in failed:
-                self._thin_out(week, use, rest, mine)
-            if self.placed(mine, rest) <= self.placed(mine):
-                return
+                self._thin_out(week, use, rest, tier)
             failed = self.state.realise(rest)
             if not failed:
-                taken = {*rest.gangs, *(key[0] for key in rest.divided)}
-                self.state.plan = place_greedily(self.arrays, self.state.plan, [e for e in mine if e not in taken])
-                self.insert(mine)
+                break
+        if failed:
+            for week in failed:
+                self._teach(week, rest)
+            return
+        rows = self.arrays.experiments
+        above = [e for e in packed.gangs if e not in rest.gangs and rows[e].tier < tier]
+        self.state.insert(sorted(above, key=lambda e: (rows[e].tier, -most_value(self.arrays, e), e)))
+        if all(e in self.state.plan.gangs for e in above):
+            taken = {*self.state.plan.gangs, *(key[0] for key in self.state.plan.divided)}
+            self.state.plan = place_greedily(self.arrays, self.state.plan, [e for e in mine if e not in taken])
+            self.insert(mine)
+            if self.placed(mine) > value:
                 return
-        for week in failed:
-            self._teach(week, rest)
+        self.state.restore(before)
 
-    def _thin_out(self, week: int, use: ExperimentUse, rest: Plan, mine: Sequence[int]) -> None:
-        """Takes the tier's work out of the week until serving finds room: divisible first, then the gangs in the way."""
-        own = set(mine)
-        self._shrink(week, use, rest, {k: n for k, n in rest.divided.items() if k[3] == week and k[0] in own})
+    def _thin_out(self, week: int, use: ExperimentUse, rest: Plan, tier: int) -> None:
+        """Takes work out of the week until serving finds room: the tier's divisible work, its gangs, those above it."""
+        rows, pinned = self.arrays.experiments, self.state.pinned.gangs
+        divided = {k: n for k, n in rest.divided.items() if k[3] == week and rows[k[0]].tier == tier}
+        self._shrink(week, use, rest, {k: n for k, n in divided.items() if k not in self.state.pinned.divided})
         everything = use.copy()
         everything.add_serving(self.state.plan, weeks={week})
-        here = [c for e, c in rest.gangs.items() if e in own and c.first <= week < c.last]
+        here = [c for e, c in rest.gangs.items() if e not in pinned and c.first <= week < c.last]
 
-        def rank(column: Column) -> tuple[bool, Fraction, int]:
+        def rank(column: Column) -> tuple[bool, bool, Fraction, int]:
             is_in_the_way = everything.pool_free(column.pool, week) < 0
-            return (not is_in_the_way, column_value(self.arrays, column), column.experiment)
+            is_above = rows[column.experiment].tier < tier
+            return (not is_in_the_way, is_above, column_value(self.arrays, column), column.experiment)
 
         for column in sorted(here, key=rank):
             if self.state.around(week, use, rest) is not None:

@@ -72,6 +72,15 @@ class ServedPlan:
             serving.burst.update(served.plan.burst)
         self.plan = self.plan.with_serving(serving, weeks=weeks)
 
+    def snapshot(self) -> tuple[Plan, dict[int, ServedWeek], set[int]]:
+        """What `restore` needs."""
+        return self.plan, dict(self.served), set(self.was_moved)
+
+    def restore(self, before: tuple[Plan, dict[int, ServedWeek], set[int]]) -> None:
+        """The plan as it was."""
+        self.plan, served, was_moved = before
+        self.served, self.was_moved = dict(served), set(was_moved)
+
     def is_proven(self, week: int) -> bool:
         """No plan's week can lose less in any tier held here, so that every plan as good as this one keeps them all.
 
