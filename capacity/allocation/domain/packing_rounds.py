@@ -84,7 +84,7 @@ QUICK = PackingEffort(
     enough=0.045,
     enough_first=0.009,
     late_rounds=4,
-    salvage=3,
+    salvage=8,
 )
 RECORD = PackingEffort(
     stages=(Stage(rounds=8, alone=True), Stage(rounds=24), Stage(rounds=40, whole_weeks=True)),
