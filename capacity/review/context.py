@@ -75,11 +75,21 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "data_url": data_url(request),
     }
     # Offered until the first review is frozen; the address stays.
-    if may(roles, "start.view") and not Review.objects.exists():
+    if may(roles, "start.view") and not _is_any_frozen(request):
         frame["user_menu"].insert(0, {"label": "Getting started", "url": reverse("start")})
     if may(roles, "run.view"):
         frame["plan"] = plan_context(state=plan_state(request), viewer=viewer_of(request), now=timezone.now())
     return frame
+
+
+def note_reviews(request: HttpRequest, *, any_frozen: bool) -> None:
+    """For a view that has read the frozen reviews anyway: spares the page a query."""
+    request.is_any_review_frozen = any_frozen  # type: ignore[attr-defined]
+
+
+def _is_any_frozen(request: HttpRequest) -> bool:
+    noted = getattr(request, "is_any_review_frozen", None)
+    return Review.objects.exists() if noted is None else bool(noted)
 
 
 def data_url(request: HttpRequest) -> str:

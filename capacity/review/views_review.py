@@ -17,7 +17,7 @@ from capacity.allocation.models import Run, RunDocument
 from capacity.lib.figures import thousands
 from capacity.lib.horizon import Week
 from capacity.review import carry, changes_shown
-from capacity.review.context import plan_state
+from capacity.review.context import note_reviews, plan_state
 from capacity.review.csv_files import csv_rows_response
 from capacity.review.models import Review
 from capacity.review.page import WEEKLY_TABLES, review_context, visible_header, weekly_table
@@ -75,6 +75,7 @@ def _page(request: HttpRequest, viewer: Viewer, *, week: Week | None) -> HttpRes
     reviews = {
         each.week: each for each in Review.objects.select_related("run", "frozen_by").defer("changes", "carried")
     }
+    note_reviews(request, any_frozen=bool(reviews))
     state = plan_state(request)
     live_week = Week.parse(state.run.first_week) if state.run else Week.containing(timezone.now())
     shown = week or live_week

@@ -43,5 +43,6 @@ def test_a_lot_is_asked_about_from_its_page(visit: Open, checks: Checks) -> None
     assert checks.faults(chair, chair.go("/scenarios/new/?table=lots&key=H100-3"), route="scenario-new") == []
     page.get_by_role("button", name="Ask what if it were not there").click()
     answer = page.locator("#answer")
-    expect(answer).to_contain_text("Quick answer", timeout=ANSWERED_MS)
+    # The full answer may be there before the page asks again; it tells what the quick one said.
+    expect(answer).to_contain_text(re.compile("Quick answer|Full answer"), timeout=ANSWERED_MS)
     expect(answer).to_contain_text("placements held")

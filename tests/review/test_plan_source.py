@@ -17,7 +17,7 @@ import pytest
 from django.db import transaction
 
 from capacity.access.sight_table import TABLE
-from capacity.allocation.domain.engine import solve
+from capacity.allocation.domain.engine import SolveOptions, solve
 from capacity.allocation.domain.problem_file import problem_from_bytes
 from capacity.allocation.domain.solution import solution_to_json
 from capacity.allocation.runs import PlanRefused
@@ -129,7 +129,7 @@ def test_rows_in_any_order_give_the_same_plan_byte_for_byte(inputs: Inputs, plan
 
 def test_the_stored_problem_solved_from_its_file_gives_the_stored_solution(plan: ComputedPlan) -> None:
     problem = problem_from_bytes(json.dumps(plan.document["problem"]).encode())
-    again = {**solution_to_json(solve(problem=problem)), "seconds": {}}
+    again = {**solution_to_json(solve(problem=problem, options=SolveOptions(effort="quick"))), "seconds": {}}
     assert again["placements"] == plan.document["solution"]["placements"]
     assert [tier["value"] for tier in again["tiers"]] == pytest.approx(
         [tier["value"] for tier in plan.document["solution"]["tiers"]], rel=1e-6

@@ -16,7 +16,7 @@ from tests.factories import make_policy, make_review, make_run, make_user
 
 pytestmark = pytest.mark.django_db
 
-# Two for the session and the account, one that asks whether a first review is frozen, the rest for the page.
+# Two for the session and the account, the rest for the page.
 MOST_QUERIES = 15
 FROZEN_WEEK, LIVE_WEEK = "2026-W47", "2026-W48"
 # The review, live and frozen, and the pages of the meeting around it.
