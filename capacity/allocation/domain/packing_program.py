@@ -246,6 +246,10 @@ class PackingProgram:
         """A variable of an embedded week of serving, present whatever tiers are admitted."""
         return self._add(-1, upper)
 
+    @property
+    def has_whole_weeks(self) -> bool:
+        return bool(self._embedded)
+
     def note_embedded(self, embedded: EmbeddedWeek) -> None:
         """The week's serving is decided here from now on."""
         self._embedded[embedded.week] = embedded

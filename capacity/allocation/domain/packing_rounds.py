@@ -128,6 +128,12 @@ class PackingRounds:
         weight = {e: self.arrays.experiments[e].weight for e in mine}
         return gangs + sum((weight[key[0]] * n for key, n in plan.divided.items() if key[0] in weight), Fraction(0))
 
+    def _placed_above(self, tier: int) -> list[Fraction]:
+        """Value of each experiment tier above."""
+        rows = self.arrays.experiments
+        above = [k for k in self.arrays.experiment_tiers if k < tier]
+        return [self.placed([e for e in self.free if rows[e].tier == k]) for k in above]
+
     def pack(self, tier: int, mine: Sequence[int]) -> Fraction:
         """Packs the tier's experiments and all above them; returns the most value the tier can have.
 
@@ -152,7 +158,7 @@ class PackingRounds:
     def _begin(self, stage: Stage) -> None:
         """Weeks put in whole are for their stage alone, and that stage begins from what is certain."""
         self._stage = stage
-        if self._sure is not None and (stage.whole_weeks or self.state.embedded):
+        if self._sure is not None and (stage.whole_weeks or self.program.has_whole_weeks):
             self._program, self._is_exact = self._sure.copy(), True
             self.state.embedded.clear()
 
@@ -262,7 +268,7 @@ class PackingRounds:
 
     def _salvage(self, tier: int, packed: Plan, failed: Sequence[int], mine: Sequence[int]) -> None:
         """The packing without what is in the way in the failed weeks, and that placed elsewhere, if it is better."""
-        before, value = self.state.snapshot(), self.placed(mine)
+        before, value, above_before = self.state.snapshot(), self.placed(mine), self._placed_above(tier)
         rest = Plan(packed.replicas, packed.burst, dict(packed.gangs), dict(packed.divided))
         for _ in range(SALVAGES):
             use = ExperimentUse.of(self.arrays, rest)
@@ -278,7 +284,8 @@ class PackingRounds:
         rows = self.arrays.experiments
         above = [e for e in packed.gangs if e not in rest.gangs and rows[e].tier < tier]
         self.state.insert(sorted(above, key=lambda e: (rows[e].tier, -most_value(self.arrays, e), e)))
-        if all(e in self.state.plan.gangs for e in above):
+        # A request may have come back in a smaller option of its own.
+        if all(now >= was for now, was in zip(self._placed_above(tier), above_before, strict=True)):
             taken = {*self.state.plan.gangs, *(key[0] for key in self.state.plan.divided)}
             self.state.plan = place_greedily(self.arrays, self.state.plan, [e for e in mine if e not in taken])
             self.insert(mine)
