@@ -223,7 +223,9 @@ def dedicated_demands(
                     class_=_dedicated_class(contract),
                     tier=tier,
                     work=work,
-                    usd_lost_per_work_week=loss_per_work(revenue[contract.demand_key], work),
+                    usd_lost_per_work_week=loss_per_work(
+                        [None if usd is None else usd * share for usd in revenue[contract.demand_key]], work
+                    ),
                     options=options,
                 )
             )

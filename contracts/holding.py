@@ -139,11 +139,13 @@ def grant_hold(
 ) -> Hold:
     """The hold, in place of one that the deal had. Raises Contract.DoesNotExist, HoldRefused, NoRoom."""
     today = now.date()
-    if not (probability.is_finite() and 0 < probability <= 1):
+    # Rounded first: what rounds to nothing holds nothing.
+    is_share = probability.is_finite() and 0 < probability <= 1
+    probability = probability.quantize(Decimal("0.0001")) if is_share else Decimal(0)
+    if not probability:
         raise HoldRefused("Give a probability above 0 and at most 100 %.", code="bad_value", field="probability")
     if expires_date <= today:
         raise HoldRefused("Give a day after today.", code="bad_value", field="expires_date")
-    probability = probability.quantize(Decimal("0.0001"))
     with transaction.atomic():
         lock_holds()
         _refuse(Contract.objects.select_related("owner").get(key=key, version=version), viewer)

@@ -6,14 +6,15 @@ the one writer of rows. Each move is one transaction; holds end with the pipelin
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import logging
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from capacity.access.audit import record_event
 from capacity.access.models import User
@@ -31,6 +32,8 @@ from capacity.lib.canonical import content_hash
 from contracts.domain.workflow import BY_MOVE, MAY_HOLD, due_moves, refusal
 from contracts.holding import HoldCheck, Planned, end_hold, expire_holds, lock_holds, require_room
 from contracts.models import Contract, ContractTransition
+
+logger = logging.getLogger(__name__)
 
 SOURCE = "workflow"
 # What says how a contract is worded; a write of one of these makes somebody a maker of it.
@@ -122,7 +125,11 @@ def move_by_clock(*, now: datetime) -> list[ContractTransition]:
     waiting = Contract.objects.filter(state__in=["signed", "active", "notice"]).order_by("key", "version")
     for key, version, state, starts, ends in waiting.values_list("key", "version", "state", "starts_date", "ends_date"):
         if due_moves(state=state, starts=starts, ends=ends, today=today):
-            made.extend(_by_clock(key, version, now))
+            try:
+                made.extend(_by_clock(key, version, now))
+            except MoveRefused as refused:
+                # One contract that cannot move must not keep the others from theirs.
+                logger.error("Contract %s v%s is due and cannot move: %s", key, version, refused)
     return made
 
 
@@ -146,16 +153,25 @@ def possible_moves(
 
 
 def makers_of(contract: Contract) -> set[int]:
-    """Who worded the contract, or submitted it last: none of them approves it. Two queries."""
+    """Who worded the contract, or submitted it last: none of them approves it. Two queries.
+
+    What a change says decides, never what it is called: a source is typed by whoever imports.
+    """
     whole = key_text((contract.key, str(contract.version)))
-    wrote = ImportChange.objects.filter(table__in=_TERMS, batch__imported_by__isnull=False).exclude(batch__kind="undo")
-    wrote = wrote.exclude(batch__source__contains=SOURCE)
-    found = set(wrote.filter(key=whole).values_list("batch__imported_by", flat=True))
-    found |= set(wrote.filter(key__startswith=f"{whole}~").values_list("batch__imported_by", flat=True))
+    wrote = ImportChange.objects.filter(
+        Q(key=whole) | Q(key__startswith=f"{whole}~"), table__in=_TERMS, batch__imported_by__isnull=False
+    )
+    changes = wrote.values_list("batch__imported_by", "before", "after")
+    found = {by for by, before, after in changes if _is_wording(before or {}, after or {})}
     submitted = (
         contract.transitions.filter(to_state="submitted").order_by("-id").values_list("by_id", flat=True).first()
     )
     return found | ({submitted} if submitted else set())
+
+
+def _is_wording(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Something other than the state differs."""
+    return any(before.get(name) != after.get(name) for name in {*before, *after} - {"state"})
 
 
 def terms_hash(contract: Contract) -> str:

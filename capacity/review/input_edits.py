@@ -30,7 +30,9 @@ MOST_CHANGES = 50
 # These may ask about every table they read; everybody else about the rows they keep.
 ASK_ABOUT_ALL = frozenset({Role.CHAIR, Role.FINANCE, Role.EXEC})
 # Columns that a row of the inputs calls by another name than the table's files do.
-_INPUT_NAMES = {table: {"version": "contract_version"} for table in ("price_lines", "commit_steps", "sla_lines")}
+_INPUT_NAMES = {
+    table: {"version": "contract_version"} for table in ("price_lines", "commit_steps", "sla_lines", "holds")
+}
 
 
 @dataclass(frozen=True, kw_only=True)

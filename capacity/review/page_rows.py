@@ -18,7 +18,7 @@ from capacity.review.shortage_rows import shortages
 from capacity.review.tables import Row
 from capacity.review.words import part, word
 
-RANKING_ROWS = 10
+RANKING_ROWS = 8
 SHORTAGE_ROWS = 4
 
 

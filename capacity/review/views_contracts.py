@@ -7,7 +7,7 @@ there is room for it is contracts/services.py's and contracts/holding.py's: here
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -157,7 +157,7 @@ def hold(request: HttpRequest, key: str, version: int) -> HttpResponse:
     problem = Problem(version=version, form="hold", sentence="", typed=typed)
     try:
         probability = Decimal(typed["probability"].strip().removesuffix("%")) / 100
-    except InvalidOperation:
+    except DecimalException:
         return _refused(request, key, problem, "Give a probability in percent, such as 40.", "probability")
     try:
         expires = date.fromisoformat(typed["expires_date"])

@@ -289,3 +289,28 @@ def test_inputs_that_moved_while_room_was_looked_for_are_looked_at_again() -> No
 
     hold(people()["fin"], check=busy)
     assert asked == ["deal-1", "deal-1"]
+
+
+def loss_of(key: str = "h.deal-1.v1") -> float:
+    """Dollars that one unit of the demand's work loses in a week."""
+    found = next(each for each in prepared().problem.serving if each.key == key)
+    assert found.usd_lost_per_work_week is not None
+    return float(found.usd_lost_per_work_week)
+
+
+def test_a_likely_and_an_unlikely_hold_lose_the_same_for_a_unit_of_work() -> None:
+    """Work and revenue are both weighted by the probability, so that their quotient is the deal's own."""
+    make_world()
+    fin = people()["fin"]
+    hold(fin, probability="1")
+    sure = loss_of()
+    hold(fin, probability="0.25")
+    assert loss_of() == pytest.approx(sure, rel=1e-9)
+
+
+@pytest.mark.parametrize("probability", ["0.00004", "0", "-1", "1.01", "9e999999", "NaN"])
+def test_a_probability_that_is_none_is_refused(probability: str) -> None:
+    make_world()
+    with pytest.raises(HoldRefused, match="probability"):
+        hold(people()["fin"], probability=probability)
+    assert not Hold.objects.exists()

@@ -83,7 +83,9 @@ def test_whoever_submitted_a_deal_does_not_approve_it() -> None:
     assert state() == "approved"
 
 
-def test_whoever_worded_a_price_does_not_approve_the_deal() -> None:
+@pytest.mark.parametrize("source", ["form", "Deal workflow export"])
+def test_whoever_worded_a_price_does_not_approve_the_deal(source: str) -> None:
+    """Whatever the change is called by whoever makes it."""
     who = people()
     make_world(owner=who["ann"][0])
     row = {"contract": "deal-1", "version": "1", "kind": "accelerator_hour", "starts_date": "2027-02-01", "price": "5"}
@@ -91,7 +93,7 @@ def test_whoever_worded_a_price_does_not_approve_the_deal() -> None:
         table=tables()["price_lines"],
         rows=[{"contract": "deal-1", "version": "1", "kind": "accelerator_hour", "starts_date": STARTS.isoformat(),
                "ends_date": "2027-02-01"}, row],
-        actor=Actor(user=who["fin"][0], viewer=who["fin"][1], source="form"),
+        actor=Actor(user=who["fin"][0], viewer=who["fin"][1], source=source),
     )  # fmt: skip
     assert makers_of(Contract.objects.get(key="deal-1")) == {who["fin"][0].pk}
     move(who["ann"], "submitted")
