@@ -98,7 +98,7 @@ PLACED = ListSpec(
     search=("name", "experiment_key", "team_name", "pool_key"),
     totals=("cost_usd",),
     prefix="placed-",
-    rows_per_page=50,
+    rows_per_page=40,
     empty="No request has a place in this plan.",
 )
 
@@ -108,6 +108,7 @@ WITHOUT_PLACE = ListSpec(
     columns=_pick(UNPLACED, "name team_name priority accelerators weeks short_by sentence blockers smallest_changes"),
     filters=("team_key", "priority", "reason"),
     search=("name", "experiment_key", "team_name", "sentence"),
+    rows_per_page=15,
     empty="Every request has a place.",
 )
 
