@@ -11,7 +11,7 @@ from capacity.allocation.domain import results
 from capacity.allocation.domain.arrays import Arrays
 from capacity.allocation.domain.explain import explain_unplaced, placement_warnings
 from capacity.allocation.domain.ladder import StepResult
-from capacity.allocation.domain.plan import Plan, served_work
+from capacity.allocation.domain.plan import Plan
 from capacity.allocation.domain.prices import scarcity_prices
 from capacity.allocation.domain.solution import Issue, Solution
 
@@ -21,14 +21,14 @@ def assemble_solution(
 ) -> Solution:
     """The solution of a plan. steps: what is known of each tier's bound. asked_gap: relative, for the termination."""
     tiers = results.tier_results(arrays, plan, steps)
-    work = served_work(arrays, plan)
-    short = results.capacity_shortfalls(arrays, plan, work)
+    amounts = results.served_amounts(arrays, plan)
+    short = results.capacity_shortfalls(arrays, plan, amounts)
     unplaced = explain_unplaced(arrays, plan)
     return Solution(
         termination=results.termination(tiers, asked_gap=asked_gap),
         tiers=tiers,
-        allocations=results.allocations(arrays, plan, work),
-        served=results.served(arrays, plan, work),
+        allocations=results.allocations(arrays, plan, amounts),
+        served=results.served(arrays, plan, amounts),
         burst=results.burst_rows(arrays, plan),
         capacity_shortfalls=short,
         placements=results.placements(arrays, plan),

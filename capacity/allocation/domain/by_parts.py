@@ -6,8 +6,8 @@ intermediate plan is feasible, so a limit only costs value, never validity.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from fractions import Fraction
 
 from capacity.allocation.domain.arrays import Arrays, Column
@@ -41,7 +41,9 @@ def solve_by_parts(
             parts.place(run[0])
     progress("ties", 1.0)
     parts.rounds.keep_places()
-    parts.cheapen(sorted(parts.state.was_moved))
+    parts.cheapen_moved()
+    if parts.fill_up():
+        parts.cheapen_moved()
     parts.settle()
     return parts.state.plan, parts.steps()
 
@@ -57,9 +59,12 @@ def tidy(arrays: Arrays, plan: Plan, *, pinned: Plan, free: list[int]) -> Plan:
 
 def _usd_of_places(arrays: Arrays, plan: Plan) -> tuple[Fraction, int]:
     """Dollars of the places serving lies in, then accelerators of serving and burst."""
-    options = [(arrays.classes[c].options[o], count) for (c, _, o, _), count in plan.replicas.items()]
-    usd = sum((option.replica * count * arrays.usd_per_week[option.pool] for option, count in options), Fraction(0))
-    return usd, sum(option.replica * count for option, count in options) + sum(plan.burst.values())
+    placed: dict[int, int] = {}
+    for (c, _, o, _), count in plan.replicas.items():
+        option = arrays.classes[c].options[o]
+        placed[option.pool] = placed.get(option.pool, 0) + option.replica * count
+    usd = sum((count * arrays.usd_per_week[pool] for pool, count in placed.items()), Fraction(0))
+    return usd, sum(placed.values()) + sum(plan.burst.values())
 
 
 def _runs(arrays: Arrays) -> list[tuple[int, ...]]:
@@ -108,14 +113,38 @@ class _Parts:
 
     def place(self, tier: int) -> None:
         """The tier's experiments: greedily, then packed together with those of the tiers above at their values."""
-        mine = [e for e in self.free if self.arrays.experiments[e].tier == tier]
+        mine = self._of_tier(tier)
         most = sum((most_value(self.arrays, e) for e in mine), Fraction(0))
-        self.state.plan = place_greedily(self.arrays, self.state.plan, mine)
+        placed = {*self.state.plan.gangs, *(key[0] for key in self.state.plan.divided)}
+        self.state.plan = place_greedily(self.arrays, self.state.plan, [e for e in mine if e not in placed])
         self.rounds.insert(mine)
         if self.rounds.placed(mine) < most:
             most = self.rounds.pack(tier, mine)
-        self.bounds[tier] = -float(most)
+        self.bounds[tier] = max(-float(most), self.bounds.get(tier, -math.inf))
         self.rounds.settle(tier, mine)
+
+    def _of_tier(self, tier: int) -> list[int]:
+        return [e for e in self.free if self.arrays.experiments[e].tier == tier]
+
+    def fill_up(self) -> bool:
+        """What fits now that lower tiers are packed, though work of these gives way; and whether that was packed anew."""
+        rows, tiers = self.arrays.experiments, self.arrays.experiment_tiers
+        before = {tier: self.rounds.placed(self._of_tier(tier)) for tier in tiers}
+        for e in sorted(self.free, key=lambda e: (rows[e].tier, e)):
+            self._insert_if_it_fits(e)
+        after = {tier: self.rounds.placed(self._of_tier(tier)) for tier in tiers}
+        again = [tier for tier in tiers if after[tier] < before[tier]]
+        for tier in tiers if again else ():
+            if tier in again:
+                self.place(tier)
+            else:
+                self.rounds.settle(tier, self._of_tier(tier))
+        return bool(again)
+
+    def cheapen_moved(self) -> None:
+        """`cheapen` of the weeks whose serving made way for something."""
+        self.cheapen(sorted(self.state.was_moved))
+        self.state.was_moved.clear()
 
     def settle(self) -> None:
         """Earliest starts with serving held, and nothing left out that would fit."""
@@ -132,7 +161,7 @@ class _Parts:
                     gangs[e] = column
                     break
             everything.add(gangs[e])
-        self.state.plan = replace(self.state.plan, gangs=gangs)
+        self.state.plan = self.state.plan.with_experiments(gangs=gangs)
         for e in sorted(self.free, key=lambda e: (self.arrays.experiments[e].tier, e)):
             self._insert_if_it_fits(e)
 
@@ -143,13 +172,13 @@ class _Parts:
         everything = ExperimentUse.of(arrays, plan)
         everything.add_serving(plan)
         if arrays.experiments[e].divisible:
-            self.state.plan = replace(plan, divided=plan.divided | divide(arrays, everything, e))
+            self.state.plan = plan.with_experiments(divided=plan.divided | divide(arrays, everything, e))
             return
         recalled = held_use(arrays, plan, tier=arrays.experiments[e].tier)
         column = next((column for column in preferred_columns(arrays, e) if recalled.fits(column)), None)
         if column is not None:
             self._recall(column)
-            self.state.plan = replace(self.state.plan, gangs=self.state.plan.gangs | {e: column})
+            self.state.plan = self.state.plan.with_experiments(gangs=self.state.plan.gangs | {e: column})
 
     def _recall(self, column: Column) -> None:
         """Takes preemptible work of lower tiers out, last keys first, until the column fits."""
@@ -163,19 +192,27 @@ class _Parts:
                 return
             gangs = {other: place for other, place in self.state.plan.gangs.items() if other != e}
             divided = {key: n for key, n in self.state.plan.divided.items() if key[0] != e}
-            self.state.plan = replace(self.state.plan, gangs=gangs, divided=divided)
+            self.state.plan = self.state.plan.with_experiments(gangs=gangs, divided=divided)
 
     def cheapen(self, weeks: Iterable[int]) -> None:
         """Serving of these weeks in cheaper places where there are any, with every placement and value kept."""
         arrays, state = self.arrays, self.state
         use = ExperimentUse.of(arrays, state.plan)
-        for week in weeks:
+
+        def look(week: int) -> Plan | None:
             one = Plan().with_serving(state.plan, weeks=[week])
             values = tier_values(arrays, one, weeks=[week])
             now = ServedWeek(one, {tier: values[tier] for tier in arrays.serving_tiers}, {})
             found = state.weekly.around(week, use=use, served=now)
-            if found is not None and _usd_of_places(arrays, found.plan) < _usd_of_places(arrays, one):
-                state.plan = state.plan.with_serving(found.plan, weeks=[week])
+            if found is None or _usd_of_places(arrays, found.plan) >= _usd_of_places(arrays, one):
+                return None
+            return found.plan
+
+        those = list(weeks)
+        found = state.weekly.side_by_side(look, those, tiers=arrays.serving_tiers)
+        for week, cheaper in zip(those, found, strict=True):
+            if cheaper is not None:
+                state.plan = state.plan.with_serving(cheaper, weeks=[week])
 
     def steps(self) -> dict[int, StepResult]:
         """optimal where the bound meets the value; the rest is told as a gap."""

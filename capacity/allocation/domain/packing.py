@@ -16,7 +16,12 @@ Divided = dict[tuple[int, int, int, int], int]
 
 
 def column_value(arrays: Arrays, column: Column) -> Fraction:
-    return arrays.experiments[column.experiment].weight * column.accelerators * (column.last - column.first)
+    return arrays.experiments[column.experiment].weight * column_size(column)
+
+
+def column_size(column: Column) -> int:
+    """Accelerator-weeks: what the spots of one experiment are compared by."""
+    return column.accelerators * (column.last - column.first)
 
 
 def most_value(arrays: Arrays, e: int) -> Fraction:
@@ -25,7 +30,7 @@ def most_value(arrays: Arrays, e: int) -> Fraction:
     if row.divisible:
         sizes = [option.accelerators * option.weeks for option in arrays.problem.experiments[e].options]
         return row.weight * max(sizes, default=0)
-    return max((column_value(arrays, column) for column in row.columns), default=Fraction(0))
+    return row.weight * max(map(column_size, row.columns), default=0)
 
 
 def preferred_columns(arrays: Arrays, e: int) -> list[Column]:
@@ -33,10 +38,12 @@ def preferred_columns(arrays: Arrays, e: int) -> list[Column]:
     row = arrays.experiments[e]
     before = {(p.pool, p.domain, p.start) for p in arrays.problem.previous if p.key == row.key}
 
-    def rank(column: Column) -> tuple[Fraction, bool, int, int]:
-        place = (arrays.problem.pools[column.pool].key, arrays.domains[column.domain].key)
-        moved = bool(before) and (*place, arrays.problem.first_week.plus(column.start)) not in before
-        return (-column_value(arrays, column), moved, column.start, column.domain)
+    def rank(column: Column) -> tuple[int, bool, int, int]:
+        moved = False
+        if before:
+            place = (arrays.problem.pools[column.pool].key, arrays.domains[column.domain].key)
+            moved = (*place, arrays.problem.first_week.plus(column.start)) not in before
+        return (-column_size(column), moved, column.start, column.domain)
 
     return sorted(row.columns, key=rank)
 
@@ -78,7 +85,7 @@ def _place_in_order(
             use.add(column)
             gangs[e] = column
             value += column_value(arrays, column)
-    return Plan(plan.replicas, plan.burst, gangs, divided), value
+    return plan.with_experiments(gangs=gangs, divided=divided), value
 
 
 def divide(arrays: Arrays, use: ExperimentUse, e: int) -> Divided:

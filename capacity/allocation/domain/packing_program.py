@@ -273,7 +273,7 @@ class PackingProgram:
         """Placements as found; serving as in `start` but for the weeks decided here."""
         gangs = {column.experiment: column for column, variable in self.starts.items() if values[variable]}
         divided = {key: values[variable] for key, variable in self.divided.items() if values[variable]}
-        plan = Plan(start.replicas, start.burst, self.pinned.gangs | gangs, self.pinned.divided | divided)
+        plan = start.with_experiments(gangs=self.pinned.gangs | gangs, divided=self.pinned.divided | divided)
         for week, embedded in self._embedded.items():
             plan = plan.with_serving(embedded.serving(values), weeks=[week])
         return plan

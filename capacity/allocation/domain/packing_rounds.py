@@ -6,7 +6,7 @@ of a tier. The program is `packing_program`, cuts are `serving_cuts` (methods: P
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -26,6 +26,7 @@ FIRST_TIERS = 2
 NEAR = 8
 # Share of a cut's side that a packing takes before the cut is worth a row.
 NEARLY_FULL = 0.7
+LIKELY_FULL = 0.4
 # Accelerators by which divisible work is made less first where whole replicas do not fit beside it.
 LEAST_SHRINK = 8
 # More rounds than any effort has.
@@ -80,7 +81,7 @@ QUICK = PackingEffort(
     units=3.0,
     ties=Effort(units=0.2, gap=0.02),
     good=0.005,
-    early=3,
+    early=2,
     enough=0.045,
     enough_first=0.009,
     late_rounds=4,
@@ -192,19 +193,29 @@ class PackingRounds:
     def _try(self, packed: Plan) -> list[int]:
         """Takes the packing, or is taught by the weeks that failed, which are returned."""
         lacking, use = self.state.lacking(packed), ExperimentUse.of(self.arrays, packed)
-        for week, cut in lacking.items():
-            self._learn([cut])
-            for near in range(max(0, week - NEAR), min(self.arrays.weeks, week + NEAR + 1)):
-                if near not in lacking and near not in self.state.embedded:
-                    again = self.state.cuts.same_cut(near, cut, frozen=self.state.served[near].values)
-                    if self._load(again, use) >= NEARLY_FULL * again.upper:
-                        self._learn([again])
         if lacking:
+            self._learn(list(lacking.values()))
+            self._learn_near(lacking, use)
             return list(lacking)
         failed = self.state.realise(packed)
         for week in failed:
             self._teach(week, packed)
         return failed
+
+    def _learn_near(self, lacking: Mapping[int, Cut], use: ExperimentUse) -> None:
+        """The same cuts in the weeks around, where the packing comes near their sides."""
+        likely = []
+        for week, cut in lacking.items():
+            for near in range(max(0, week - NEAR), min(self.arrays.weeks, week + NEAR + 1)):
+                # Weeks near by leave much the same room: one with far less in it is not worth finding out its side.
+                if near not in lacking and near not in self.state.embedded:
+                    load = self._load(replace(cut, week=near), use)
+                    if load >= LIKELY_FULL * cut.upper:
+                        likely.append((near, cut, load))
+        sides = self.state.sides_near([(near, cut) for near, cut, _ in likely])
+        self._learn(
+            [side for (_, _, load), side in zip(likely, sides, strict=True) if load >= NEARLY_FULL * side.upper]
+        )
 
     def _load(self, cut: Cut, use: ExperimentUse) -> int:
         """What the cut counts of free experiments in its week."""
@@ -269,7 +280,7 @@ class PackingRounds:
     def _salvage(self, tier: int, packed: Plan, failed: Sequence[int], mine: Sequence[int]) -> None:
         """The packing without what is in the way in the failed weeks, and that placed elsewhere, if it is better."""
         before, value, above_before = self.state.snapshot(), self.placed(mine), self._placed_above(tier)
-        rest = Plan(packed.replicas, packed.burst, dict(packed.gangs), dict(packed.divided))
+        rest = packed.with_experiments(gangs=dict(packed.gangs), divided=dict(packed.divided))
         for _ in range(SALVAGES):
             use = ExperimentUse.of(self.arrays, rest)
             for week in failed:
@@ -282,8 +293,9 @@ class PackingRounds:
                 self._teach(week, rest)
             return
         rows = self.arrays.experiments
-        above = [e for e in packed.gangs if e not in rest.gangs and rows[e].tier < tier]
-        self.state.insert(sorted(above, key=lambda e: (rows[e].tier, -most_value(self.arrays, e), e)))
+        above = {e for e in packed.gangs if e not in rest.gangs and rows[e].tier < tier}
+        above |= {k[0] for k, n in packed.divided.items() if rest.divided.get(k, 0) < n and rows[k[0]].tier < tier}
+        self.state.insert(sorted(above, key=lambda e: (rows[e].tier, rows[e].divisible, -most_value(self.arrays, e), e)))
         # A request may have come back in a smaller option of its own.
         if all(now >= was for now, was in zip(self._placed_above(tier), above_before, strict=True)):
             taken = {*self.state.plan.gangs, *(key[0] for key in self.state.plan.divided)}
@@ -294,7 +306,7 @@ class PackingRounds:
         self.state.restore(before)
 
     def _thin_out(self, week: int, use: ExperimentUse, rest: Plan, tier: int) -> None:
-        """Takes work out of the week until serving finds room: the tier's divisible work, its gangs, those above it."""
+        """Takes work out of the week until serving finds room: the tier's divisible work, gangs, divisible work above it."""
         rows, pinned = self.arrays.experiments, self.state.pinned.gangs
         divided = {k: n for k, n in rest.divided.items() if k[3] == week and rows[k[0]].tier == tier}
         self._shrink(week, use, rest, {k: n for k, n in divided.items() if k not in self.state.pinned.divided})
@@ -311,6 +323,8 @@ class PackingRounds:
             if self.state.around(week, use, rest) is not None:
                 return
             use.add(rest.gangs.pop(column.experiment), -1)
+        above = {k: n for k, n in rest.divided.items() if k[3] == week and rows[k[0]].tier < tier}
+        self._shrink(week, use, rest, {k: n for k, n in above.items() if k not in self.state.pinned.divided})
 
     def _shrink(self, week: int, use: ExperimentUse, rest: Plan, mine: Divided) -> None:
         """A little less of this divisible work, and then ever less, until serving finds room or none is left."""

@@ -6,7 +6,7 @@ them alone (fractions, never the solver's floats). How decisions are found is th
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -16,6 +16,8 @@ from capacity.allocation.domain.arrays import Arrays, Column
 from capacity.allocation.domain.serving_numbers import Exact
 
 ZERO = Fraction(0)
+# Where a plan keeps the sums of its serving.
+_SERVING = "_serving"
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,45 @@ class Plan:
         those = set(weeks)
         kept_r = {key: n for key, n in self.replicas.items() if key[3] not in those}
         kept_b = {key: n for key, n in self.burst.items() if key[2] not in those}
-        return replace(
+        found = replace(
             self,
             replicas=kept_r | {key: n for key, n in other.replicas.items() if key[3] in those},
             burst=kept_b | {key: n for key, n in other.burst.items() if key[2] in those},
         )
+        mine, theirs = self.__dict__.get(_SERVING), other.__dict__.get(_SERVING)
+        if mine is not None and theirs is not None:
+            found.__dict__[_SERVING] = [
+                (theirs if week in those else mine)[week] for week in range(min(len(mine), len(theirs)))
+            ]
+        return found
+
+    def with_experiments(
+        self, *, gangs: dict[int, Column] | None = None, divided: dict[tuple[int, int, int, int], int] | None = None
+    ) -> Plan:
+        """This plan with other placements and the same serving, whose sums are not made again."""
+        found = Plan(
+            self.replicas,
+            self.burst,
+            self.gangs if gangs is None else gangs,
+            self.divided if divided is None else divided,
+        )
+        if _SERVING in self.__dict__:
+            found.__dict__[_SERVING] = self.__dict__[_SERVING]
+        return found
+
+    def serving_accelerators(self, arrays: Arrays) -> Sequence[Mapping[int, int]]:
+        """Of every week, accelerators of serving less burst by pool. Made once: a plan's serving does not change."""
+        found = self.__dict__.get(_SERVING)
+        if found is None:
+            found = [{} for _ in range(arrays.weeks)]
+            for (c, _, o, week), count in self.replicas.items():
+                option = arrays.classes[c].options[o]
+                found[week][option.pool] = found[week].get(option.pool, 0) + count * option.replica
+            for (_, pool, week), bought in self.burst.items():
+                found[week][pool] = found[week].get(pool, 0) - bought
+            self.__dict__[_SERVING] = found
+        sums: Sequence[Mapping[int, int]] = found
+        return sums
 
 
 class ExperimentUse:
@@ -87,20 +123,16 @@ class ExperimentUse:
         for f in self.arrays.floors_counting(e, pool):
             self._floor[f][week] -= accelerators
 
-    def add_serving(self, plan: Plan, *, sign: int = 1, weeks: Container[int] | None = None) -> None:
+    def add_serving(self, plan: Plan, *, sign: int = 1, weeks: Iterable[int] | None = None) -> None:
         """Counts the plan's serving less its burst against pools and floors too, of some weeks or of all."""
-        amounts: dict[tuple[int, int], int] = {}
-        for (c, _, o, week), count in plan.replicas.items():
-            if weeks is None or week in weeks:
-                option = self.arrays.classes[c].options[o]
-                amounts[option.pool, week] = amounts.get((option.pool, week), 0) + count * option.replica
-        for (_, pool, week), bought in plan.burst.items():
-            if weeks is None or week in weeks:
-                amounts[pool, week] = amounts.get((pool, week), 0) - bought
-        for (pool, week), amount in amounts.items():
-            self._pool[pool][week] -= sign * amount
-            for f, floor in enumerate(self.arrays.floors):
-                if pool in floor.pools:
+        floors = [
+            [f for f, floor in enumerate(self.arrays.floors) if pool in floor.pools] for pool in range(len(self._pool))
+        ]
+        sums = plan.serving_accelerators(self.arrays)
+        for week in range(self.arrays.weeks) if weeks is None else weeks:
+            for pool, amount in sums[week].items():
+                self._pool[pool][week] -= sign * amount
+                for f in floors[pool]:
                     self._floor[f][week] -= sign * amount
 
     def pool_free(self, pool: int, week: int) -> int:

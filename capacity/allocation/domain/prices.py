@@ -20,6 +20,7 @@ from capacity.allocation.domain.formulation import define_program
 from capacity.allocation.domain.named_model import INFINITY
 from capacity.allocation.domain.plan import ExperimentUse, Plan
 from capacity.allocation.domain.results import capacity_shortfalls, week_at
+from capacity.allocation.domain.side_by_side import side_by_side
 from capacity.allocation.domain.solution import CapacityShortfall, ScarcityPrice, Unlock, Unplaced
 from capacity.allocation.domain.solver import INFEASIBLE, OPTIMAL, SolverFailed, cost_unit
 from capacity.allocation.domain.solver_arrays import ArrayModel, Found
@@ -47,18 +48,20 @@ def scarcity_prices(
     """
     use = ExperimentUse.of(arrays, plan)
     nodes = _requests_by_node(arrays, unplaced)
-    rows = []
-    for week in _weeks_that_cost(arrays, plan, capacity_shortfalls(arrays, plan) if short is None else short):
+
+    def priced(week: int) -> list[ScarcityPrice]:
         try:
             prices = _WeekPrices(arrays, week, use)
         except SolverFailed:
             # Numbers so far apart that the solver refuses them have a plan, but no price.
-            continue
-        for pool in range(len(arrays.supply)):
-            row = prices.price(pool)
-            if row is not None:
-                more = nodes.get((pool, week), ())
-                rows.append(_price_row(arrays, pool, week, row, more))
+            return []
+        found = ((pool, prices.price(pool)) for pool in range(len(arrays.supply)))
+        return [
+            _price_row(arrays, pool, week, row, nodes.get((pool, week), ())) for pool, row in found if row is not None
+        ]
+
+    weeks = _weeks_that_cost(arrays, plan, capacity_shortfalls(arrays, plan) if short is None else short)
+    rows = [row for rows in side_by_side(priced, weeks) for row in rows]
     return tuple(sorted(rows, key=lambda row: (row.pool, row.week)))
 
 

@@ -7,12 +7,13 @@ Explanations and prices have modules of their own.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 from capacity.allocation.domain.arrays import Arrays
 from capacity.allocation.domain.ladder import StepResult
-from capacity.allocation.domain.plan import Plan, TierValue, served_work, tier_values
+from capacity.allocation.domain.plan import Plan, TierValue, served_by_week, tier_values
 from capacity.allocation.domain.problem import Placement
 from capacity.allocation.domain.solution import (
     GAP,
@@ -31,8 +32,8 @@ from capacity.allocation.domain.solution import (
 from capacity.lib.horizon import Week
 
 OPTIMAL_GAP = 1e-6
-# (demand, week) → work served, in accelerators at the best rate: `plan.served_work`, worked out once.
-Work = Mapping[tuple[int, int], Fraction]
+# By week and demand, whole numbers or fractions.
+Amounts = Sequence[Sequence[Any]]
 
 
 def week_at(arrays: Arrays, week: int) -> Week:
@@ -85,46 +86,60 @@ def termination(tiers: tuple[TierResult, ...], *, asked_gap: float) -> str:
     return GAP if all(tier.gap_relative <= asked_gap for tier in tiers) else LIMIT
 
 
-def allocations(arrays: Arrays, plan: Plan, work: Work | None = None) -> tuple[Allocation, ...]:
+def served_amounts(arrays: Arrays, plan: Plan) -> Amounts:
+    """Work served by week and demand, × `arrays.numbers.scale`: what the lists below are made of."""
+    order = arrays.numbers.order.tolist()
+    found = []
+    for _, row in served_by_week(arrays, plan):
+        amounts = [0] * len(arrays.demands)
+        for d, amount in zip(order, row.tolist(), strict=True):
+            amounts[d] = amount
+        found.append(amounts)
+    return found
+
+
+def allocations(arrays: Arrays, plan: Plan, amounts: Amounts | None = None) -> tuple[Allocation, ...]:
     """Accelerators by class, pool and week, and the served work they carry, filled in pool order."""
     counts: dict[tuple[int, int, int], int] = {}
     for (c, _, o, week), count in plan.replicas.items():
         counts[c, o, week] = counts.get((c, o, week), 0) + count
-    left: dict[tuple[int, int], Fraction] = {}
-    for (d, week), done in (work or served_work(arrays, plan)).items():
-        if done:
-            c = arrays.demands[d].class_
-            left[c, week] = left.get((c, week), Fraction(0)) + done
+    class_of = [row.class_ for row in arrays.demands]
+    left = [[0] * len(arrays.classes) for _ in range(arrays.weeks)]
+    for of_class, row in zip(left, amounts or served_amounts(arrays, plan), strict=True):
+        for c, amount in zip(class_of, row, strict=True):
+            of_class[c] += amount
     rows = []
     for (c, o, week), count in sorted(counts.items()):
-        row = arrays.classes[c]
-        carried = min(left.get((c, week), Fraction(0)), count * row.options[o].work)
-        left[c, week] = left.get((c, week), Fraction(0)) - carried
-        pool = arrays.problem.pools[row.options[o].pool].key
-        accelerators = count * row.options[o].replica
-        rows.append(Allocation(row.key, pool, week_at(arrays, week), accelerators, float(carried * row.best_rate)))
+        option = arrays.classes[c].options[o]
+        carried = min(left[week][c], count * arrays.numbers.option_work[c][o])
+        left[week][c] -= carried
+        pool = arrays.problem.pools[option.pool].key
+        work = float(carried / arrays.numbers.scale)
+        rows.append(Allocation(arrays.classes[c].key, pool, week_at(arrays, week), count * option.replica, work))
     return tuple(sorted(rows, key=lambda a: (a.class_, a.pool, a.week)))
 
 
-def served(arrays: Arrays, plan: Plan, work: Work | None = None) -> tuple[Served, ...]:
-    work = work or served_work(arrays, plan)
+def served(arrays: Arrays, plan: Plan, amounts: Amounts | None = None) -> tuple[Served, ...]:
+    amounts, scale = amounts or served_amounts(arrays, plan), arrays.numbers.scale
+    weeks = [week_at(arrays, week) for week in range(arrays.weeks)]
     return tuple(
-        Served(row.key, week_at(arrays, week), float(work[d, week] * arrays.classes[row.class_].best_rate))
+        Served(row.key, week, float(of_week[d] / scale))
         for d, row in enumerate(arrays.demands)
-        for week in range(arrays.weeks)
+        for week, of_week in zip(weeks, amounts, strict=True)
     )
 
 
-def capacity_shortfalls(arrays: Arrays, plan: Plan, work: Work | None = None) -> tuple[CapacityShortfall, ...]:
-    work = work or served_work(arrays, plan)
+def capacity_shortfalls(arrays: Arrays, plan: Plan, amounts: Amounts | None = None) -> tuple[CapacityShortfall, ...]:
+    amounts, numbers = amounts or served_amounts(arrays, plan), arrays.numbers
     rows = []
-    for d, row in enumerate(arrays.demands):
-        for week in range(arrays.weeks):
-            short = row.work[week] - work[d, week]
+    for i, d in enumerate(numbers.order.tolist()):
+        key, rate = arrays.demands[d].key, numbers.scale * numbers.best_rates[arrays.demands[d].class_]
+        for week, wanted in enumerate(numbers.work[:, i].tolist()):
+            short = wanted - amounts[week][d]
             if short:
-                amount = float(short * arrays.classes[row.class_].best_rate)
-                rows.append(CapacityShortfall(row.key, week_at(arrays, week), amount, math.ceil(short)))
-    return tuple(rows)
+                accelerators = math.ceil(Fraction(short) / rate)
+                rows.append((d, CapacityShortfall(key, week_at(arrays, week), float(short / numbers.scale), accelerators)))
+    return tuple(row for _, row in sorted(rows, key=lambda each: (each[0], each[1].week)))
 
 
 def burst_rows(arrays: Arrays, plan: Plan) -> tuple[BurstUse, ...]:

@@ -57,11 +57,10 @@ def unmet_of_tier(*, problem: Problem, tier: str, weeks: Collection[int]) -> dic
     use = ExperimentUse.of(arrays, pinned)
     weekly = WeeklyServing(arrays, node_limit=NODE_LIMIT)
     tiers = tuple(position for position in arrays.serving_tiers if position <= upto)
-    found = {}
-    for week in sorted(weeks):
-        served = weekly.solve(week, use=use, tiers=tiers)
-        found[week] = _unmet(arrays, use, served.plan, week, upto, served.values[upto].unmet)
-    return found
+    return {
+        week: _unmet(arrays, use, served.plan, week, upto, served.values[upto].unmet)
+        for week, served in weekly.solve(sorted(weeks), use=use, tiers=tiers).items()
+    }
 
 
 def _unmet(arrays: Arrays, use: ExperimentUse, plan: Plan, week: int, tier: int, amount: Fraction) -> Unmet:

@@ -6,13 +6,14 @@ a packing over when it does. Which packing is tried is `packing_rounds`; the ord
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from capacity.allocation.domain.arrays import Arrays, Column
 from capacity.allocation.domain.embedded_week import serve_week
 from capacity.allocation.domain.integer_program import Effort
-from capacity.allocation.domain.packing import column_value
+from capacity.allocation.domain.packing import column_size
 from capacity.allocation.domain.plan import ExperimentUse, Plan, tier_values
 from capacity.allocation.domain.serving_cuts import Cut, ServingCuts
 from capacity.allocation.domain.weekly import ServedWeek, WeeklyServing
@@ -23,6 +24,7 @@ PROVEN = 1e-6
 MOST_TRIED = 12
 # What a week's packing leaves: accelerators free in every pool, and under every floor.
 Room = tuple[int, ...]
+Result = TypeVar("Result")
 
 
 class ServedPlan:
@@ -59,7 +61,7 @@ class ServedPlan:
         self.first_tiers = tiers if is_first else self.first_tiers
         self.tiers = (*self.tiers, *tiers)
         use = ExperimentUse.of(self.arrays, self.plan)
-        self._adopt({week: self.weekly.solve(week, use=use, tiers=self.tiers) for week in range(self.arrays.weeks)})
+        self._adopt(self.weekly.solve(range(self.arrays.weeks), use=use, tiers=self.tiers))
         self.was_moved.clear()
         return is_first
 
@@ -70,6 +72,9 @@ class ServedPlan:
         for served in weeks.values():
             serving.replicas.update(served.plan.replicas)
             serving.burst.update(served.plan.burst)
+        # Both are summed up before, so that what comes of them need not be.
+        for plan in (self.plan, serving):
+            plan.serving_accelerators(self.arrays)
         self.plan = self.plan.with_serving(serving, weeks=weeks)
 
     def snapshot(self) -> tuple[Plan, dict[int, ServedWeek], set[int]]:
@@ -105,20 +110,38 @@ class ServedPlan:
     def lacking(self, packed: Plan) -> dict[int, Cut]:
         """Weeks that the packing leaves too little room for divisible replicas, each with a cut that says so."""
         use = ExperimentUse.of(self.arrays, packed)
-        found: dict[int, Cut] = {}
-        for week in self.crowded_weeks(packed):
-            room = self._room(week, use)
-            if week in self.embedded or self._has_room.get(room) or self._around.get(room) is not None:
-                continue
+        rooms = {week: self._room(week, use) for week in self.crowded_weeks(packed) if week not in self.embedded}
+        weeks = [w for w, room in rooms.items() if not self._has_room.get(room) and self._around.get(room) is None]
+
+        def look(week: int) -> ServedWeek | Cut | bool:
             moved = self.weekly.moved(week, use=use, served=self.served[week])
-            if moved is not None:
-                self._around[room] = moved
+            return moved or self.cuts.has_room(week, use=use, frozen=self.served[week].values)
+
+        found: dict[int, Cut] = {}
+        for week, seen in zip(weeks, self._in_weeks(look, weeks), strict=True):
+            if isinstance(seen, ServedWeek):
+                self._around[rooms[week]] = seen
                 continue
-            cut = self.cuts.has_room(week, use=use, frozen=self.served[week].values)
-            if isinstance(cut, Cut):
-                found[week] = cut
-            self._has_room[room] = cut is True
+            if isinstance(seen, Cut):
+                found[week] = seen
+            self._has_room[rooms[week]] = seen is True
         return found
+
+    def sides_near(self, cuts: Sequence[tuple[int, Cut]]) -> list[Cut]:
+        """(week, a cut of another week): the cuts with the sides of their weeks."""
+        by_week: dict[int, list[Cut]] = {}
+        for week, cut in cuts:
+            by_week.setdefault(week, []).append(cut)
+
+        def find(week: int) -> list[Cut]:
+            frozen = self.served[week].values
+            return [self.cuts.same_cut(week, cut, frozen=frozen) for cut in by_week[week]]
+
+        found = {week: iter(sides) for week, sides in zip(by_week, self._in_weeks(find, by_week), strict=True)}
+        return [next(found[week]) for week, _ in cuts]
+
+    def _in_weeks(self, do: Callable[[int], Result], weeks: Iterable[int]) -> list[Result]:
+        return self.weekly.side_by_side(do, weeks, tiers=self.tiers)
 
     def insert(self, experiments: Iterable[int]) -> None:
         """Places work one after another where serving can make way for it, nearest to where it need not."""
@@ -131,7 +154,7 @@ class ServedPlan:
             for column in self._by_excess(e, use, everything)[:MOST_TRIED]:
                 weeks = self._made_way(column, use, everything)
                 if weeks is not None:
-                    self.plan = replace(self.plan, gangs=self.plan.gangs | {e: column})
+                    self.plan = self.plan.with_experiments(gangs=self.plan.gangs | {e: column})
                     self._make_way(weeks, everything)
                     use.add(column)
                     everything.add(column)
@@ -159,7 +182,7 @@ class ServedPlan:
                 if added:
                     mine[e, o, pool, week] = mine.get((e, o, pool, week), 0) + added
                     left -= added
-        self.plan = replace(self.plan, divided=self.plan.divided | mine)
+        self.plan = self.plan.with_experiments(divided=self.plan.divided | mine)
 
     def _added(self, e: int, pool: int, week: int, most: int, use: ExperimentUse, everything: ExperimentUse) -> int:
         """Accelerators of divisible work that one pool could take in one week; serving has made way for them."""
@@ -186,7 +209,7 @@ class ServedPlan:
             if use.fits(column):
                 weeks = range(column.first, column.last)
                 excess = sum(max(0, column.accelerators - everything.free_for(column, week)) for week in weeks)
-                found.append((-column_value(self.arrays, column), excess, column.start, column.domain, column))
+                found.append((-column_size(column), excess, column.start, column.domain, column))
         found.sort(key=lambda each: each[:4])
         return [column for *_, column in found]
 
@@ -226,14 +249,16 @@ class ServedPlan:
         use = ExperimentUse.of(self.arrays, packed)
         solved: dict[int, ServedWeek] = {}
         failed: list[int] = []
-        for week in self.crowded_weeks(packed):
+        crowded = self.crowded_weeks(packed)
+        self._look_around(crowded, use)
+        for week in crowded:
             found = self.around(week, use, packed)
             if found is None:
                 failed.append(week)
             else:
                 solved[week] = found
         if not failed:
-            self.plan = replace(self.plan, gangs=packed.gangs, divided=packed.divided)
+            self.plan = self.plan.with_experiments(gangs=packed.gangs, divided=packed.divided)
             self._adopt(solved)
         return failed
 
@@ -246,6 +271,18 @@ class ServedPlan:
         if found is None and packed is not None and week in self.embedded:
             found = self._if_as_good(week, use, packed)
         return found
+
+    def _look_around(self, weeks: Iterable[int], use: ExperimentUse) -> None:
+        """`around` of these weeks without a search of one week, side by side."""
+        rooms = {week: self._room(week, use) for week in weeks}
+        new = [week for week, room in rooms.items() if room not in self._around]
+
+        def look(week: int) -> tuple[ServedWeek | None, bool]:
+            return self.weekly.look_around(week, use=use, served=self.served[week])
+
+        for week, (found, is_hopeless) in zip(new, self._in_weeks(look, new), strict=True):
+            if found is not None or is_hopeless or self.one_week is None or week in self.embedded:
+                self._around[rooms[week]] = found
 
     def _room(self, week: int, use: ExperimentUse) -> Room:
         pools, floors = range(len(self.arrays.supply)), range(len(self.arrays.floors))

@@ -6,15 +6,17 @@ which a tier would do worse than it already achieved.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import TypeVar
 
 import numpy as np
 
 from capacity.allocation.domain.arrays import Arrays
-from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue
+from capacity.allocation.domain.plan import ZERO, ExperimentUse, Plan, TierValue
 from capacity.allocation.domain.serving_numbers import Exact
+from capacity.allocation.domain.side_by_side import side_by_side
 from capacity.allocation.domain.solver import SolverFailed
 from capacity.allocation.domain.solver_arrays import INFEASIBLE, ArrayModel, Floats, Found
 from capacity.allocation.domain.weekly_model import WeekModel
@@ -36,6 +38,7 @@ SOMETHING = 0.2
 MOST_HOT = 200_000
 
 Signature = tuple[object, ...]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +59,31 @@ class WeeklyServing:
         self._models: dict[tuple[int, ...], WeekModel] = {}
         self._hot: dict[tuple[tuple[int, ...], int], ArrayModel] = {}
 
-    def solve(self, week: int, *, use: ExperimentUse, tiers: tuple[int, ...]) -> ServedWeek:
-        """The week's best serving of `tiers`, in the room that `use` leaves; then the cheapest places for it."""
-        signature = self._signature(week, use, tiers)
-        if signature not in self._known:
-            self._known[signature] = (week, _Climb(self, week, use, tiers).served())
-        solved_week, served = self._known[signature]
-        return served if solved_week == week else replace(served, plan=_moved(served.plan, week))
+    def solve(self, weeks: Iterable[int], *, use: ExperimentUse, tiers: tuple[int, ...]) -> dict[int, ServedWeek]:
+        """Each week's best serving of `tiers`, in the room that `use` leaves; then the cheapest places for it."""
+        signatures = {week: self._signature(week, use, tiers) for week in weeks}
+        new: dict[Signature, int] = {}
+        for week, signature in signatures.items():
+            if signature not in self._known:
+                new.setdefault(signature, week)
+        solved = self.side_by_side(lambda week: _Climb(self, week, use, tiers).served(), new.values(), tiers=tiers)
+        self._known |= {each: (week, served) for (each, week), served in zip(new.items(), solved, strict=True)}
+        found = {}
+        for week, signature in signatures.items():
+            solved_week, served = self._known[signature]
+            found[week] = served if solved_week == week else replace(served, plan=_moved(served.plan, week))
+        return found
+
+    def side_by_side(
+        self, do: Callable[[int], Result], weeks: Iterable[int], *, tiers: tuple[int, ...]
+    ) -> list[Result]:
+        """`do` of every week, which may only solve that week; in threads where each has its own copy of the program."""
+        those = list(weeks)
+        are_separate = True
+        for week in those:
+            model, _ = self.model(tiers, week)
+            are_separate = self.own_copy(model, week) == week
+        return side_by_side(do, those, are_separate=are_separate)
 
     def around(self, week: int, *, use: ExperimentUse, served: ServedWeek) -> ServedWeek | None:
         """Serving as good in every tier as `served`, in the room that `use` leaves; None where none was found."""
@@ -243,10 +264,24 @@ class _Climb:
         bound = usd if usd <= bound + PROVEN * max(usd, abs(bound)) else bound
         self.program.hold(tier, usd=self.values[tier].usd, unmet=self.program.all_unknown(tier))
         unknown = self.program.unmet_unknown(tier)
-        if unknown.any():
-            self._minimise(unknown, tier)
+        if unknown.any() and self.values[tier].unmet:
+            if not self._leaves_none_unmet(tier):
+                self._minimise(unknown, tier)
             self.program.hold(tier, usd=self.values[tier].usd, unmet=self.values[tier].unmet)
         return bound
+
+    def _leaves_none_unmet(self, tier: int) -> bool:
+        """Whether rounding finds the same dollars with no work of unknown loss unmet; takes that plan."""
+        mark = self.program.mark()
+        self.program.hold(tier, usd=self.values[tier].usd, unmet=ZERO)
+        try:
+            found = self._rounded_rest({tier: (0.0, 0.0)})
+        except SolverFailed:
+            found = None
+        self.program.back_to(mark)
+        if found is None or self.program.value(*found)[tier].unmet:
+            return False
+        return self._take(*found, [*self.program.held, tier])
 
     def _minimise(self, cost: Floats, tier: int) -> float:
         if not cost.any():

@@ -82,7 +82,7 @@ def test_the_dearest_work_is_served_where_whole_replicas_do_not_suffice() -> Non
 def test_serving_makes_way_at_no_loss_or_says_that_it_cannot() -> None:
     arrays = arrays_of([demand("a", 8, 3, {"west": 8, "east": 8})], {"west": 8, "east": 8})
     weekly = WeeklyServing(arrays, node_limit=10)
-    served = weekly.solve(0, use=ExperimentUse(arrays), tiers=(0,))
+    served = weekly.solve([0], use=ExperimentUse(arrays), tiers=(0,))[0]
     assert served.plan.replicas == {(0, 0, 1, 0): 1}
     taken = ExperimentUse(arrays)
     taken.add_serving(served.plan)
