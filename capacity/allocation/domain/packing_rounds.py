@@ -245,7 +245,7 @@ class PackingRounds:
         if self._stage.alone:
             return
         self._sure = self.program.copy() if self._sure is None else self._sure
-        self._is_exact = self._is_exact and self._stage.whole_weeks and self.state.is_proven(week)
+        self._is_exact = self._is_exact and self._stage.whole_weeks and self.state.is_proven
         if self._stage.whole_weeks:
             self.state.embedded.add(week)
             held = self.state.cuts.held
@@ -260,15 +260,14 @@ class PackingRounds:
 
     def _learn(self, cuts: Sequence[Cut]) -> bool:
         """Adds the cuts; whether any of them cuts anything off."""
-        added = False
-        for cut in cuts:
-            if self._sure is None and not self.state.is_proven(cut.week):
-                self._sure = self.program.copy()
-            self._is_exact = self._is_exact and self.state.is_proven(cut.week)
-            if self._sure is not None and self.state.is_proven(cut.week):
+        if cuts and not self.state.is_proven:
+            self._sure = self.program.copy() if self._sure is None else self._sure
+            self._is_exact = False
+        if self._sure is not None:
+            for cut in cuts if self.state.is_proven else self.state.certain_cuts(cuts):
                 self._sure.limit(cut.week, pools=cut.pools, floors=cut.floors, upper=cut.upper)
-            added |= self.program.limit(cut.week, pools=cut.pools, floors=cut.floors, upper=cut.upper)
-        return added
+        added = [self.program.limit(cut.week, pools=cut.pools, floors=cut.floors, upper=cut.upper) for cut in cuts]
+        return any(added)
 
     def insert(self, mine: Sequence[int]) -> None:
         """Places what is not placed wherever serving can make way for it: gangs first, the most valuable first."""
@@ -295,7 +294,9 @@ class PackingRounds:
         rows = self.arrays.experiments
         above = {e for e in packed.gangs if e not in rest.gangs and rows[e].tier < tier}
         above |= {k[0] for k, n in packed.divided.items() if rest.divided.get(k, 0) < n and rows[k[0]].tier < tier}
-        self.state.insert(sorted(above, key=lambda e: (rows[e].tier, rows[e].divisible, -most_value(self.arrays, e), e)))
+        self.state.insert(
+            sorted(above, key=lambda e: (rows[e].tier, rows[e].divisible, -most_value(self.arrays, e), e))
+        )
         # A request may have come back in a smaller option of its own.
         if all(now >= was for now, was in zip(self._placed_above(tier), above_before, strict=True)):
             taken = {*self.state.plan.gangs, *(key[0] for key in self.state.plan.divided)}

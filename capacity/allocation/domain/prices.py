@@ -91,7 +91,7 @@ def _requests_by_node(arrays: Arrays, unplaced: Iterable[Unplaced]) -> dict[tupl
 @dataclass(frozen=True, slots=True)
 class _Price:
     one_more: float
-    node_more: float
+    node_more: float | None
     node_less: float | None
     served_more: tuple[tuple[int, float], ...]
 
@@ -201,7 +201,8 @@ class _WeekPrices:
         served = () if more is None else self._served_more()
         return _Price(
             one_more=round(one_more / STEP, DECIMALS),
-            node_more=round(max(0.0, more or 0.0), DECIMALS),
+            # No answer of the solver is no saving of 0.
+            node_more=None if more is None else round(max(0.0, more), DECIMALS),
             node_less=None if less is None else round(max(0.0, -less), DECIMALS),
             served_more=served,
         )

@@ -138,7 +138,9 @@ def capacity_shortfalls(arrays: Arrays, plan: Plan, amounts: Amounts | None = No
             short = wanted - amounts[week][d]
             if short:
                 accelerators = math.ceil(Fraction(short) / rate)
-                rows.append((d, CapacityShortfall(key, week_at(arrays, week), float(short / numbers.scale), accelerators)))
+                rows.append(
+                    (d, CapacityShortfall(key, week_at(arrays, week), float(short / numbers.scale), accelerators))
+                )
     return tuple(row for _, row in sorted(rows, key=lambda each: (each[0], each[1].week)))
 
 

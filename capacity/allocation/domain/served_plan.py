@@ -6,20 +6,23 @@ a packing over when it does. Which packing is tried is `packing_rounds`; the ord
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import TypeVar
 
 from capacity.allocation.domain.arrays import Arrays, Column
 from capacity.allocation.domain.embedded_week import serve_week
 from capacity.allocation.domain.integer_program import Effort
 from capacity.allocation.domain.packing import column_size
-from capacity.allocation.domain.plan import ExperimentUse, Plan, tier_values
+from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue, tier_values
 from capacity.allocation.domain.serving_cuts import Cut, ServingCuts
 from capacity.allocation.domain.weekly import ServedWeek, WeeklyServing
 
 WEEKLY_NODES = 40
 PROVEN = 1e-6
+# More accelerators than any work takes.
+ANY_WORK = Fraction(10**12)
 # Places tried for a gang before it is given up.
 MOST_TRIED = 12
 # What a week's packing leaves: accelerators free in every pool, and under every floor.
@@ -45,6 +48,9 @@ class ServedPlan:
         self.tiers: tuple[int, ...] = ()
         self.first_tiers: tuple[int, ...] = ()
         self.knows_only_first_serving = True
+        # Of each tier served first, by week: dollars by which another plan might lose less there.
+        self._gaps: dict[int, list[Fraction]] = {}
+        self._all_least = True
         # Weeks whose serving is decided in the packing program.
         self.embedded: set[int] = set()
         self._around: dict[Room, ServedWeek | None] = {}
@@ -62,8 +68,16 @@ class ServedPlan:
         self.tiers = (*self.tiers, *tiers)
         use = ExperimentUse.of(self.arrays, self.plan)
         self._adopt(self.weekly.solve(range(self.arrays.weeks), use=use, tiers=self.tiers))
+        if is_first:
+            self.note_gaps(tiers)
         self.was_moved.clear()
         return is_first
+
+    def note_gaps(self, tiers: Sequence[int]) -> None:
+        """Keeps how much less the weeks might lose in these tiers, which were served before any experiment."""
+        weeks = range(self.arrays.weeks)
+        self._gaps = {tier: [self._gap(week, tier) for week in weeks] for tier in tiers}
+        self._all_least = all(self.is_least(week, tiers) for week in weeks)
 
     def _adopt(self, weeks: dict[int, ServedWeek]) -> None:
         self.served |= weeks
@@ -86,12 +100,27 @@ class ServedPlan:
         self.plan, served, was_moved = before
         self.served, self.was_moved = dict(served), set(was_moved)
 
-    def is_proven(self, week: int) -> bool:
-        """No plan's week can lose less in any tier held here, so that every plan as good as this one keeps them all.
+    @property
+    def is_proven(self) -> bool:
+        """No week of any plan can lose less in the tiers held here, so that every plan as good as this one keeps them.
 
-        Else another plan might lose more in this week and less in another: what the week teaches then is no bound.
+        Else another plan might lose less in one week and more in another: what a week teaches then is no bound.
         """
-        return self.knows_only_first_serving and self.is_least(week, self.first_tiers)
+        return self.knows_only_first_serving and self._all_least
+
+    def certain(self, week: int) -> dict[int, TierValue]:
+        """What the week loses at most, of the first tiers, in every plan as good as this one.
+
+        Dollars: as now and all that other weeks might lose less than now. Work of unknown loss: all there is now, if
+        the dollars cannot be fewer, else any.
+        """
+        found = {}
+        for tier, gaps in self._gaps.items():
+            now = self.served[week].values[tier].usd
+            looser = sum((gap for other, gap in enumerate(gaps) if other != week), Fraction(0))
+            total = sum((served.values[tier].unmet for served in self.served.values()), Fraction(0))
+            found[tier] = TierValue(now + looser, ANY_WORK if any(gaps) else total)
+        return found
 
     def is_least(self, week: int, tiers: Sequence[int]) -> bool:
         """The week's dollars of these tiers are proven least; unmet work of unknown loss never is."""
@@ -100,6 +129,12 @@ class ServedPlan:
             not served.values[k].unmet and float(served.values[k].usd) <= served.bounds.get(k, 0.0) * (1 + PROVEN)
             for k in tiers
         )
+
+    def _gap(self, week: int, tier: int) -> Fraction:
+        """Dollars by which the week might lose less."""
+        served = self.served[week]
+        gap = served.values[tier].usd - Fraction(served.bounds.get(tier, 0.0))
+        return gap if gap > served.values[tier].usd * Fraction(PROVEN) else Fraction(0)
 
     def crowded_weeks(self, packed: Plan) -> list[int]:
         """Weeks in which serving as it lies does not fit beside the packing."""
@@ -129,12 +164,19 @@ class ServedPlan:
 
     def sides_near(self, cuts: Sequence[tuple[int, Cut]]) -> list[Cut]:
         """(week, a cut of another week): the cuts with the sides of their weeks."""
+        return self._sides(cuts, lambda week: self.served[week].values)
+
+    def certain_cuts(self, cuts: Sequence[Cut]) -> list[Cut]:
+        """The cuts with sides that every plan as good as this one keeps."""
+        return self._sides([(cut.week, cut) for cut in cuts], self.certain)
+
+    def _sides(self, cuts: Sequence[tuple[int, Cut]], frozen_in: Callable[[int], Mapping[int, TierValue]]) -> list[Cut]:
         by_week: dict[int, list[Cut]] = {}
         for week, cut in cuts:
             by_week.setdefault(week, []).append(cut)
 
         def find(week: int) -> list[Cut]:
-            frozen = self.served[week].values
+            frozen = frozen_in(week)
             return [self.cuts.same_cut(week, cut, frozen=frozen) for cut in by_week[week]]
 
         found = {week: iter(sides) for week, sides in zip(by_week, self._in_weeks(find, by_week), strict=True)}

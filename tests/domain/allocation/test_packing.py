@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from fractions import Fraction
 from typing import Any
 
 from capacity.allocation.domain.arrays import Arrays, build_arrays
@@ -15,7 +16,7 @@ from capacity.allocation.domain.problem import canonical
 from capacity.allocation.domain.served_plan import ServedPlan
 from capacity.allocation.domain.serving_cuts import Cut, ServingCuts
 from capacity.allocation.domain.solution import Solution
-from capacity.allocation.domain.weekly import WeeklyServing
+from capacity.allocation.domain.weekly import ServedWeek, WeeklyServing
 from tests.domain.allocation.tiny_problems import as_problem
 
 FIRST = date(2026, 11, 23)
@@ -225,3 +226,30 @@ def test_a_bound_rests_on_nothing_that_was_only_kept_away_from() -> None:
         exact = solve(problem=problem, options=SolveOptions(whole_limit=10**6))
         quick = solve(problem=problem, options=PARTS)
         assert quick.tiers[1].value <= exact.tiers[1].value + 1e-9 <= quick.tiers[1].bound + 2e-9
+
+
+def test_another_plan_may_lose_in_a_week_what_it_saves_in_the_others() -> None:
+    """Of two weeks the first loses $10 where $8 is proven least, the second $5, proven: no plan as good as this one
+    loses more than 10 in the first, for the second saves nothing, nor more than 5 + 2 in the second."""
+    arrays = arrays_of(document(weeks=2, requests={"a": 5}))
+    state = ServedPlan(arrays, Plan(), node_limit=40, one_week=None)
+    state.serve((0,))
+    assert state.is_proven
+    for week, (usd, least) in enumerate([(10, 8), (5, 5)]):
+        state.served[week] = ServedWeek(Plan(), {0: TierValue(Fraction(usd))}, {0: float(least)})
+    state.note_gaps((0,))
+    assert not state.is_proven
+    assert [state.certain(week)[0].usd for week in range(2)] == [10, 7]
+    # Fewer dollars may be had for any work of unknown loss.
+    assert all(state.certain(week)[0].unmet > 10**9 for week in range(2))
+
+
+def test_unmet_work_of_unknown_loss_may_lie_in_any_week_where_dollars_are_least() -> None:
+    arrays = arrays_of(document(weeks=2, requests={"a": 5}))
+    state = ServedPlan(arrays, Plan(), node_limit=40, one_week=None)
+    state.serve((0,))
+    for week, unmet in enumerate([3, 4]):
+        state.served[week] = ServedWeek(Plan(), {0: TierValue(Fraction(5), Fraction(unmet))}, {0: 5.0})
+    state.note_gaps((0,))
+    assert not state.is_proven
+    assert [state.certain(week)[0] for week in range(2)] == [TierValue(Fraction(5), Fraction(7))] * 2

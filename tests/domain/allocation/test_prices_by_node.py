@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from capacity.allocation.domain.engine import solve
+from capacity.allocation.domain.prices import _WeekPrices
 from capacity.allocation.domain.solution import ScarcityPrice, Solution, solution_to_json
 from tests.domain.allocation.test_explanations import floor, pool, problem, request
 from tests.domain.allocation.tiny_problems import as_problem, monday
@@ -95,3 +96,16 @@ def test_a_node_that_would_place_a_request_is_told_with_the_weeks_it_needs_it() 
 def test_the_file_form_has_the_price_alone() -> None:
     (row,) = solution_to_json(solved(two_demands()))["scarcity_prices"]
     assert set(row) == {"pool", "week", "usd_per_accelerator_week"}
+
+
+def test_what_the_solver_did_not_answer_is_not_computed_and_no_saving_of_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    solve_steps = _WeekPrices._solve
+
+    def silent_on_a_node_more(self: _WeekPrices, changed: Any, steps: Any, **more: Any) -> Any:
+        is_node_more = any(upper > self.upper[row] + 1 for row, upper in changed.items())
+        return None if is_node_more else solve_steps(self, changed, steps, **more)
+
+    monkeypatch.setattr(_WeekPrices, "_solve", silent_on_a_node_more)
+    price = only(solved(two_demands()))
+    assert price.usd_node_more is None
+    assert price.usd_node_less == pytest.approx(8)
