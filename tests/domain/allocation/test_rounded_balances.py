@@ -51,7 +51,7 @@ def test_ten_of_work_in_replicas_of_four_and_three_needs_three_replicas() -> Non
 def test_relaxed_serving_of_a_class_with_one_option_is_whole() -> None:
     # 20 of work, 8 of which fit into the east pool: 20 / 8 = 2.5, so three replicas, two of them in the west.
     arrays = arrays_of([demand("a", 20, 3, {"west": 8, "east": 8})], {"west": 32, "east": 8})
-    served = WeeklyServing(arrays, node_limit=0).solve(0, use=ExperimentUse(arrays), tiers=(0,))
+    served = WeeklyServing(arrays, node_limit=0).solve([0], use=ExperimentUse(arrays), tiers=(0,))[0]
     assert sum(count * 8 for count in served.plan.replicas.values()) == 24
     assert served.bounds == {0: 0.0}
 

@@ -65,7 +65,7 @@ def test_a_class_shares_one_replica_between_its_tiers() -> None:
         ],
         {"west": 8},
     )
-    served = WeeklyServing(arrays, node_limit=10).solve(0, use=ExperimentUse(arrays), tiers=(0, 1))
+    served = WeeklyServing(arrays, node_limit=10).solve([0], use=ExperimentUse(arrays), tiers=(0, 1))[0]
     assert served.plan.replicas == {(0, 0, 0, 0): 1}
     assert served.values == {0: TierValue(), 1: TierValue()}
 
@@ -73,7 +73,7 @@ def test_a_class_shares_one_replica_between_its_tiers() -> None:
 def test_the_dearest_work_is_served_where_whole_replicas_do_not_suffice() -> None:
     # A pool of 20 holds two replicas of 8. Of 16 + 8 of work at $3 and $1 the cheaper 8 stay short.
     arrays = arrays_of([demand("a", 16, 3, {"west": 8}), demand("b", 8, 1, {"west": 8})], {"west": 20})
-    served = WeeklyServing(arrays, node_limit=10).solve(0, use=ExperimentUse(arrays), tiers=(0,))
+    served = WeeklyServing(arrays, node_limit=10).solve([0], use=ExperimentUse(arrays), tiers=(0,))[0]
     assert served.values[0].usd == 8
     assert served.bounds[0] == 8.0
     assert served_work(arrays, served.plan) == {(0, 0): Fraction(16), (1, 0): Fraction(0)}
@@ -107,7 +107,7 @@ def test_a_week_is_served_as_well_as_by_the_whole_program(seed: int) -> None:
             serving.append(demand(f"d{c}{d}", work, usd, pools, **shared, tier=rng.choice(["committed", "forecast"])))
     arrays = arrays_of(serving, supply, floor=rng.choice([0, 5]), burst=rng.choice([0, 3]))
     use = ExperimentUse(arrays)
-    served = WeeklyServing(arrays, node_limit=2000).solve(0, use=use, tiers=arrays.serving_tiers)
+    served = WeeklyServing(arrays, node_limit=2000).solve([0], use=use, tiers=arrays.serving_tiers)[0]
     ladder = Ladder(define_program(arrays, weeks=[0], experiments=(), held=use), base=Plan(), node_limit=2000)
     for tier in arrays.serving_tiers:
         climb_serving_tier(ladder, tier)
