@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from capacity.allocation.domain.arrays import Arrays
-from capacity.allocation.domain.plan import ZERO, ExperimentUse, Plan, TierValue
+from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue
 from capacity.allocation.domain.serving_numbers import Exact
 from capacity.allocation.domain.side_by_side import side_by_side
 from capacity.allocation.domain.solver import SolverFailed
@@ -257,31 +257,24 @@ class _Climb:
             return 0.0
 
     def _climb(self, tier: int) -> float:
-        """Settles one more tier; returns a lower bound on its dollars."""
+        """Settles one more tier; returns a lower bound on its dollars.
+
+        Work of unknown loss has so small a price that all of it together is within the tolerance of the dollars: mostly
+        the least of both is found at once.
+        """
         self.program.admit([*self.program.held, tier])
-        bound = self._minimise(self.program.usd_lost(tier), tier)
+        lost, unknown = self.program.usd_lost(tier), self.program.unmet_unknown(tier)
+        most = float(self.program.upper @ unknown)
+        slight = PROVEN / 2 * self.bound(lost, whole=False) / most if most and lost.any() else 0.0
+        bound = self._minimise(lost + slight * unknown, tier)
         usd = float(self.values[tier].usd)
+        bound = max(0.0, bound - slight * most)
         bound = usd if usd <= bound + PROVEN * max(usd, abs(bound)) else bound
         self.program.hold(tier, usd=self.values[tier].usd, unmet=self.program.all_unknown(tier))
-        unknown = self.program.unmet_unknown(tier)
         if unknown.any() and self.values[tier].unmet:
-            if not self._leaves_none_unmet(tier):
-                self._minimise(unknown, tier)
+            self._minimise(unknown, tier)
             self.program.hold(tier, usd=self.values[tier].usd, unmet=self.values[tier].unmet)
         return bound
-
-    def _leaves_none_unmet(self, tier: int) -> bool:
-        """Whether rounding finds the same dollars with no work of unknown loss unmet; takes that plan."""
-        mark = self.program.mark()
-        self.program.hold(tier, usd=self.values[tier].usd, unmet=ZERO)
-        try:
-            found = self._rounded_rest({tier: (0.0, 0.0)})
-        except SolverFailed:
-            found = None
-        self.program.back_to(mark)
-        if found is None or self.program.value(*found)[tier].unmet:
-            return False
-        return self._take(*found, [*self.program.held, tier])
 
     def _minimise(self, cost: Floats, tier: int) -> float:
         if not cost.any():
