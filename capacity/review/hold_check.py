@@ -100,6 +100,17 @@ def _demands_of(plan: PreparedPlan, change: Planned) -> set[str]:
     return keys & {each.key for each in plan.problem.serving}
 
 
+def _weeks_of(plan: PreparedPlan, change: Planned) -> set[int]:
+    """The weeks that meet its term: where it rounds to nothing itself, it may still push another over the ceiling."""
+    return {
+        index
+        for each in (*plan.contracts, *plan.deals)
+        if (each.row["key"], each.row["version"]) == (change.contract, change.version)
+        for index, days in enumerate(each.days)
+        if days
+    }
+
+
 def _why_unsized(plan: PreparedPlan, change: Planned) -> str:
     found = [each.sentence for each in plan.unsized if each.kind == "contract" and each.key == change.contract]
     return found[0] if found else "The deal's term lies outside the weeks that are planned: it has nothing to hold."
@@ -111,8 +122,7 @@ def _short(
     """The weeks that the change touches in which more of what is held is unmet than without it."""
     share = Fraction(1) if change.signs else exact(policy.hold_room_share)
     problem = _enlarged(after.problem, share)
-    demands = [each for each in problem.serving if each.key in mine]
-    weeks = {index for each in demands for index, work in enumerate(each.work) if work}
+    weeks = _weeks_of(after, change) if mine else set()
     if not any(each.tier == HOLDS for each in problem.serving) or not weeks:
         return ()
     found = {
