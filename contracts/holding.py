@@ -7,13 +7,14 @@ inputs held still if they did. The check itself is given by the caller: it compo
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from capacity.access.audit import record_event
 from capacity.access.models import User
@@ -25,6 +26,8 @@ from capacity.imports.selectors import latest_inputs_version
 from capacity.imports.tables import tables
 from contracts.domain.workflow import MAY_HOLD, STATE_NAMES
 from contracts.models import Contract, Hold
+
+logger = logging.getLogger(__name__)
 
 _HOLDS_LOCK = 7_301_005
 LONGEST_WAIT = 20
@@ -183,14 +186,14 @@ def release_hold(
 
 def expire_holds(*, now: datetime) -> int:
     """Writes down which holds are over. They count nowhere since their day; doing it twice does nothing more."""
+    over = Hold.objects.filter(state="granted", expires_date__lte=now.date()).order_by("contract")
     ended = 0
-    for pk in Hold.objects.filter(state="granted", expires_date__lte=now.date()).values_list("contract", flat=True):
-        with transaction.atomic():
-            take_turn(["holds"])
-            contract = Contract.objects.select_for_update(of=("self",)).get(pk=pk)
-            late = contract.holds.filter(state="granted", expires_date__lte=now.date()).exists()
-            if late and end_hold(contract=contract, state="expired", now=now, user=None, note="expired"):
-                ended += 1
+    for pk in over.values_list("contract", flat=True):
+        try:
+            ended += _expire(pk, now)
+        except (HoldRefused, DatabaseError) as error:
+            # One hold that cannot be ended must not keep the others from their end.
+            logger.error("The hold of contract %s is over and cannot be ended: %s", pk, error)
     return ended
 
 
@@ -219,6 +222,14 @@ def longest_hold(*, weeks: int, today: date) -> date:
 
 
 # --- inside -------------------------------------------------------------------------------------------------------
+
+
+def _expire(pk: int, now: datetime) -> bool:
+    with transaction.atomic():
+        take_turn(["holds"])
+        contract = Contract.objects.select_for_update(of=("self",)).get(pk=pk)
+        late = contract.holds.filter(state="granted", expires_date__lte=now.date()).exists()
+        return late and end_hold(contract=contract, state="expired", now=now, user=None, note="expired") is not None
 
 
 def _refuse(contract: Contract, viewer: Viewer) -> None:

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 
 from capacity.access.audit import record_event
@@ -30,7 +30,7 @@ from capacity.imports.rows import as_json, key_text
 from capacity.imports.tables import tables
 from capacity.lib.canonical import content_hash
 from contracts.domain.workflow import BY_MOVE, MAY_HOLD, due_moves, refusal
-from contracts.holding import HoldCheck, Planned, end_hold, expire_holds, lock_holds, require_room
+from contracts.holding import HoldCheck, HoldRefused, Planned, end_hold, expire_holds, lock_holds, require_room
 from contracts.models import Contract, ContractTransition
 
 logger = logging.getLogger(__name__)
@@ -127,9 +127,9 @@ def move_by_clock(*, now: datetime) -> list[ContractTransition]:
         if due_moves(state=state, starts=starts, ends=ends, today=today):
             try:
                 made.extend(_by_clock(key, version, now))
-            except MoveRefused as refused:
+            except (MoveRefused, HoldRefused, DatabaseError) as error:
                 # One contract that cannot move must not keep the others from theirs.
-                logger.error("Contract %s v%s is due and cannot move: %s", key, version, refused)
+                logger.error("Contract %s v%s is due and cannot move: %s", key, version, error)
     return made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -15,11 +16,14 @@ from capacity.imports.edits import apply_rows, undo_batch
 from capacity.imports.models import ImportBatch
 from capacity.imports.tables import tables
 from capacity.imports.undo import UndoRefused
+from capacity.review import hold_check
 from capacity.review.compute import PreparedPlan, prepare_inputs
+from capacity.review.hold_check import room_for_holds
 from capacity.review.inputs import read_inputs
 from contracts.deals import deal_rows
+from contracts import holding
 from contracts.holding import HoldRefused, NoRoom, Planned, Room, expire_holds, release_hold
-from contracts.models import Hold
+from contracts.models import CommitStep, Contract, Hold
 from contracts.services import keep_up_with_clock
 from tests.contracts.pipeline import (
     EXPIRES,
@@ -189,6 +193,35 @@ def test_the_clock_writes_down_once_what_is_over() -> None:
         ("expired", due.date()),
         ("granted", None),
     ]
+
+
+def test_a_hold_that_cannot_be_ended_does_not_keep_the_others_from_their_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_world(deals=2)
+    fin = people()["fin"]
+    hold(fin)
+    hold(fin, key="deal-2")
+    end = holding.end_hold
+
+    def breaks(*, contract: Contract, **more: Any) -> Hold | None:
+        if contract.key == "deal-1":
+            raise HoldRefused("the row cannot be written")
+        return end(contract=contract, **more)
+
+    monkeypatch.setattr(holding, "end_hold", breaks)
+    assert expire_holds(now=NOW + timedelta(days=14)) == 1
+    assert list(Hold.objects.order_by("contract__key").values_list("state", flat=True)) == ["granted", "expired"]
+
+
+def test_a_signature_is_looked_at_in_every_week_of_its_term(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its units begin after four weeks; in those it rounds to nothing, and may push what is held over a ceiling."""
+    who = people()
+    make_world(deals=2, owner=who["ann"][0])
+    CommitStep.objects.filter(contract__key="deal-1").update(starts_date=STARTS + timedelta(weeks=4))
+    hold(who["fin"], key="deal-2", probability="0.5")
+    asked: list[int] = []
+    monkeypatch.setattr(hold_check, "unmet_of_tier", lambda *, weeks, **_: asked.extend(weeks) or {})
+    room_for_holds(change=Planned(contract="deal-1", version=1, signs=True), as_of=TODAY)
+    assert sorted(asked) == list(range(WEEK_OF_START, WEEK_OF_START + 26))
 
 
 def test_what_is_held_is_not_reworded() -> None:
