@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,9 +18,12 @@ from capacity.imports.models import ImportBatch
 from capacity.imports.tables import tables
 from capacity.imports.undo import UndoRefused
 from capacity.review import hold_check
-from capacity.review.compute import PreparedPlan, prepare_inputs
+from capacity.review.compute import PreparedPlan, SolvedPlan, prepare_inputs
 from capacity.review.hold_check import room_for_holds
 from capacity.review.inputs import read_inputs
+from capacity.review.metrics import first_shortfall, totals
+from capacity.review.plan_rows import PlanRows
+from capacity.review.remedies import remedy_rows
 from contracts.deals import deal_rows
 from contracts import holding
 from contracts.holding import HoldRefused, NoRoom, Planned, Room, expire_holds, release_hold
@@ -291,6 +295,39 @@ def test_the_plan_keeps_the_hold_and_then_the_commitment() -> None:
     move(who["ann"], "signed")
     assert work_of_tier() == {}
     assert work_of_tier("committed") == {"c.deal-1.v1": Decimal(16)}
+
+
+def rows_of_plan() -> tuple[PlanRows, list[dict[str, Any]]]:
+    plan = prepared()
+    parts = {each.name: getattr(plan, each.name) for each in fields(plan)}
+    rows = PlanRows(SolvedPlan(**parts, solution=solve(problem=plan.problem)))
+    return rows, [row for row in rows.pool_week_rows if row["week_index"] == WEEK_OF_START]
+
+
+def test_a_dedicated_deal_that_is_held_comes_whole_or_not_at_all() -> None:
+    """A quarter of 16 is 4, kept in one node of 8: expected 8, nothing at P10, the whole 16 at P90."""
+    make_world()
+    hold(people()["fin"], probability="0.25")
+    _, (week,) = rows_of_plan()
+    assert [week[name] for name in ("expected_need", "p10_need", "p90_need", "committed_need")] == [8, 0, 16, 0]
+
+
+def test_a_hold_that_the_plan_does_not_keep_is_no_shortfall() -> None:
+    """Supply left: 7 × 16 = 112 committed after a sure hold was granted. No promise breaks; 26 × 16 are not kept."""
+    make_world()
+    hold(people()["fin"], probability="1")
+    add_deals([f"old-{place}" for place in range(7)], state="active")
+    rows, (week,) = rows_of_plan()
+    assert (week["capacity_shortfall"], week["expected_need"]) == (0, 128)
+    demands = {"demands": rows.demand_rows, "pools": rows.pool_rows, "pool_weeks": rows.pool_week_rows}
+    assert {row["short_accelerators"] for row in rows.demand_rows if row["tier"] == "holds"} == {16}
+    assert first_shortfall(rows, demands)["value"] is None
+    short, lost, _ = totals(demands)
+    assert (short["value"], short["state"], lost["value"]) == (0, "good", 0)
+    assert [(each["name"], each["value"]) for each in short["terms"]] == [
+        ("Held for deals and not given, left out", "416")
+    ]
+    assert remedy_rows(rows) == []
 
 
 def test_a_run_says_what_each_deal_would_take_and_earn() -> None:
