@@ -6,7 +6,7 @@ holds. What follows from the answer, and the locks, are contracts/holding.py's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
@@ -19,6 +19,7 @@ from capacity.imports.rows import Row
 from capacity.lib.units import ceil_fraction, exact
 from capacity.review.compute import HOLDS, PreparedPlan, prepare_inputs
 from capacity.review.inputs import Inputs, read_inputs
+from contracts.domain.workflow import PIPELINE
 from contracts.holding import Planned, Room, ShortWeek, longest_hold
 
 NO_TIER = 'The policy in force has no tier "holds": nothing can be held before it is signed.'
@@ -61,7 +62,7 @@ def _changed(tables: Mapping[str, list[Row]], change: Planned, as_of: date) -> d
         contracts = [
             row | {"state": "signed"} if (row["key"], row["version"]) == place else row for row in tables["contracts"]
         ]
-        return {**tables, "holds": holds, "contracts": _cut(contracts, place)}
+        return {**tables, "holds": holds, "contracts": _cut(_counting(contracts, holds), place)}
     new: dict[str, Any] = {
         "key": "new",
         "contract": change.contract,
@@ -72,7 +73,14 @@ def _changed(tables: Mapping[str, list[Row]], change: Planned, as_of: date) -> d
         "state": "granted",
         "ended_date": None,
     }
-    return {**tables, "holds": [*holds, new]}
+    holds = [*holds, new]
+    return {**tables, "holds": holds, "contracts": _counting(tables["contracts"], holds)}
+
+
+def _counting(contracts: Sequence[Row], holds: Sequence[Row]) -> list[Row]:
+    """Without the deals that hold nothing: no plan serves them, and sizing them takes time."""
+    held = {(row["contract"], row["contract_version"]) for row in holds}
+    return [row for row in contracts if row["state"] not in PIPELINE or (row["key"], row["version"]) in held]
 
 
 def _cut(contracts: list[Row], place: tuple[str, int]) -> list[Row]:
@@ -130,7 +138,8 @@ def _short(
     }
     if not found:
         return ()
-    was = _enlarged(_prepared(before).problem, share)
+    tables = {**before.tables, "contracts": _counting(before.tables["contracts"], before.tables["holds"])}
+    was = _enlarged(_prepared(replace(before, tables=tables)).problem, share)
     had = unmet_of_tier(problem=was, tier=HOLDS, weeks=found) if any(d.tier == HOLDS for d in was.serving) else {}
     short = []
     for week, row in sorted(found.items()):

@@ -24,8 +24,8 @@ from capacity.review.inputs import read_inputs
 from capacity.review.metrics import first_shortfall, totals
 from capacity.review.plan_rows import PlanRows
 from capacity.review.remedies import remedy_rows
-from contracts.deals import deal_rows
 from contracts import holding
+from contracts.deals import deal_rows
 from contracts.holding import HoldRefused, NoRoom, Planned, Room, expire_holds, release_hold
 from contracts.models import CommitStep, Contract, Hold
 from contracts.services import keep_up_with_clock
@@ -384,3 +384,20 @@ def test_a_probability_that_is_none_is_refused(probability: str) -> None:
     with pytest.raises(HoldRefused, match="probability"):
         hold(people()["fin"], probability=probability)
     assert not Hold.objects.exists()
+
+
+def test_deals_that_hold_nothing_are_not_sized_to_look_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_world(deals=4)
+    fin = people()["fin"]
+    hold(fin, key="deal-2")
+    sized: list[list[str]] = []
+    prepare = hold_check._prepared
+
+    def watched(inputs: Any) -> PreparedPlan:
+        plan = prepare(inputs)
+        sized.append([each.row["key"] for each in plan.deals])
+        return plan
+
+    monkeypatch.setattr(hold_check, "_prepared", watched)
+    hold(fin, key="deal-3")
+    assert sized == [["deal-2", "deal-3"]]
