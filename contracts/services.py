@@ -31,7 +31,8 @@ from capacity.imports.tables import tables
 from capacity.lib.canonical import content_hash
 from contracts.domain.workflow import BY_MOVE, MAY_HOLD, due_moves, refusal
 from contracts.holding import HoldCheck, HoldRefused, Planned, end_hold, expire_holds, lock_holds, require_room
-from contracts.models import Contract, ContractTransition
+from contracts.models import Contract, ContractTransition, UsageProfile
+from contracts.write_rules import says_use
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +154,7 @@ def possible_moves(
 
 
 def makers_of(contract: Contract) -> set[int]:
-    """Who worded the contract, or submitted it last: none of them approves it. Two queries.
+    """Who worded the contract, or submitted it last: none of them approves it. Two queries, four with a usage profile.
 
     What a change says decides, never what it is called: a source is typed by whoever imports.
     """
@@ -163,10 +164,22 @@ def makers_of(contract: Contract) -> set[int]:
     )
     changes = wrote.values_list("batch__imported_by", "before", "after")
     found = {by for by, before, after in changes if _is_wording(before or {}, after or {})}
+    found |= _sizers_of(contract)
     submitted = (
         contract.transitions.filter(to_state="submitted").order_by("-id").values_list("by_id", flat=True).first()
     )
     return found | ({submitted} if submitted else set())
+
+
+def _sizers_of(contract: Contract) -> set[int]:
+    """Who wrote the use that the contract takes from its usage profile."""
+    if contract.usage_profile is None:
+        return set()
+    wrote = ImportChange.objects.filter(
+        key=key_text((contract.usage_profile.key,)), table="usage_profiles", batch__imported_by__isnull=False
+    )
+    changes = wrote.values_list("batch__imported_by", "before", "after")
+    return {by for by, before, after in changes if says_use(before or {}) != says_use(after or {})}
 
 
 def _is_wording(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
@@ -175,16 +188,17 @@ def _is_wording(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
 
 
 def terms_hash(contract: Contract) -> str:
-    """Of everything the contract says, and of nothing that is only about it."""
-
-    return content_hash(
-        {
-            "contract": _said(Contract.objects.filter(pk=contract.pk)),
-            "prices": _said(contract.price_lines.all()),
-            "commitments": _said(contract.commit_steps.all()),
-            "sla": _said(contract.sla_lines.all()),
-        }
-    )
+    """Of everything the contract says, the use it takes from its profile too, and of nothing that is only about it."""
+    said = {
+        "contract": _said(Contract.objects.filter(pk=contract.pk)),
+        "prices": _said(contract.price_lines.all()),
+        "commitments": _said(contract.commit_steps.all()),
+        "sla": _said(contract.sla_lines.all()),
+    }
+    profiles = UsageProfile.objects.filter(contracts=contract).values()
+    if profiles:
+        said["use"] = [content_hash(as_json(says_use({**row}))) for row in profiles]
+    return content_hash(said)
 
 
 def _said(rows: QuerySet[Any]) -> list[str]:
@@ -273,7 +287,7 @@ def _superseded(contract: Contract) -> list[dict[str, str]]:
 
 
 def _found(key: str, version: int, *, lock: bool = False) -> Contract:
-    rows = Contract.objects.select_related("owner")
+    rows = Contract.objects.select_related("owner", "usage_profile")
     return (rows.select_for_update(of=("self",)) if lock else rows).get(key=key, version=version)
 
 

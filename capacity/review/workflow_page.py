@@ -42,7 +42,7 @@ def known_versions(viewer: Viewer, key: str) -> list[Contract]:
     moves = ContractTransition.objects.select_related("by", "decision").order_by("-id")
     found = (
         Contract.objects.filter(key=key)
-        .select_related("owner", "customer", "workload")
+        .select_related("owner", "customer", "workload", "usage_profile")
         .prefetch_related(Prefetch("transitions", moves), Prefetch("holds", Hold.objects.order_by("-id")))
         .order_by("-version")
     )

@@ -19,6 +19,9 @@ from contracts.write_rules import (
     line_writer,
     owner_writes,
     price_checker,
+    price_line_writer,
+    profile_checker,
+    profile_writer,
     sizing_line_writer,
 )
 from tests.contracts.pipeline import set_state
@@ -137,9 +140,9 @@ def test_the_tables_ask_these_rules() -> None:
     }
     assert found == {
         "customers": (owner_writes, None),
-        "usage_profiles": (owner_writes, None),
+        "usage_profiles": (profile_writer, profile_checker),
         "contracts": (contract_writer, contract_checker),
-        "price_lines": (line_writer, price_checker),
+        "price_lines": (price_line_writer, price_checker),
         "commit_steps": (sizing_line_writer, commitment_checker),
         "holds": (hold_writer, None),
         "sla_lines": (line_writer, commitment_checker),
