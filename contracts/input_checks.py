@@ -24,6 +24,9 @@ CAPPED_BY_NATURE = {"provisioned_throughput", "dedicated_accelerators", "token_b
 OLD_AFTER = timedelta(weeks=13)
 ENDS_SOON = timedelta(weeks=26)
 
+# An amendment ends the version before it while it is signed, so before it is itself in force.
+_TAKES_OVER = {"approved", "ended"}
+
 Place = tuple[Any, Any]
 
 
@@ -50,14 +53,11 @@ def step_checks(rows: Sequence[Row]) -> Iterator[Issue]:
     for contract, row in _with_contract(rows):
         starts = row.values.get("starts_date")
         if isinstance(starts, date) and not contract.starts_date <= starts < contract.ends_date:
-            yield _issue(
-                row,
-                "step_outside_term",
-                "starts_date",
+            said = (
                 f"The step starts on {starts}, outside the contract's term {contract.starts_date} to "
-                f"{contract.ends_date}.",
-                severity=ERROR,
+                f"{contract.ends_date}."
             )
+            yield _outside(contract, row, "starts_date", starts, said)
         yield from _cap_below_commitment(contract, row, column="quantity")
 
 
@@ -192,13 +192,24 @@ def _no_pool(contract: Contract, row: Row, regions: set[str]) -> Iterator[Issue]
 def _steps_outside(contract: Contract, row: Row) -> Iterator[Issue]:
     outside = Q(starts_date__lt=contract.starts_date) | Q(starts_date__gte=contract.ends_date)
     for step in CommitStep.objects.filter(outside, contract=contract).order_by("starts_date"):
-        yield _issue(
-            row,
-            "step_outside_term",
-            "ends_date",
-            f"The {step.kind} step of {step.starts_date} would lie outside the term. Move or remove it first.",
-            severity=ERROR,
-        )
+        said = f"The {step.kind} step of {step.starts_date} would lie outside the term. Move or remove it first."
+        yield _outside(contract, row, "ends_date", step.starts_date, said)
+
+
+def _outside(contract: Contract, row: Row, column: str, starts: date, said: str) -> Issue:
+    """A step outside the term that was agreed is an error. Of a version that an amendment ended, what was to come later
+    stays as it was worded: it counts no more."""
+    successor = _successor(contract) if starts >= contract.ends_date else None
+    if successor is None:
+        return _issue(row, "step_outside_term", column, said, severity=ERROR)
+    counts = f"The step of {starts} counts no more: version {successor} takes over on {contract.ends_date}."
+    return _issue(row, "step_superseded", column, counts)
+
+
+def _successor(contract: Contract) -> int | None:
+    """The version that takes over where this one ends: it binds us, or finance has approved it."""
+    after = Contract.objects.filter(key=contract.key, starts_date=contract.ends_date, state__in=IN_FORCE | _TAKES_OVER)
+    return after.order_by("version").values_list("version", flat=True).first()
 
 
 def _cap_below_commitment(contract: Contract, row: Row, column: str = "") -> Iterator[Issue]:

@@ -11,10 +11,11 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from capacity.decisions.models import Decision
 from capacity.imports.changes import Actor
 from capacity.imports.edits import apply_rows
-from capacity.imports.models import ImportChange
+from capacity.imports.models import ImportChange, ImportIssue
 from capacity.imports.tables import tables
+from capacity.imports.tabular import WARNING
 from contracts.holding import NoRoom
-from contracts.models import Contract, ContractTransition, Hold, UsageProfile
+from contracts.models import CommitStep, Contract, ContractTransition, Hold, UsageProfile
 from contracts.services import Meeting, Mover, MoveRefused, keep_up_with_clock, makers_of, move_contract, terms_hash
 from tests.contracts.pipeline import (
     ENDS,
@@ -197,6 +198,34 @@ def test_an_amendment_ends_the_version_before_it_as_it_starts() -> None:
         )  # fmt: skip
     first = Contract.objects.get(key="deal-1", version=1)
     assert (first.state, first.ends_date) == ("active", later)
+
+
+def test_an_amendment_ends_a_version_with_steps_still_to_come() -> None:
+    """What was to come after it takes over stays as it was worded, is warned of, and may be imported again."""
+    who = people()
+    make_world(state="active")
+    step = CommitStep.objects.create(
+        contract=Contract.objects.get(key="deal-1"), kind="accelerators", quantity=16, starts_date=date(2027, 5, 3)
+    )
+    later = date(2027, 4, 5)
+    add_deals(["deal-1"], version=2, starts_date=later, owner=who["ann"][0])
+    for name, target in (("ann", "submitted"), ("fin", "approved"), ("ann", "signed")):
+        move_contract(
+            key="deal-1", version=2, target=target, reason="", mover=Mover(user=who[name][0], viewer=who[name][1]),
+            now=NOW, meeting=MEETING,
+        )  # fmt: skip
+    assert Contract.objects.get(key="deal-1", version=1).ends_date == later
+    assert CommitStep.objects.get(pk=step.pk).starts_date == date(2027, 5, 3)
+    issue = ImportIssue.objects.filter(code="step_superseded").get()
+    assert (issue.severity, issue.message) == (
+        WARNING,
+        "The step of 2027-05-03 counts no more: version 2 takes over on 2027-04-05.",
+    )
+    cells = {"contract": "deal-1", "version": "1", "kind": "accelerators", "quantity": "16"}
+    again = Actor(user=None, source="file")
+    for day, codes in (("2027-05-03", ["step_superseded"]), ("2026-05-03", ["step_outside_term"])):
+        found = apply_rows(table=tables()["commit_steps"], rows=[cells | {"starts_date": day}], actor=again)
+        assert [each.code for each in found.issues] == codes
 
 
 def test_a_move_of_a_contract_that_moved_on_is_refused() -> None:
