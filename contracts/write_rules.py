@@ -18,6 +18,9 @@ from contracts.models import Contract, Hold
 NEW_OFFERS = frozenset({"draft", "what_if"})
 # A contract is entered as an offer, or as what it is already.
 NEW = NEW_OFFERS | IN_FORCE | {"ended"}
+SIGNED_ELSEWHERE = (
+    "This contract is known here: its next version begins as a draft, and is signed on the contract's page."
+)
 MOVES_ELSEWHERE = "The state changes on the contract's page, where each move is kept with who made it and why."
 WITH_FINANCE = "Finance has it as it is worded: it has to be returned before anything in it changes."
 HELD = "It holds accelerators for what it says now: release the hold, change it, and ask for another."
@@ -101,9 +104,19 @@ def _moved(before: Values | None, after: Values | None) -> str:
     """The workflow is the only way from one state to another."""
     if before is None and after is not None and after["state"] not in NEW:
         return "A new contract is a draft or a what-if, or one that is in force already."
+    if before is None and after is not None and after["state"] in IN_FORCE and _is_known(str(after.get("key"))):
+        return SIGNED_ELSEWHERE
     if before is not None and after is not None and before["state"] != after["state"]:
         return MOVES_ELSEWHERE
     return ""
+
+
+def _is_known(key: str) -> bool:
+    """Whether any version of the contract is here, or once moved: then it is signed by moves, not entered as signed.
+
+    Versions that one file brings together are written after all of them were asked, so that a history can be entered.
+    """
+    return Contract.objects.filter(key=key).exists()
 
 
 def _differs(before: Values, after: Values) -> bool:
