@@ -46,6 +46,8 @@ def contract_checks(rows: Sequence[Row]) -> Iterator[Issue]:
         yield from _no_pool(contract, row, regions)
         yield from _steps_outside(contract, row)
         yield from _cap_below_commitment(contract, row)
+        if contract.state in IN_FORCE:
+            yield from _prices_overlap(contract, row, "starts_date")
 
 
 def step_checks(rows: Sequence[Row]) -> Iterator[Issue]:
@@ -63,8 +65,13 @@ def step_checks(rows: Sequence[Row]) -> Iterator[Issue]:
 
 def price_checks(rows: Sequence[Row]) -> Iterator[Issue]:
     """Prices outside the term, tiers that do not fit together, and bills that fall at a tier."""
+    seen = set()
     for contract, row in _with_contract(rows):
         yield from _price_outside(contract, row)
+        kind = str(row.values.get("kind"))
+        if (contract.pk, kind) not in seen:
+            seen.add((contract.pk, kind))
+            yield from _prices_overlap(contract, row, "starts_date", kind=kind)
     for line, row in _price_groups(rows).items():
         yield from _tiers(line, row)
 
@@ -253,6 +260,28 @@ def _price_outside(contract: Contract, row: Row) -> Iterator[Issue]:
             "starts_date",
             f"The price never holds: the contract runs from {contract.starts_date} to {contract.ends_date}.",
         )
+
+
+def _prices_overlap(contract: Contract, row: Row, column: str, *, kind: str = "") -> Iterator[Issue]:
+    """Two price lists of one kind that hold on one day: the same use has two prices. Of what is signed an error.
+
+    Lines of one kind and start are one list in tiers; two of one tier on one day the database itself refuses.
+    """
+    ends: dict[str, tuple[date, date | None]] = {}
+    lines = PriceLine.objects.filter(contract=contract).order_by("kind", "starts_date", "tier_from")
+    for line in lines.filter(kind=kind) if kind else lines:
+        starts, until = ends.get(line.kind, (line.starts_date, line.starts_date))
+        if line.starts_date != starts and (until is None or until > line.starts_date):
+            yield _issue(
+                row,
+                "prices_overlap",
+                column,
+                f"The {line.kind} prices of {starts} and {line.starts_date} both hold on {line.starts_date}: the same "
+                "use has two prices. End the one as the other starts.",
+                severity=ERROR if contract.state in IN_FORCE else WARNING,
+            )
+        latest = None if until is None or line.ends_date is None else max(until, line.ends_date)
+        ends[line.kind] = (line.starts_date, latest)
 
 
 Group = tuple[Any, ...]
