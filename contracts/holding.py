@@ -21,6 +21,7 @@ from capacity.access.models import User
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
 from capacity.imports.batches import take_turn
+from capacity.imports.cells import CellError, text
 from capacity.imports.edits import Actor, apply_rows
 from capacity.imports.selectors import latest_inputs_version
 from capacity.imports.tables import tables
@@ -142,6 +143,7 @@ def grant_hold(
 ) -> Hold:
     """The hold, in place of one that the deal had. Raises Contract.DoesNotExist, HoldRefused, NoRoom."""
     today = now.date()
+    _require_plain(note)
     # Rounded first: what rounds to nothing holds nothing.
     is_share = probability.is_finite() and 0 < probability <= 1
     probability = probability.quantize(Decimal("0.0001")) if is_share else Decimal(0)
@@ -170,6 +172,7 @@ def release_hold(
     *, key: str, version: int, note: str, user: User, viewer: Viewer, now: datetime, request: object = None
 ) -> Hold:
     """The hold, released. Raises Contract.DoesNotExist, HoldRefused."""
+    _require_plain(note)
     with transaction.atomic():
         take_turn(["holds"])
         contract = (
@@ -232,6 +235,13 @@ def _expire(pk: int, now: datetime) -> bool:
         return late and end_hold(contract=contract, state="expired", now=now, user=None, note="expired") is not None
 
 
+def _require_plain(note: str) -> None:
+    try:
+        text()(note)
+    except CellError as error:
+        raise HoldRefused(error.message, code="bad_value", field="note") from None
+
+
 def _refuse(contract: Contract, viewer: Viewer) -> None:
     if not may_hold(contract, viewer):
         raise HoldRefused("Finance asks for this hold, or sales with a contract of their own.")
@@ -264,7 +274,8 @@ def _apply(cells: dict[str, str], user: User | None, note: str, source: str) -> 
     """Through the one writer of rows, whose history keeps who and why. The right to do it has been asked here."""
     outcome = apply_rows(table=tables()["holds"], rows=[cells], actor=Actor(user=user, source=source, note=note))
     if outcome.errors:
-        raise HoldRefused(" ".join(issue.message for issue in outcome.errors), code="bad_value")
+        sentence = " ".join(issue.message for issue in outcome.errors)
+        raise HoldRefused(sentence, code="bad_value", field=outcome.errors[0].column)
 
 
 def _record(user: User, request: object, action: str, hold: Hold) -> None:

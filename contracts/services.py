@@ -24,6 +24,7 @@ from capacity.decisions.drafts import REVIEW_BACK_DAYS, DecisionDraft, OptionDra
 from capacity.decisions.models import Decision
 from capacity.decisions.services import DecisionRefused, record_decision
 from capacity.imports.batches import take_turn
+from capacity.imports.cells import CellError, text
 from capacity.imports.edits import Actor, apply_rows
 from capacity.imports.models import ImportChange
 from capacity.imports.rows import as_json, key_text
@@ -89,6 +90,10 @@ def move_contract(
 
     Raises Contract.DoesNotExist, MoveRefused, holding.NoRoom.
     """
+    try:
+        text()(reason)
+    except CellError as error:
+        raise MoveRefused(error.message, code="bad_value", field="reason") from None
     with transaction.atomic():
         decision = None
         if target == "signed":

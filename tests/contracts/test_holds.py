@@ -386,6 +386,16 @@ def test_a_probability_that_is_none_is_refused(probability: str) -> None:
     assert not Hold.objects.exists()
 
 
+def test_a_note_that_no_keyboard_types_is_refused_on_its_field() -> None:
+    make_world()
+    fin = people()["fin"]
+    hold(fin)
+    with pytest.raises(HoldRefused, match="control character") as refused:
+        release_hold(key="deal-1", version=1, note="a\x00b", user=fin[0], viewer=fin[1], now=NOW)
+    assert (refused.value.code, refused.value.field) == ("bad_value", "note")
+    assert Hold.objects.get().state == "granted"
+
+
 def test_deals_that_hold_nothing_are_not_sized_to_look_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
     make_world(deals=4)
     fin = people()["fin"]

@@ -149,6 +149,15 @@ def test_a_signature_is_a_decision_of_whoever_approved() -> None:
     assert (decision.effect_by_date, decision.review_back_date) == (date(2027, 2, 1), date(2027, 2, 22))
 
 
+@pytest.mark.parametrize("odd", ["\x00", "\x1b[2J"])
+def test_a_reason_that_no_keyboard_types_is_refused_on_its_field(odd: str) -> None:
+    who = people()
+    make_world(state="draft", owner=who["ann"][0])
+    with pytest.raises(MoveRefused, match="control character") as refused:
+        move(who["ann"], "what_if", reason=f"because{odd}")
+    assert (refused.value.code, refused.value.field, state()) == ("bad_value", "reason", "draft")
+
+
 def test_without_a_review_nothing_is_signed() -> None:
     who = people()
     make_world(owner=who["ann"][0])
