@@ -8,7 +8,8 @@ inputs held still if they did. The check itself is given by the caller: it compo
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 _HOLDS_LOCK = 7_301_005
 LONGEST_WAIT = 20
 SOURCE = "workflow"
+# The audit log's word for a hold or signature that found no room.
+REFUSED = "hold.refused"
 _NOBODY_WAITS = "Somebody else asks for the same accelerators at this moment. Try again."
 
 
@@ -127,6 +130,28 @@ def require_room(*, check: HoldCheck, change: Planned, as_of: date) -> None:
         raise NoRoom(room.short, signs=change.signs)
 
 
+@contextmanager
+def asked_in_sight(*, change: Planned, user: User, request: object) -> Iterator[None]:
+    """Keeps in the audit log what found no room, after all else was taken back: asking again and again is seen.
+
+    What is short says something of the floor, which sales may not read in full (methods: Holds).
+    """
+    try:
+        yield
+    except NoRoom as refused:
+        worst = max(refused.weeks, key=lambda each: each.accelerators)
+        asked = "signature" if change.signs else f"{change.probability:f} until {change.expires_date}"
+        detail = {"asked": asked, "pool": worst.pool, "week": worst.week, "short": worst.accelerators}
+        subject = refused_subject(change.contract, change.version)
+        record_event(user=user, request=request, action=REFUSED, subject=subject, detail=detail)
+        raise
+
+
+def refused_subject(key: str, version: int) -> str:
+    """What the audit log calls a contract version."""
+    return f"{key} v{version}"
+
+
 def grant_hold(
     *,
     key: str,
@@ -151,10 +176,10 @@ def grant_hold(
         raise HoldRefused("Give a probability above 0 and at most 100 %.", code="bad_value", field="probability")
     if expires_date <= today:
         raise HoldRefused("Give a day after today.", code="bad_value", field="expires_date")
-    with transaction.atomic():
+    change = Planned(contract=key, version=version, probability=probability, expires_date=expires_date)
+    with asked_in_sight(change=change, user=user, request=request), transaction.atomic():
         lock_holds()
         _refuse(Contract.objects.select_related("owner").get(key=key, version=version), viewer)
-        change = Planned(contract=key, version=version, probability=probability, expires_date=expires_date)
         require_room(check=check, change=change, as_of=today)
         contract = (
             Contract.objects.select_for_update(of=("self",)).select_related("owner").get(key=key, version=version)

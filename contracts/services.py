@@ -31,7 +31,16 @@ from capacity.imports.rows import as_json, key_text
 from capacity.imports.tables import tables
 from capacity.lib.canonical import content_hash
 from contracts.domain.workflow import BY_MOVE, MAY_HOLD, due_moves, refusal
-from contracts.holding import HoldCheck, HoldRefused, Planned, end_hold, expire_holds, lock_holds, require_room
+from contracts.holding import (
+    HoldCheck,
+    HoldRefused,
+    Planned,
+    asked_in_sight,
+    end_hold,
+    expire_holds,
+    lock_holds,
+    require_room,
+)
 from contracts.models import Contract, ContractTransition, UsageProfile
 from contracts.write_rules import says_use
 
@@ -94,7 +103,8 @@ def move_contract(
         text()(reason)
     except CellError as error:
         raise MoveRefused(error.message, code="bad_value", field="reason") from None
-    with transaction.atomic():
+    change = Planned(contract=key, version=version, signs=True)
+    with asked_in_sight(change=change, user=mover.user, request=mover.request), transaction.atomic():
         decision = None
         if target == "signed":
             # The order of locks is the same everywhere: holds, numbers of decisions, inputs, contract.
@@ -102,7 +112,6 @@ def move_contract(
             asked = _found(key, version)
             _refuse(asked, target, reason, mover, row_version)
             decision = _sign(asked, mover, meeting, now)
-            change = Planned(contract=key, version=version, signs=True)
             require_room(check=meeting.check, change=change, as_of=now.date())
         take_turn(["contracts"])
         contract = _found(key, version, lock=True)

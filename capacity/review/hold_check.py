@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
+from math import ceil
 from typing import Any
 
 from capacity.allocation.domain.problem import Problem
@@ -167,4 +168,7 @@ def _where(problem: Problem, week: int, unmet: Unmet, accelerators: int, mine: s
     demands = [each for each in problem.serving if each.key in (mine & unmet.demands.keys() or unmet.demands.keys())]
     pools = sorted({option.pool for each in demands for option in each.options})
     pool = max(pools, key=lambda key: (unmet.free.get(key, 0), key), default="")
-    return ShortWeek(week=problem.first_week.plus(week).key, pool=pool, accelerators=max(1, accelerators))
+    node = next((each.node_size for each in problem.pools if each.key == pool), 1)
+    # In whole nodes: no finer than room is given, and all that sales need to know.
+    whole = max(1, ceil(accelerators / node)) * node
+    return ShortWeek(week=problem.first_week.plus(week).key, pool=pool, accelerators=whole)

@@ -84,7 +84,12 @@ def test_no_field_of_a_page_breaks_on_a_nul(clients: list[Client]) -> None:
 def test_no_body_of_the_api_breaks_on_odd_text(clients: list[Client], odd: str) -> None:
     # Of the many tables people keep one stands for all: one view serves them.
     names = "contract version to reason row_version probability expires_date note key name files changes table rows"
-    bodies: list[Any] = [{name: odd} for name in names.split()] + [{odd: "x"}, [odd], odd, {"changes": [{"table": odd}]}]
+    bodies: list[Any] = [{name: odd} for name in names.split()] + [
+        {odd: "x"},
+        [odd],
+        odd,
+        {"changes": [{"table": odd}]},
+    ]
     bodies += [{"contract": "acme_more", "to": "submitted", "reason": odd}, {"contract": "acme_more", "note": odd}]
     requests = (
         (method, path, {"data": json.dumps(body), "content_type": "application/json"})
