@@ -129,6 +129,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "capacity.access.middleware.HistoryMiddleware",
     "axes.middleware.AxesMiddleware",
+    "capacity.access.middleware.OddTextMiddleware",
 ]
 
 ROOT_URLCONF = "capacity.urls"

@@ -7,28 +7,35 @@ inputs held still if they did. The check itself is given by the caller: it compo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from capacity.access.audit import record_event
 from capacity.access.models import User
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
 from capacity.imports.batches import take_turn
+from capacity.imports.cells import CellError, text
 from capacity.imports.edits import Actor, apply_rows
 from capacity.imports.selectors import latest_inputs_version
 from capacity.imports.tables import tables
 from contracts.domain.workflow import MAY_HOLD, STATE_NAMES
 from contracts.models import Contract, Hold
 
+logger = logging.getLogger(__name__)
+
 _HOLDS_LOCK = 7_301_005
 LONGEST_WAIT = 20
 SOURCE = "workflow"
+# The audit log's word for a hold or signature that found no room.
+REFUSED = "hold.refused"
 _NOBODY_WAITS = "Somebody else asks for the same accelerators at this moment. Try again."
 
 
@@ -123,6 +130,28 @@ def require_room(*, check: HoldCheck, change: Planned, as_of: date) -> None:
         raise NoRoom(room.short, signs=change.signs)
 
 
+@contextmanager
+def asked_in_sight(*, change: Planned, user: User, request: object) -> Iterator[None]:
+    """Keeps in the audit log what found no room, after all else was taken back: asking again and again is seen.
+
+    What is short says something of the floor, which sales may not read in full (methods: Holds).
+    """
+    try:
+        yield
+    except NoRoom as refused:
+        worst = max(refused.weeks, key=lambda each: each.accelerators)
+        asked = "signature" if change.signs else f"{change.probability:f} until {change.expires_date}"
+        detail = {"asked": asked, "pool": worst.pool, "week": worst.week, "short": worst.accelerators}
+        subject = refused_subject(change.contract, change.version)
+        record_event(user=user, request=request, action=REFUSED, subject=subject, detail=detail)
+        raise
+
+
+def refused_subject(key: str, version: int) -> str:
+    """What the audit log calls a contract version."""
+    return f"{key} v{version}"
+
+
 def grant_hold(
     *,
     key: str,
@@ -139,6 +168,7 @@ def grant_hold(
 ) -> Hold:
     """The hold, in place of one that the deal had. Raises Contract.DoesNotExist, HoldRefused, NoRoom."""
     today = now.date()
+    _require_plain(note)
     # Rounded first: what rounds to nothing holds nothing.
     is_share = probability.is_finite() and 0 < probability <= 1
     probability = probability.quantize(Decimal("0.0001")) if is_share else Decimal(0)
@@ -146,10 +176,10 @@ def grant_hold(
         raise HoldRefused("Give a probability above 0 and at most 100 %.", code="bad_value", field="probability")
     if expires_date <= today:
         raise HoldRefused("Give a day after today.", code="bad_value", field="expires_date")
-    with transaction.atomic():
+    change = Planned(contract=key, version=version, probability=probability, expires_date=expires_date)
+    with asked_in_sight(change=change, user=user, request=request), transaction.atomic():
         lock_holds()
         _refuse(Contract.objects.select_related("owner").get(key=key, version=version), viewer)
-        change = Planned(contract=key, version=version, probability=probability, expires_date=expires_date)
         require_room(check=check, change=change, as_of=today)
         contract = (
             Contract.objects.select_for_update(of=("self",)).select_related("owner").get(key=key, version=version)
@@ -167,6 +197,7 @@ def release_hold(
     *, key: str, version: int, note: str, user: User, viewer: Viewer, now: datetime, request: object = None
 ) -> Hold:
     """The hold, released. Raises Contract.DoesNotExist, HoldRefused."""
+    _require_plain(note)
     with transaction.atomic():
         take_turn(["holds"])
         contract = (
@@ -183,14 +214,14 @@ def release_hold(
 
 def expire_holds(*, now: datetime) -> int:
     """Writes down which holds are over. They count nowhere since their day; doing it twice does nothing more."""
+    over = Hold.objects.filter(state="granted", expires_date__lte=now.date()).order_by("contract")
     ended = 0
-    for pk in Hold.objects.filter(state="granted", expires_date__lte=now.date()).values_list("contract", flat=True):
-        with transaction.atomic():
-            take_turn(["holds"])
-            contract = Contract.objects.select_for_update(of=("self",)).get(pk=pk)
-            late = contract.holds.filter(state="granted", expires_date__lte=now.date()).exists()
-            if late and end_hold(contract=contract, state="expired", now=now, user=None, note="expired"):
-                ended += 1
+    for pk in over.values_list("contract", flat=True):
+        try:
+            ended += _expire(pk, now)
+        except (HoldRefused, DatabaseError) as error:
+            # One hold that cannot be ended must not keep the others from their end.
+            logger.error("The hold of contract %s is over and cannot be ended: %s", pk, error)
     return ended
 
 
@@ -219,6 +250,21 @@ def longest_hold(*, weeks: int, today: date) -> date:
 
 
 # --- inside -------------------------------------------------------------------------------------------------------
+
+
+def _expire(pk: int, now: datetime) -> bool:
+    with transaction.atomic():
+        take_turn(["holds"])
+        contract = Contract.objects.select_for_update(of=("self",)).get(pk=pk)
+        late = contract.holds.filter(state="granted", expires_date__lte=now.date()).exists()
+        return late and end_hold(contract=contract, state="expired", now=now, user=None, note="expired") is not None
+
+
+def _require_plain(note: str) -> None:
+    try:
+        text()(note)
+    except CellError as error:
+        raise HoldRefused(error.message, code="bad_value", field="note") from None
 
 
 def _refuse(contract: Contract, viewer: Viewer) -> None:
@@ -253,7 +299,8 @@ def _apply(cells: dict[str, str], user: User | None, note: str, source: str) -> 
     """Through the one writer of rows, whose history keeps who and why. The right to do it has been asked here."""
     outcome = apply_rows(table=tables()["holds"], rows=[cells], actor=Actor(user=user, source=source, note=note))
     if outcome.errors:
-        raise HoldRefused(" ".join(issue.message for issue in outcome.errors), code="bad_value")
+        sentence = " ".join(issue.message for issue in outcome.errors)
+        raise HoldRefused(sentence, code="bad_value", field=outcome.errors[0].column)
 
 
 def _record(user: User, request: object, action: str, hold: Hold) -> None:

@@ -166,7 +166,8 @@ register(
             "Heavy use": ("p95_multiple",),
             "Where it comes from": ("basis", "measured_date", "provenance"),
         },
-        may_write=write_rules.owner_writes,
+        may_write=write_rules.profile_writer,
+        needs_checker=write_rules.profile_checker,
     )
 )
 
@@ -418,7 +419,7 @@ register(
             "Where it comes from": ("note", "provenance"),
         },
         retire=Retire(column="ends_date", label="End the price"),
-        may_write=write_rules.line_writer,
+        may_write=write_rules.price_line_writer,
         needs_checker=write_rules.price_checker,
     )
 )

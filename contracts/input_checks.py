@@ -24,6 +24,9 @@ CAPPED_BY_NATURE = {"provisioned_throughput", "dedicated_accelerators", "token_b
 OLD_AFTER = timedelta(weeks=13)
 ENDS_SOON = timedelta(weeks=26)
 
+# An amendment ends the version before it while it is signed, so before it is itself in force.
+_TAKES_OVER = {"approved", "ended"}
+
 Place = tuple[Any, Any]
 
 
@@ -43,6 +46,8 @@ def contract_checks(rows: Sequence[Row]) -> Iterator[Issue]:
         yield from _no_pool(contract, row, regions)
         yield from _steps_outside(contract, row)
         yield from _cap_below_commitment(contract, row)
+        if contract.state in IN_FORCE:
+            yield from _prices_overlap(contract, row, "starts_date")
 
 
 def step_checks(rows: Sequence[Row]) -> Iterator[Issue]:
@@ -50,21 +55,23 @@ def step_checks(rows: Sequence[Row]) -> Iterator[Issue]:
     for contract, row in _with_contract(rows):
         starts = row.values.get("starts_date")
         if isinstance(starts, date) and not contract.starts_date <= starts < contract.ends_date:
-            yield _issue(
-                row,
-                "step_outside_term",
-                "starts_date",
+            said = (
                 f"The step starts on {starts}, outside the contract's term {contract.starts_date} to "
-                f"{contract.ends_date}.",
-                severity=ERROR,
+                f"{contract.ends_date}."
             )
+            yield _outside(contract, row, "starts_date", starts, said)
         yield from _cap_below_commitment(contract, row, column="quantity")
 
 
 def price_checks(rows: Sequence[Row]) -> Iterator[Issue]:
     """Prices outside the term, tiers that do not fit together, and bills that fall at a tier."""
+    seen = set()
     for contract, row in _with_contract(rows):
         yield from _price_outside(contract, row)
+        kind = str(row.values.get("kind"))
+        if (contract.pk, kind) not in seen:
+            seen.add((contract.pk, kind))
+            yield from _prices_overlap(contract, row, "starts_date", kind=kind)
     for line, row in _price_groups(rows).items():
         yield from _tiers(line, row)
 
@@ -192,13 +199,24 @@ def _no_pool(contract: Contract, row: Row, regions: set[str]) -> Iterator[Issue]
 def _steps_outside(contract: Contract, row: Row) -> Iterator[Issue]:
     outside = Q(starts_date__lt=contract.starts_date) | Q(starts_date__gte=contract.ends_date)
     for step in CommitStep.objects.filter(outside, contract=contract).order_by("starts_date"):
-        yield _issue(
-            row,
-            "step_outside_term",
-            "ends_date",
-            f"The {step.kind} step of {step.starts_date} would lie outside the term. Move or remove it first.",
-            severity=ERROR,
-        )
+        said = f"The {step.kind} step of {step.starts_date} would lie outside the term. Move or remove it first."
+        yield _outside(contract, row, "ends_date", step.starts_date, said)
+
+
+def _outside(contract: Contract, row: Row, column: str, starts: date, said: str) -> Issue:
+    """A step outside the term that was agreed is an error. Of a version that an amendment ended, what was to come later
+    stays as it was worded: it counts no more."""
+    successor = _successor(contract) if starts >= contract.ends_date else None
+    if successor is None:
+        return _issue(row, "step_outside_term", column, said, severity=ERROR)
+    counts = f"The step of {starts} counts no more: version {successor} takes over on {contract.ends_date}."
+    return _issue(row, "step_superseded", column, counts)
+
+
+def _successor(contract: Contract) -> int | None:
+    """The version that takes over where this one ends: it binds us, or finance has approved it."""
+    after = Contract.objects.filter(key=contract.key, starts_date=contract.ends_date, state__in=IN_FORCE | _TAKES_OVER)
+    return after.order_by("version").values_list("version", flat=True).first()
 
 
 def _cap_below_commitment(contract: Contract, row: Row, column: str = "") -> Iterator[Issue]:
@@ -242,6 +260,28 @@ def _price_outside(contract: Contract, row: Row) -> Iterator[Issue]:
             "starts_date",
             f"The price never holds: the contract runs from {contract.starts_date} to {contract.ends_date}.",
         )
+
+
+def _prices_overlap(contract: Contract, row: Row, column: str, *, kind: str = "") -> Iterator[Issue]:
+    """Two price lists of one kind that hold on one day: the same use has two prices. Of what is signed an error.
+
+    Lines of one kind and start are one list in tiers; two of one tier on one day the database itself refuses.
+    """
+    ends: dict[str, tuple[date, date | None]] = {}
+    lines = PriceLine.objects.filter(contract=contract).order_by("kind", "starts_date", "tier_from")
+    for line in lines.filter(kind=kind) if kind else lines:
+        starts, until = ends.get(line.kind, (line.starts_date, line.starts_date))
+        if line.starts_date != starts and (until is None or until > line.starts_date):
+            yield _issue(
+                row,
+                "prices_overlap",
+                column,
+                f"The {line.kind} prices of {starts} and {line.starts_date} both hold on {line.starts_date}: the same "
+                "use has two prices. End the one as the other starts.",
+                severity=ERROR if contract.state in IN_FORCE else WARNING,
+            )
+        latest = None if until is None or line.ends_date is None else max(until, line.ends_date)
+        ends[line.kind] = (line.starts_date, latest)
 
 
 Group = tuple[Any, ...]

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 
 from capacity.access.audit import record_event
@@ -24,14 +24,25 @@ from capacity.decisions.drafts import REVIEW_BACK_DAYS, DecisionDraft, OptionDra
 from capacity.decisions.models import Decision
 from capacity.decisions.services import DecisionRefused, record_decision
 from capacity.imports.batches import take_turn
+from capacity.imports.cells import CellError, text
 from capacity.imports.edits import Actor, apply_rows
 from capacity.imports.models import ImportChange
 from capacity.imports.rows import as_json, key_text
 from capacity.imports.tables import tables
 from capacity.lib.canonical import content_hash
 from contracts.domain.workflow import BY_MOVE, MAY_HOLD, due_moves, refusal
-from contracts.holding import HoldCheck, Planned, end_hold, expire_holds, lock_holds, require_room
-from contracts.models import Contract, ContractTransition
+from contracts.holding import (
+    HoldCheck,
+    HoldRefused,
+    Planned,
+    asked_in_sight,
+    end_hold,
+    expire_holds,
+    lock_holds,
+    require_room,
+)
+from contracts.models import Contract, ContractTransition, UsageProfile
+from contracts.write_rules import says_use
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +99,12 @@ def move_contract(
 
     Raises Contract.DoesNotExist, MoveRefused, holding.NoRoom.
     """
-    with transaction.atomic():
+    try:
+        text()(reason)
+    except CellError as error:
+        raise MoveRefused(error.message, code="bad_value", field="reason") from None
+    change = Planned(contract=key, version=version, signs=True)
+    with asked_in_sight(change=change, user=mover.user, request=mover.request), transaction.atomic():
         decision = None
         if target == "signed":
             # The order of locks is the same everywhere: holds, numbers of decisions, inputs, contract.
@@ -96,7 +112,6 @@ def move_contract(
             asked = _found(key, version)
             _refuse(asked, target, reason, mover, row_version)
             decision = _sign(asked, mover, meeting, now)
-            change = Planned(contract=key, version=version, signs=True)
             require_room(check=meeting.check, change=change, as_of=now.date())
         take_turn(["contracts"])
         contract = _found(key, version, lock=True)
@@ -127,9 +142,9 @@ def move_by_clock(*, now: datetime) -> list[ContractTransition]:
         if due_moves(state=state, starts=starts, ends=ends, today=today):
             try:
                 made.extend(_by_clock(key, version, now))
-            except MoveRefused as refused:
+            except (MoveRefused, HoldRefused, DatabaseError) as error:
                 # One contract that cannot move must not keep the others from theirs.
-                logger.error("Contract %s v%s is due and cannot move: %s", key, version, refused)
+                logger.error("Contract %s v%s is due and cannot move: %s", key, version, error)
     return made
 
 
@@ -153,7 +168,7 @@ def possible_moves(
 
 
 def makers_of(contract: Contract) -> set[int]:
-    """Who worded the contract, or submitted it last: none of them approves it. Two queries.
+    """Who worded the contract, or submitted it last: none of them approves it. Two queries, four with a usage profile.
 
     What a change says decides, never what it is called: a source is typed by whoever imports.
     """
@@ -163,10 +178,22 @@ def makers_of(contract: Contract) -> set[int]:
     )
     changes = wrote.values_list("batch__imported_by", "before", "after")
     found = {by for by, before, after in changes if _is_wording(before or {}, after or {})}
+    found |= _sizers_of(contract)
     submitted = (
         contract.transitions.filter(to_state="submitted").order_by("-id").values_list("by_id", flat=True).first()
     )
     return found | ({submitted} if submitted else set())
+
+
+def _sizers_of(contract: Contract) -> set[int]:
+    """Who wrote the use that the contract takes from its usage profile."""
+    if contract.usage_profile is None:
+        return set()
+    wrote = ImportChange.objects.filter(
+        key=key_text((contract.usage_profile.key,)), table="usage_profiles", batch__imported_by__isnull=False
+    )
+    changes = wrote.values_list("batch__imported_by", "before", "after")
+    return {by for by, before, after in changes if says_use(before or {}) != says_use(after or {})}
 
 
 def _is_wording(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
@@ -175,16 +202,17 @@ def _is_wording(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
 
 
 def terms_hash(contract: Contract) -> str:
-    """Of everything the contract says, and of nothing that is only about it."""
-
-    return content_hash(
-        {
-            "contract": _said(Contract.objects.filter(pk=contract.pk)),
-            "prices": _said(contract.price_lines.all()),
-            "commitments": _said(contract.commit_steps.all()),
-            "sla": _said(contract.sla_lines.all()),
-        }
-    )
+    """Of everything the contract says, the use it takes from its profile too, and of nothing that is only about it."""
+    said = {
+        "contract": _said(Contract.objects.filter(pk=contract.pk)),
+        "prices": _said(contract.price_lines.all()),
+        "commitments": _said(contract.commit_steps.all()),
+        "sla": _said(contract.sla_lines.all()),
+    }
+    profiles = UsageProfile.objects.filter(contracts=contract).values()
+    if profiles:
+        said["use"] = [content_hash(as_json(says_use({**row}))) for row in profiles]
+    return content_hash(said)
 
 
 def _said(rows: QuerySet[Any]) -> list[str]:
@@ -273,7 +301,7 @@ def _superseded(contract: Contract) -> list[dict[str, str]]:
 
 
 def _found(key: str, version: int, *, lock: bool = False) -> Contract:
-    rows = Contract.objects.select_related("owner")
+    rows = Contract.objects.select_related("owner", "usage_profile")
     return (rows.select_for_update(of=("self",)) if lock else rows).get(key=key, version=version)
 
 

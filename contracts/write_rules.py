@@ -6,6 +6,9 @@ table's; which role may write at all is the permission table's.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
 from capacity.imports.tables import Values
@@ -15,10 +18,22 @@ from contracts.models import Contract, Hold
 NEW_OFFERS = frozenset({"draft", "what_if"})
 # A contract is entered as an offer, or as what it is already.
 NEW = NEW_OFFERS | IN_FORCE | {"ended"}
+SIGNED_ELSEWHERE = (
+    "This contract is known here: its next version begins as a draft, and is signed on the contract's page."
+)
 MOVES_ELSEWHERE = "The state changes on the contract's page, where each move is kept with who made it and why."
 WITH_FINANCE = "Finance has it as it is worded: it has to be returned before anything in it changes."
 HELD = "It holds accelerators for what it says now: release the hold, change it, and ask for another."
 HOLDS_ELSEWHERE = "Holds are granted and released on the deal's page, where there is room for them."
+PROFILE_WITH_FINANCE = (
+    "{deal} is with finance as this profile says: have it returned, or give it a profile with a new key."
+)
+PROFILE_HELD = (
+    "{deal} holds accelerators for what this profile says: release its hold, or give it a profile with a new key."
+)
+SOMEBODYS_DEAL = "Somebody else's deal"
+# What of a usage profile is about it; all the rest sizes the contracts that name it.
+_ABOUT_A_PROFILE = {"id", "key", "name", "owner", "owner_id", "provenance", "row_version"}
 # Changes that say where a row is from and nothing about what was agreed.
 _BOOKKEEPING = {"provenance", "source_ref"}
 
@@ -30,6 +45,45 @@ def owner_writes(viewer: Viewer, before: Values | None, after: Values | None) ->
     if any(str(row.get("owner") or "") != viewer.username for row in (before, after) if row is not None):
         return "Sales keep their own accounts only: the owner must be you, before and after the change."
     return ""
+
+
+def says_use(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a usage profile sizes the contracts that name it."""
+    return {name: value for name, value in values.items() if name not in _ABOUT_A_PROFILE}
+
+
+def profile_writer(viewer: Viewer, before: Values | None, after: Values | None) -> str:
+    """Sales keep profiles of their own; none changes under a deal that finance looks at or that holds accelerators."""
+    refusal = owner_writes(viewer, before, after)
+    if refusal or not _resizes(before, after):
+        return refusal
+    deals = Contract.objects.filter(usage_profile__key=before["key"]).order_by("key", "version")  # type: ignore[index]
+    with_finance = deals.filter(state__in=BEFORE_FINANCE)
+    held = deals.filter(holds__state="granted")
+    for found, sentence in ((with_finance, PROFILE_WITH_FINANCE), (held, PROFILE_HELD)):
+        deal = found.select_related("owner").first()
+        if deal is not None:
+            return sentence.format(deal=_named(deal, viewer))
+    return ""
+
+
+def profile_checker(before: Values | None, after: Values | None) -> str:
+    """Why a second person must approve this change of use: a contract in force is planned by it."""
+    if not _resizes(before, after):
+        return ""
+    bound = Contract.objects.filter(usage_profile__key=before["key"], state__in=IN_FORCE)  # type: ignore[index]
+    return "A change of the use of a contract in force needs a second person." if bound.exists() else ""
+
+
+def _resizes(before: Values | None, after: Values | None) -> bool:
+    """Whether a profile that is there would say another use. One that is used cannot be removed: the database keeps it."""
+    return before is not None and after is not None and says_use(before) != says_use(after)
+
+
+def _named(deal: Contract, viewer: Viewer) -> str:
+    """The deal's key, where its reader may know of it."""
+    is_known = Role.FINANCE in viewer.roles or viewer.owns(Role.SALES, deal.owner.get_username() if deal.owner else "")
+    return f"{deal.key} v{deal.version}" if is_known else SOMEBODYS_DEAL
 
 
 def contract_writer(viewer: Viewer, before: Values | None, after: Values | None) -> str:
@@ -50,9 +104,19 @@ def _moved(before: Values | None, after: Values | None) -> str:
     """The workflow is the only way from one state to another."""
     if before is None and after is not None and after["state"] not in NEW:
         return "A new contract is a draft or a what-if, or one that is in force already."
+    if before is None and after is not None and after["state"] in IN_FORCE and _is_known(str(after.get("key"))):
+        return SIGNED_ELSEWHERE
     if before is not None and after is not None and before["state"] != after["state"]:
         return MOVES_ELSEWHERE
     return ""
+
+
+def _is_known(key: str) -> bool:
+    """Whether any version of the contract is here, or once moved: then it is signed by moves, not entered as signed.
+
+    Versions that one file brings together are written after all of them were asked, so that a history can be entered.
+    """
+    return Contract.objects.filter(key=key).exists()
 
 
 def _differs(before: Values, after: Values) -> bool:
@@ -85,6 +149,22 @@ def line_writer(viewer: Viewer, before: Values | None, after: Values | None) -> 
         if state not in OFFERS:
             return "Sales write the lines of drafts and what-ifs. Ask finance to change a contract that is signed."
     return ""
+
+
+def price_line_writer(viewer: Viewer, before: Values | None, after: Values | None) -> str:
+    """Prices say nothing of size, but for take-or-pay: which of them is there says what its committed tokens are."""
+    refusal = line_writer(viewer, before, after)
+    if refusal or before == after:
+        return refusal
+    return next(
+        (HELD for row in (before, after) if row is not None and _is_take_or_pay(row) and _line_is_held(row)), ""
+    )
+
+
+def _is_take_or_pay(row: Values) -> bool:
+    version = row.get("version")
+    found = Contract.objects.filter(key=row["contract"], version=int(str(version or 0)), shape="take_or_pay")
+    return found.exists()
 
 
 def sizing_line_writer(viewer: Viewer, before: Values | None, after: Values | None) -> str:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 import uuid
 from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib.auth import logout
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
+from django.views.defaults import bad_request
 from pghistory.middleware import HistoryMiddleware as PghistoryMiddleware
 
 from capacity.access.api_errors import CONTENT_TYPE, FieldError, plain_problem, problem
 from capacity.access.first_person import nobody_can_sign_in
+
+logger = logging.getLogger(__name__)
+# PostgreSQL: no such character in its encoding; a JSON text with an escape that is none.
+_ODD_TEXT_STATES = {"22021", "22P05"}
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -66,6 +73,34 @@ class ApiErrorsMiddleware:
             response["Content-Type"] = CONTENT_TYPE
             response["Content-Length"] = str(len(response.content))
         return response
+
+
+class OddTextMiddleware:
+    """Text that no database column can hold (a zero byte, half a character) is the sender's fault: 400, in words.
+
+    Forms and the API's tables name the field themselves; this is for every other place where text comes in.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not is_odd_text(exception):
+            return None
+        logger.warning("%s %s held text that cannot be stored", request.method, request.path)
+        return bad_request(request, exception)
+
+
+def is_odd_text(error: Exception) -> bool:
+    """Whether the database or its driver refused the characters of a text."""
+    if isinstance(error, UnicodeEncodeError):
+        return "surrogates" in error.reason
+    cause = error.__cause__
+    is_refused = getattr(cause, "sqlstate", None) in _ODD_TEXT_STATES or "NUL (0x00)" in str(error)
+    return is_refused and isinstance(error, DataError | ValueError)
 
 
 class ContentPolicyMiddleware:

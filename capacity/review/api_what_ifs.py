@@ -100,7 +100,7 @@ PoolDifference = _visible(
 )
 WeekDifference = _visible(
     "WeekDifference",
-    "Capacity shortfall of all demands in a week, accelerators, and its dollars with burst.",
+    "What all demands, holds among them, are short of in a week, accelerators, and its dollars with burst.",
     texts=("week",),
     numbers=_before_after("short", "usd"),
 )

@@ -6,10 +6,11 @@ holds. What follows from the answer, and the locks, are contracts/holding.py's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
+from math import ceil
 from typing import Any
 
 from capacity.allocation.domain.problem import Problem
@@ -19,6 +20,7 @@ from capacity.imports.rows import Row
 from capacity.lib.units import ceil_fraction, exact
 from capacity.review.compute import HOLDS, PreparedPlan, prepare_inputs
 from capacity.review.inputs import Inputs, read_inputs
+from contracts.domain.workflow import PIPELINE
 from contracts.holding import Planned, Room, ShortWeek, longest_hold
 
 NO_TIER = 'The policy in force has no tier "holds": nothing can be held before it is signed.'
@@ -61,7 +63,7 @@ def _changed(tables: Mapping[str, list[Row]], change: Planned, as_of: date) -> d
         contracts = [
             row | {"state": "signed"} if (row["key"], row["version"]) == place else row for row in tables["contracts"]
         ]
-        return {**tables, "holds": holds, "contracts": _cut(contracts, place)}
+        return {**tables, "holds": holds, "contracts": _cut(_counting(contracts, holds), place)}
     new: dict[str, Any] = {
         "key": "new",
         "contract": change.contract,
@@ -72,7 +74,14 @@ def _changed(tables: Mapping[str, list[Row]], change: Planned, as_of: date) -> d
         "state": "granted",
         "ended_date": None,
     }
-    return {**tables, "holds": [*holds, new]}
+    holds = [*holds, new]
+    return {**tables, "holds": holds, "contracts": _counting(tables["contracts"], holds)}
+
+
+def _counting(contracts: Sequence[Row], holds: Sequence[Row]) -> list[Row]:
+    """Without the deals that hold nothing: no plan serves them, and sizing them takes time."""
+    held = {(row["contract"], row["contract_version"]) for row in holds}
+    return [row for row in contracts if row["state"] not in PIPELINE or (row["key"], row["version"]) in held]
 
 
 def _cut(contracts: list[Row], place: tuple[str, int]) -> list[Row]:
@@ -100,6 +109,17 @@ def _demands_of(plan: PreparedPlan, change: Planned) -> set[str]:
     return keys & {each.key for each in plan.problem.serving}
 
 
+def _weeks_of(plan: PreparedPlan, change: Planned) -> set[int]:
+    """The weeks that meet its term: where it rounds to nothing itself, it may still push another over the ceiling."""
+    return {
+        index
+        for each in (*plan.contracts, *plan.deals)
+        if (each.row["key"], each.row["version"]) == (change.contract, change.version)
+        for index, days in enumerate(each.days)
+        if days
+    }
+
+
 def _why_unsized(plan: PreparedPlan, change: Planned) -> str:
     found = [each.sentence for each in plan.unsized if each.kind == "contract" and each.key == change.contract]
     return found[0] if found else "The deal's term lies outside the weeks that are planned: it has nothing to hold."
@@ -111,8 +131,7 @@ def _short(
     """The weeks that the change touches in which more of what is held is unmet than without it."""
     share = Fraction(1) if change.signs else exact(policy.hold_room_share)
     problem = _enlarged(after.problem, share)
-    demands = [each for each in problem.serving if each.key in mine]
-    weeks = {index for each in demands for index, work in enumerate(each.work) if work}
+    weeks = _weeks_of(after, change) if mine else set()
     if not any(each.tier == HOLDS for each in problem.serving) or not weeks:
         return ()
     found = {
@@ -120,7 +139,8 @@ def _short(
     }
     if not found:
         return ()
-    was = _enlarged(_prepared(before).problem, share)
+    tables = {**before.tables, "contracts": _counting(before.tables["contracts"], before.tables["holds"])}
+    was = _enlarged(_prepared(replace(before, tables=tables)).problem, share)
     had = unmet_of_tier(problem=was, tier=HOLDS, weeks=found) if any(d.tier == HOLDS for d in was.serving) else {}
     short = []
     for week, row in sorted(found.items()):
@@ -148,4 +168,7 @@ def _where(problem: Problem, week: int, unmet: Unmet, accelerators: int, mine: s
     demands = [each for each in problem.serving if each.key in (mine & unmet.demands.keys() or unmet.demands.keys())]
     pools = sorted({option.pool for each in demands for option in each.options})
     pool = max(pools, key=lambda key: (unmet.free.get(key, 0), key), default="")
-    return ShortWeek(week=problem.first_week.plus(week).key, pool=pool, accelerators=max(1, accelerators))
+    node = next((each.node_size for each in problem.pools if each.key == pool), 1)
+    # In whole nodes: no finer than room is given, and all that sales need to know.
+    whole = max(1, ceil(accelerators / node)) * node
+    return ShortWeek(week=problem.first_week.plus(week).key, pool=pool, accelerators=whole)

@@ -326,17 +326,17 @@ def written_totals(
     found = [Cell(text=label, is_number=False)]
     for column in listing.columns[1:]:
         if column.name not in listing.spec.totals:
-            found.append(Cell(text="", is_number=is_amount(column)))
+            found.append(Cell(text="", is_number=is_amount(column), label=column.label))
             continue
         values = [row[column.name] for row in listing.rows]
         total = guard(total_of(values))
         left_out = sum(value is None or isinstance(value, Absent) for value in values)
         if isinstance(total, Absent):
-            found.append(Cell(text=total, is_number=True))
+            found.append(Cell(text=total, is_number=True, label=column.label))
             continue
         text = figures.usd_exact(total) if column.kind == "usd" else figures.thousands(total)
         note = f"without {figures.counted(left_out, 'row')} of unknown value" if left_out else ""
-        found.append(Cell(text=text, is_number=True, title=note))
+        found.append(Cell(text=text, is_number=True, title=note, label=column.label))
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from capacity.lib.money import to_decimal
 from capacity.lib.units import exact
+from capacity.review.compute import HOLDS
 
 Row = dict[str, Any]
 Tables = Mapping[str, list[Row]]
@@ -16,6 +17,12 @@ Tables = Mapping[str, list[Row]]
 
 def this_week(tables: Tables) -> list[Row]:
     return [row for row in tables["pool_weeks"] if row["week_index"] == 0]
+
+
+def promised_and_held(tables: Tables) -> tuple[list[Row], list[Row]]:
+    """Demand rows of what is promised or expected, and those of what is held for deals: a hold is no promise."""
+    demands = tables["demands"]
+    return [row for row in demands if row["tier"] != HOLDS], [row for row in demands if row["tier"] == HOLDS]
 
 
 def sum_of(values: Iterable[Decimal | int]) -> Decimal:

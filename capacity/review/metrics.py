@@ -15,7 +15,7 @@ from capacity.lib.money import to_decimal
 from capacity.lib.units import exact
 from capacity.review.figure_terms import figure, term
 from capacity.review.figures_by_row import row_figures
-from capacity.review.metric_sums import Row, Tables, known_sum, share_of, sum_of, this_week
+from capacity.review.metric_sums import Row, Tables, known_sum, promised_and_held, share_of, sum_of, this_week
 from capacity.review.metrics_money import (
     idle_cost,
     inference_ratio,
@@ -82,9 +82,9 @@ def promise_coverage(tables: Tables) -> Row:
 
 
 def first_shortfall(rows: PlanRows, tables: Tables) -> Row:
-    """H2 = weeks until the first week in which expected serving need is not met."""
+    """H2 = weeks until the first week in which committed or forecast serving is not met; holds are no promise."""
     short: dict[int, Decimal] = defaultdict(Decimal)
-    for row in tables["demands"]:
+    for row in promised_and_held(tables)[0]:
         if row["short_accelerators"]:
             short[rows.horizon.first.weeks_until(_week(rows, row["week"]))] += row["short_accelerators"]
     first = min(short, default=None)
@@ -105,7 +105,7 @@ def first_shortfall(rows: PlanRows, tables: Tables) -> Row:
         terms=terms,
         state="good" if first is None else "bad" if first < NEXT_WEEKS else "warn",
         threshold="within 13 weeks",
-        basis="P50",
+        basis="P50, without holds",
         sight=("metric", "H2"),
     )
 
@@ -223,8 +223,10 @@ def experiment_fit(rows: PlanRows, tables: Tables) -> Row:
 
 def totals(tables: Tables) -> list[Row]:
     """Sums that pages show under their tables and in the verdict."""
-    short = sum_of(row["short_accelerators"] for row in tables["demands"])
-    lost = known_sum(row["usd_lost"] for row in tables["demands"] if row["short_accelerators"])
+    promised, held = promised_and_held(tables)
+    short = sum_of(row["short_accelerators"] for row in promised)
+    lost = known_sum(row["usd_lost"] for row in promised if row["short_accelerators"])
+    kept_from_deals = sum_of(row["short_accelerators"] for row in held)
     factor = {row["pool_key"]: row["h100e_factor"] for row in tables["pools"]}
     now = this_week(tables)
     supply = sum_of(to_decimal(exact(row["allocatable"]) * exact(factor[row["pool_key"]])) for row in now)
@@ -234,8 +236,16 @@ def totals(tables: Tables) -> list[Row]:
             label="Capacity shortfall over the horizon",
             value=short,
             unit="accelerator-weeks",
-            formula="Σ over demands and weeks of unmet accelerators",
-            terms=[],
+            formula="Σ over committed and forecast demands and weeks of unmet accelerators",
+            terms=[
+                term(
+                    "Held for deals and not given, left out",
+                    kept_from_deals,
+                    "accelerator-weeks",
+                    "holds of deals that are not signed",
+                    ("pool_week", "capacity_shortfall"),
+                )
+            ],
             state="bad" if short else "good",
             anchor="shortage",
             basis="committed and forecast serving",
@@ -246,7 +256,7 @@ def totals(tables: Tables) -> list[Row]:
             label="Revenue not served over the horizon",
             value=lost,
             unit="USD",
-            formula="Σ over demands and weeks of unmet work × revenue per unit of work",
+            formula="Σ over committed and forecast demands and weeks of unmet work × revenue per unit of work",
             terms=[],
             anchor="shortage",
             basis="P50",

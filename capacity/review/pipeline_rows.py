@@ -18,6 +18,7 @@ from capacity.review.verdicts import Verdict
 from capacity.review.words import word
 from contracts.domain.workflow import PIPELINE, STATES
 
+NEEDS, MONEY = "needs alone", "; revenue over the plan's horizon"
 SUMS = ("accelerators", "weighted_accelerators", "held_accelerators", "revenue_usd", "weighted_revenue_usd")
 
 
@@ -29,12 +30,13 @@ def own_and_others(rows: Sequence[Row]) -> tuple[list[Row], int | Decimal]:
 
 
 def by_state(rows: Sequence[Row], *, guard: Callable[[Any], Any], year: int) -> dict[str, Any] | None:
-    """heads and rows of the table by state; None where there is no deal or its state is hidden."""
+    """caption, heads and rows of the table by state; None where there is no deal or its state is hidden."""
     states = [state for state, _ in STATES if state in PIPELINE and any(row["state"] == state for row in rows)]
     if not states:
         return None
     columns = [DEALS.column(name) for name in SUMS if any(row[name] is not RESTRICTED for row in rows)]
     return {
+        "caption": NEEDS + (MONEY if any(column.unit == "USD" for column in columns) else ""),
         "heads": [(column.label, column.unit) for column in columns],
         "rows": [
             _line(state, [row for row in rows if row["state"] == state], columns, guard, year) for state in states
@@ -74,7 +76,9 @@ def _line(
             known = [value for value in values if _is_known(value)]
             total = sum(known, Decimal(0)) if known else None
         shown = guard(total) if column.unit == "USD" else total
-        cells.append({"text": cell_text(column.name, column.kind, shown, year=year), "is_number": True})
+        cells.append(
+            {"text": cell_text(column.name, column.kind, shown, year=year), "is_number": True, "label": column.label}
+        )
     return {"state": word("state", state), "url": f"?state={state}", "count": thousands(len(rows)), "cells": cells}
 
 

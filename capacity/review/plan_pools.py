@@ -10,6 +10,7 @@ from collections import defaultdict
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import cached_property
+from math import ceil
 from typing import Any
 
 from capacity.allocation.domain.idle import IdleReasons, idle_by_reason
@@ -74,8 +75,9 @@ class PoolRows(ServingRows):
 
     @cached_property
     def needs(self) -> dict[tuple[str, Week], dict[str, Fraction]]:
-        """(pool, week) → serving need on four bases. A class's need lies where the plan serves it; what is not served
-        is laid on its pools in proportion to their size, or on none where no pool may serve it."""
+        """(pool, week) → serving need on four bases, and what is short of it without holds. A class's need lies where
+        the plan serves it; what is not served is laid on its pools in proportion to their size, or on none where no
+        pool may serve it."""
         found: dict[tuple[str, Week], dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
         sizes = {pool.key: pool.allocatable for pool in self.plan.problem.pools}
         for class_key, keys in self.demands_of_class.items():
@@ -88,25 +90,42 @@ class PoolRows(ServingRows):
                 owed = sum(
                     (exact(self.demands[key].work[index]) for key in keys if self._is_committed(key)), Fraction(0)
                 )
-                got = sum((exact(self.served.get((key, week), ZERO)) for key in keys), Fraction(0))
-                band = (asked, asked)
-                if serving is not None:
-                    band = (
-                        Fraction(serving.weeks[index].p10_accelerators),
-                        Fraction(serving.weeks[index].p90_accelerators),
-                    )
+                unmet = self._unmet(keys, index, week)
+                short = self._unmet([key for key in keys if not self.is_hold(key)], index, week)
                 weight = sum(max(1, sizes[pool][index]) for pool in options)
-                for pool, rate in options.items():
-                    here = Fraction(self.allocated.get((class_key, pool, week), 0))
-                    missing = max(Fraction(0), asked - got) * Fraction(max(1, sizes[pool][index]), weight) / rate
-                    part = here + missing
+                laid = {pool: Fraction(max(1, sizes[pool][index]), weight) / rate for pool, rate in options.items()}
+                # Where nothing is laid anywhere (a need that rounds away) each share is of nothing.
+                parts = {pool: self.allocated.get((class_key, pool, week), 0) + unmet * laid[pool] for pool in options}
+                for pool, part in parts.items():
                     need = found[pool, week]
                     need["expected"] += part
                     need["committed"] += part * owed / asked
-                    need["p10"] += part * band[0] / asked
-                    need["p90"] += part * band[1] / asked
-                    need["short"] += missing
+                    if serving is not None:
+                        need["p10"] += part * serving.weeks[index].p10_accelerators / asked
+                        need["p90"] += part * serving.weeks[index].p90_accelerators / asked
+                    else:
+                        low, high = self._own_band(keys[0], asked, part, Fraction(part) / (sum(parts.values()) or 1))
+                        need["p10"] += low
+                        need["p90"] += high
+                    need["short"] += short * laid[pool]
         return found
+
+    def _unmet(self, keys: list[str], index: int, week: Week) -> Fraction:
+        """Work of these demands of a class that the plan does not serve."""
+        asked = sum((exact(self.demands[key].work[index]) for key in keys), Fraction(0))
+        got = sum((exact(self.served.get((key, week), ZERO)) for key in keys), Fraction(0))
+        return max(Fraction(0), asked - got)
+
+    def _own_band(self, key: str, asked: Fraction, part: Fraction, share: Fraction) -> tuple[Fraction, Fraction]:
+        """(P10, P90) of accelerators of one's own in a pool that has `part`, `share` of all of them.
+
+        A promise is what it is; a held deal comes whole, in whole nodes, or not at all.
+        """
+        deal = self.contract_of.get(key)
+        if deal is None or deal.hold is None:
+            return part, part
+        node = self.demands[key].options[0].replica_accelerators
+        return Fraction(0), share * ceil(asked / exact(deal.hold["probability"]) / node) * node
 
     def _is_committed(self, demand_key: str) -> bool:
         return self.demands[demand_key].tier == self.plan.problem.tiers[0]

@@ -16,7 +16,7 @@ from capacity.lib.horizon import Week
 from capacity.lib.money import exact_context, round_parts, to_decimal
 from capacity.lib.units import HOURS_PER_WEEK, exact
 from capacity.review.cards import is_choice, missing_on_card
-from capacity.review.compute import SolvedPlan
+from capacity.review.compute import HOLDS, SolvedPlan
 from contracts.deals import HeldWeek
 from contracts.exposure import ClassWeekCost, DemandWeek, PlanCosts
 from workloads.domain.classes import ServingClass
@@ -87,6 +87,10 @@ class ServingRows:
                     }
                 )
         return rows
+
+    def is_hold(self, demand_key: str) -> bool:
+        """Whether it is kept for a deal that nobody has signed: what such a demand misses breaks no promise."""
+        return self.demands[demand_key].tier == HOLDS
 
     def workload_of(self, demand_key: str) -> str | None:
         contract = self.contract_of.get(demand_key)

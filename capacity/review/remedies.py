@@ -19,6 +19,7 @@ from capacity.allocation.domain.problem import Pool, ServingDemand, ServingOptio
 from capacity.lib.horizon import Week
 from capacity.lib.money import to_decimal
 from capacity.lib.units import HOURS_PER_WEEK, exact
+from capacity.review.compute import HOLDS
 from capacity.review.plan_rows import PlanRows
 
 Row = dict[str, Any]
@@ -83,9 +84,11 @@ class Remedies:
 
     @cached_property
     def shortages(self) -> list[Shortage]:
-        """By first week, then demand."""
+        """By first week, then demand. A hold that is short breaks no promise: the pipeline says so, nothing is bought."""
         by_demand: dict[str, dict[Week, Fraction]] = defaultdict(dict)
         for each in self.solution.capacity_shortfalls:
+            if self.rows.demands[each.key].tier == HOLDS:
+                continue
             by_demand[each.key][each.week] = Fraction(each.work)
         found = []
         for key, work in by_demand.items():

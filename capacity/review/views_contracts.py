@@ -25,6 +25,7 @@ from capacity.allocation.models import PLAN_SCOPE, CurrentRun, RunPool
 from capacity.imports.rows import key_text
 from capacity.review import list_specs, verdicts
 from capacity.review.chosen import ChosenRun, chosen_run
+from capacity.review.compute import HOLDS
 from capacity.review.contract_page import contract_sections, deal_facts
 from capacity.review.hold_check import room_for_holds
 from capacity.review.input_edits import askable_tables
@@ -300,6 +301,8 @@ def _weeks_short(viewer: Viewer, run_id: int, key: str, labels: list[Any]) -> li
     """The weeks in which the contract is short, as far as the viewer may read them. One query."""
     names = [column.name for column in SHORTFALLS.columns]
     found = SHORTFALLS.model._default_manager.filter(run_id=run_id, contract_key=key, short_accelerators__gt=0)
+    # A hold for its amendment is no promise of the contract in force.
+    found = found.exclude(tier=HOLDS)
     return [
         visible_row(viewer=viewer, spec=SHORTFALLS, row=row, labels=labels)
         for row in found.order_by("week", "demand_key").values(*names)

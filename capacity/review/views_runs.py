@@ -253,7 +253,10 @@ def _asked(request: HttpRequest, ask: Any) -> HttpResponse:
     else:
         messages.success(request, f"Run {asked.pk} was asked for. The pages change when it is done.")
     back = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
+    # A page of ours, not the name of a route that somebody made up.
+    if back.startswith("/") and url_has_allowed_host_and_scheme(
+        back, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    ):
         return redirect(back)
     return redirect("runs")
 

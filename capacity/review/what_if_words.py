@@ -14,6 +14,7 @@ from capacity.imports.described import column_label, singular_of
 from capacity.imports.tables import tables
 from capacity.lib import figures
 from capacity.lib.figures import EM_DASH, RESTRICTED, Absent
+from capacity.review.compute import HOLDS
 from capacity.review.words import word
 
 Row = dict[str, Any]
@@ -27,6 +28,7 @@ _CAUSES = {
     "room_left_by": "{key} left that place",
 }
 _MOST_NAMED = 3
+_LEAST_USD = Decimal("0.005")
 
 
 def change_sentence(change: Row) -> str:
@@ -68,12 +70,26 @@ def _money_words(answer: Row) -> str:
         if not usd:
             return "Serving loses and buys no more and no less."
         words = "more" if usd > 0 else "less"
-        return f"{figures.usd(abs(usd))} {words} is lost or spent on burst over the horizon."
-    short = [row["short_difference"] for row in answer["demands"] if isinstance(row["short_difference"], Decimal)]
+        return f"{figures.usd(abs(usd))} {words} is lost or spent on burst over the horizon{_of_holds(answer)}."
+    promised = [row["short_difference"] for row in answer["demands"] if not is_hold(row)]
+    short = [value for value in promised if isinstance(value, Decimal)]
     total = sum(short, Decimal(0))
     if not short or not total:
         return "No capacity shortfall that you see changes."
     return f"{figures.thousands(abs(total))} accelerator-weeks {'more' if total > 0 else 'less'} are short."
+
+
+def _of_holds(answer: Row) -> str:
+    """How much of it is of deals that are only held, for their probability: no promise to anybody."""
+    held = next((row["difference"] for row in answer["tiers"] if row["tier"] == HOLDS), None)
+    if not isinstance(held, Decimal) or abs(held) < _LEAST_USD:
+        return ""
+    return f" ({figures.usd(abs(held))} {'more' if held > 0 else 'less'} of it by deals that are held and not signed)"
+
+
+def is_hold(demand: Row) -> bool:
+    """Whether what a demand misses is only held for a deal."""
+    return bool(demand["tier"] == HOLDS)
 
 
 def _experiment_words(answer: Row) -> str:
@@ -131,7 +147,7 @@ def place_words(places: Iterable[Row]) -> str:
 def page_answer(answer: Row) -> Row:
     """The answer with the rows of its page: winners and losers first, pools and tiers that differ, words of each."""
     demands = sorted(
-        answer["demands"],
+        ({**row, "is_hold": is_hold(row)} for row in answer["demands"]),
         key=lambda row: (-abs(_size(row["usd_difference"])), -abs(_size(row["short_difference"])), str(row["label"])),
     )
     verdict, besides = answer_verdict(answer)
@@ -193,8 +209,9 @@ def file_rows(answer: Row) -> Iterator[list[str]]:
     for row in answer["tiers"]:
         yield line("tier", row["tier"], "value", row["unit"], row["before"], row["after"])
     for row in answer["demands"]:
-        yield line("demand", row["label"], "short", "accelerator-weeks", row["short_before"], row["short_after"])
-        yield line("demand", row["label"], "lost", "USD", row["usd_before"], row["usd_after"])
+        what = "hold" if is_hold(row) else "demand"
+        yield line(what, row["label"], "short", "accelerator-weeks", row["short_before"], row["short_after"])
+        yield line(what, row["label"], "lost", "USD", row["usd_before"], row["usd_after"])
     for row in answer["placements"]:
         yield line("experiment", row["experiment_key"], row["change"], "", place_words(row["before"]), row["to"])
     for row in answer["pools"]:

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.models import Prefetch
 from django.urls import reverse
 
-from capacity.access.models import User
+from capacity.access.models import AuditEvent, User
 from capacity.access.roles import Role
 from capacity.access.visibility import Sight, Viewer, sight
 from capacity.lib.figures import counted, day, day_range, share
 from contracts.domain.workflow import BEFORE_FINANCE, IN_FORCE, MAY_HOLD, PIPELINE, STATE_NAMES
-from contracts.holding import may_hold
+from contracts.holding import REFUSED, may_hold, refused_subject
 from contracts.models import Contract, ContractTransition, Hold
 from contracts.services import makers_of, possible_moves
 
 _PILLS = {"submitted": "decide", "approved": "good", "returned": "warn", "notice": "warn", "withdrawn": "done"}
+REFUSED_FOR = timedelta(weeks=13)
 HOLD_WORDS = {"granted": "Held", "released": "Released", "expired": "Expired", "signed": "Signed"}
 
 
@@ -42,7 +43,7 @@ def known_versions(viewer: Viewer, key: str) -> list[Contract]:
     moves = ContractTransition.objects.select_related("by", "decision").order_by("-id")
     found = (
         Contract.objects.filter(key=key)
-        .select_related("owner", "customer", "workload")
+        .select_related("owner", "customer", "workload", "usage_profile")
         .prefetch_related(Prefetch("transitions", moves), Prefetch("holds", Hold.objects.order_by("-id")))
         .order_by("-version")
     )
@@ -57,10 +58,28 @@ def version_cards(
     versions: list[Contract], *, viewer: Viewer, user: User, now: datetime, problem: Problem | None = None
 ) -> list[dict[str, Any]]:
     """What contracts/_workflow.html shows of each version."""
+    refused = _asked_in_vain(versions, now)
     return [
         _card(each, viewer, user, now, problem if problem is not None and problem.version == each.version else None)
+        | {"refused": refused.get(refused_subject(each.key, each.version), "")}
         for each in versions
     ]
+
+
+def _asked_in_vain(versions: list[Contract], now: datetime) -> dict[str, str]:
+    """Subject → how often it was asked in vain to hold or sign it of late, and by whom. One query where it may be."""
+    names = [refused_subject(each.key, each.version) for each in versions if each.state in MAY_HOLD]
+    if not names:
+        return {}
+    events = AuditEvent.objects.filter(action=REFUSED, subject__in=names, at__gte=now - REFUSED_FOR)
+    found: dict[str, list[str]] = {}
+    for subject, user in events.order_by("at").values_list("subject", "user__username"):
+        found.setdefault(subject, []).append(user or "")
+    return {
+        subject: f"{counted(len(who), 'time')} without room in the last {REFUSED_FOR.days // 7} weeks, "
+        f"by {', '.join(sorted(set(who)))}"
+        for subject, who in found.items()
+    }
 
 
 def _card(contract: Contract, viewer: Viewer, user: User, now: datetime, problem: Problem | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from typing import Literal
 
 from capacity.lib.units import HOURS_PER_MONTH, Exact, exact
 from contracts.domain.month import (
@@ -33,14 +34,18 @@ from workloads.domain.serving import Profile
 MOST_STEPS = 2_000
 
 
+# Why there is no m*; "": there is one.
+NoBreakEven = Literal[
+    "", "revenue_follows_use", "fee_below_promise", "fee_below_one_replica", "limit_holds", "unsized", "unknown_cost"
+]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BreakEvenMultiple:
     """multiple m* of P50 at which a fixed fee no longer covers its replicas; None with the reason why there is none."""
 
     multiple: Fraction | None
-    # "" | "revenue_follows_use" | "fee_below_promise" | "fee_below_one_replica" | "limit_holds" | "unsized" |
-    # "unknown_cost"
-    reason: str = ""
+    reason: NoBreakEven = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -15,11 +17,17 @@ from capacity.imports.edits import apply_rows, undo_batch
 from capacity.imports.models import ImportBatch
 from capacity.imports.tables import tables
 from capacity.imports.undo import UndoRefused
-from capacity.review.compute import PreparedPlan, prepare_inputs
+from capacity.review import hold_check
+from capacity.review.compute import PreparedPlan, SolvedPlan, prepare_inputs
+from capacity.review.hold_check import room_for_holds
 from capacity.review.inputs import read_inputs
+from capacity.review.metrics import first_shortfall, totals
+from capacity.review.plan_rows import PlanRows
+from capacity.review.remedies import remedy_rows
+from contracts import holding
 from contracts.deals import deal_rows
 from contracts.holding import HoldRefused, NoRoom, Planned, Room, expire_holds, release_hold
-from contracts.models import Hold
+from contracts.models import CommitStep, Contract, Hold
 from contracts.services import keep_up_with_clock
 from tests.contracts.pipeline import (
     EXPIRES,
@@ -191,6 +199,35 @@ def test_the_clock_writes_down_once_what_is_over() -> None:
     ]
 
 
+def test_a_hold_that_cannot_be_ended_does_not_keep_the_others_from_their_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_world(deals=2)
+    fin = people()["fin"]
+    hold(fin)
+    hold(fin, key="deal-2")
+    end = holding.end_hold
+
+    def breaks(*, contract: Contract, **more: Any) -> Hold | None:
+        if contract.key == "deal-1":
+            raise HoldRefused("the row cannot be written")
+        return end(contract=contract, **more)
+
+    monkeypatch.setattr(holding, "end_hold", breaks)
+    assert expire_holds(now=NOW + timedelta(days=14)) == 1
+    assert list(Hold.objects.order_by("contract__key").values_list("state", flat=True)) == ["granted", "expired"]
+
+
+def test_a_signature_is_looked_at_in_every_week_of_its_term(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its units begin after four weeks; in those it rounds to nothing, and may push what is held over a ceiling."""
+    who = people()
+    make_world(deals=2, owner=who["ann"][0])
+    CommitStep.objects.filter(contract__key="deal-1").update(starts_date=STARTS + timedelta(weeks=4))
+    hold(who["fin"], key="deal-2", probability="0.5")
+    asked: list[int] = []
+    monkeypatch.setattr(hold_check, "unmet_of_tier", lambda *, weeks, **_: asked.extend(weeks) or {})
+    room_for_holds(change=Planned(contract="deal-1", version=1, signs=True), as_of=TODAY)
+    assert sorted(asked) == list(range(WEEK_OF_START, WEEK_OF_START + 26))
+
+
 def test_what_is_held_is_not_reworded() -> None:
     who = people()
     make_world(owner=who["ann"][0])
@@ -260,6 +297,39 @@ def test_the_plan_keeps_the_hold_and_then_the_commitment() -> None:
     assert work_of_tier("committed") == {"c.deal-1.v1": Decimal(16)}
 
 
+def rows_of_plan() -> tuple[PlanRows, list[dict[str, Any]]]:
+    plan = prepared()
+    parts = {each.name: getattr(plan, each.name) for each in fields(plan)}
+    rows = PlanRows(SolvedPlan(**parts, solution=solve(problem=plan.problem)))
+    return rows, [row for row in rows.pool_week_rows if row["week_index"] == WEEK_OF_START]
+
+
+def test_a_dedicated_deal_that_is_held_comes_whole_or_not_at_all() -> None:
+    """A quarter of 16 is 4, kept in one node of 8: expected 8, nothing at P10, the whole 16 at P90."""
+    make_world()
+    hold(people()["fin"], probability="0.25")
+    _, (week,) = rows_of_plan()
+    assert [week[name] for name in ("expected_need", "p10_need", "p90_need", "committed_need")] == [8, 0, 16, 0]
+
+
+def test_a_hold_that_the_plan_does_not_keep_is_no_shortfall() -> None:
+    """Supply left: 7 × 16 = 112 committed after a sure hold was granted. No promise breaks; 26 × 16 are not kept."""
+    make_world()
+    hold(people()["fin"], probability="1")
+    add_deals([f"old-{place}" for place in range(7)], state="active")
+    rows, (week,) = rows_of_plan()
+    assert (week["capacity_shortfall"], week["expected_need"]) == (0, 128)
+    demands = {"demands": rows.demand_rows, "pools": rows.pool_rows, "pool_weeks": rows.pool_week_rows}
+    assert {row["short_accelerators"] for row in rows.demand_rows if row["tier"] == "holds"} == {16}
+    assert first_shortfall(rows, demands)["value"] is None
+    short, lost, _ = totals(demands)
+    assert (short["value"], short["state"], lost["value"]) == (0, "good", 0)
+    assert [(each["name"], each["value"]) for each in short["terms"]] == [
+        ("Held for deals and not given, left out", "416")
+    ]
+    assert remedy_rows(rows) == []
+
+
 def test_a_run_says_what_each_deal_would_take_and_earn() -> None:
     """8 accelerators for 26 weeks of 168 h at $4: 8 × 4,368 × 4 = $139,776; a quarter of it $34,944."""
     make_world(deals=2)
@@ -314,3 +384,30 @@ def test_a_probability_that_is_none_is_refused(probability: str) -> None:
     with pytest.raises(HoldRefused, match="probability"):
         hold(people()["fin"], probability=probability)
     assert not Hold.objects.exists()
+
+
+def test_a_note_that_no_keyboard_types_is_refused_on_its_field() -> None:
+    make_world()
+    fin = people()["fin"]
+    hold(fin)
+    with pytest.raises(HoldRefused, match="control character") as refused:
+        release_hold(key="deal-1", version=1, note="a\x00b", user=fin[0], viewer=fin[1], now=NOW)
+    assert (refused.value.code, refused.value.field) == ("bad_value", "note")
+    assert Hold.objects.get().state == "granted"
+
+
+def test_deals_that_hold_nothing_are_not_sized_to_look_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_world(deals=4)
+    fin = people()["fin"]
+    hold(fin, key="deal-2")
+    sized: list[list[str]] = []
+    prepare = hold_check._prepared
+
+    def watched(inputs: Any) -> PreparedPlan:
+        plan = prepare(inputs)
+        sized.append([each.row["key"] for each in plan.deals])
+        return plan
+
+    monkeypatch.setattr(hold_check, "_prepared", watched)
+    hold(fin, key="deal-3")
+    assert sized == [["deal-2", "deal-3"]]

@@ -115,6 +115,24 @@ def test_a_price_that_never_holds_is_a_warning() -> None:
     assert warnings(prices("c-1,1,uncached_input,1,2025-01-01,2026-01-01,,")) == ["price_outside_term"]
 
 
+OVERLAP = ("c-1,1,cached_input,10,2026-01-01,,,graduated", "c-1,1,cached_input,5,2026-06-01,,15,graduated")
+
+
+def test_two_price_lists_of_one_use_on_one_day_are_refused_where_it_is_signed() -> None:
+    """A later tier without the tiers below it is a second list: from 1 June on, the first 15 have two."""
+    assert errors(prices(*OVERLAP)) == [("prices_overlap", "starts_date")]
+    ended = OVERLAP[0].replace("2026-01-01,,", "2026-01-01,2026-06-01,")
+    assert "prices_overlap" not in warnings(prices(ended, OVERLAP[1]))
+
+
+def test_of_an_offer_they_are_warned_of_until_it_is_to_be_signed() -> None:
+    set_state("c-1", "draft")
+    assert "prices_overlap" in warnings(prices(*OVERLAP))
+    assert "prices_overlap" not in warnings(change("name", "Chat two"))
+    set_state("c-1", "active")
+    assert errors(change("name", "Chat three")) == [("prices_overlap", "starts_date")]
+
+
 def test_tiers_are_read_with_those_that_are_there_already() -> None:
     assert warnings(prices("c-1,1,cached_input,10,2026-01-01,,,volume")) == []
     assert warnings(prices("c-1,1,cached_input,5,2026-01-01,,15,volume")) == ["volume_cliff"]

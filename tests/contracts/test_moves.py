@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
@@ -10,11 +11,12 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from capacity.decisions.models import Decision
 from capacity.imports.changes import Actor
 from capacity.imports.edits import apply_rows
-from capacity.imports.models import ImportChange
+from capacity.imports.models import ImportChange, ImportIssue
 from capacity.imports.tables import tables
+from capacity.imports.tabular import WARNING
 from contracts.holding import NoRoom
-from contracts.models import Contract, ContractTransition, Hold
-from contracts.services import Meeting, Mover, MoveRefused, keep_up_with_clock, makers_of, move_contract
+from contracts.models import CommitStep, Contract, ContractTransition, Hold, UsageProfile
+from contracts.services import Meeting, Mover, MoveRefused, keep_up_with_clock, makers_of, move_contract, terms_hash
 from tests.contracts.pipeline import (
     ENDS,
     MEETING,
@@ -147,6 +149,15 @@ def test_a_signature_is_a_decision_of_whoever_approved() -> None:
     assert (decision.effect_by_date, decision.review_back_date) == (date(2027, 2, 1), date(2027, 2, 22))
 
 
+@pytest.mark.parametrize("odd", ["\x00", "\x1b[2J"])
+def test_a_reason_that_no_keyboard_types_is_refused_on_its_field(odd: str) -> None:
+    who = people()
+    make_world(state="draft", owner=who["ann"][0])
+    with pytest.raises(MoveRefused, match="control character") as refused:
+        move(who["ann"], "what_if", reason=f"because{odd}")
+    assert (refused.value.code, refused.value.field, state()) == ("bad_value", "reason", "draft")
+
+
 def test_without_a_review_nothing_is_signed() -> None:
     who = people()
     make_world(owner=who["ann"][0])
@@ -196,6 +207,34 @@ def test_an_amendment_ends_the_version_before_it_as_it_starts() -> None:
         )  # fmt: skip
     first = Contract.objects.get(key="deal-1", version=1)
     assert (first.state, first.ends_date) == ("active", later)
+
+
+def test_an_amendment_ends_a_version_with_steps_still_to_come() -> None:
+    """What was to come after it takes over stays as it was worded, is warned of, and may be imported again."""
+    who = people()
+    make_world(state="active")
+    step = CommitStep.objects.create(
+        contract=Contract.objects.get(key="deal-1"), kind="accelerators", quantity=16, starts_date=date(2027, 5, 3)
+    )
+    later = date(2027, 4, 5)
+    add_deals(["deal-1"], version=2, starts_date=later, owner=who["ann"][0])
+    for name, target in (("ann", "submitted"), ("fin", "approved"), ("ann", "signed")):
+        move_contract(
+            key="deal-1", version=2, target=target, reason="", mover=Mover(user=who[name][0], viewer=who[name][1]),
+            now=NOW, meeting=MEETING,
+        )  # fmt: skip
+    assert Contract.objects.get(key="deal-1", version=1).ends_date == later
+    assert CommitStep.objects.get(pk=step.pk).starts_date == date(2027, 5, 3)
+    issue = ImportIssue.objects.filter(code="step_superseded").get()
+    assert (issue.severity, issue.message) == (
+        WARNING,
+        "The step of 2027-05-03 counts no more: version 2 takes over on 2027-04-05.",
+    )
+    cells = {"contract": "deal-1", "version": "1", "kind": "accelerators", "quantity": "16"}
+    again = Actor(user=None, source="file")
+    for day, codes in (("2027-05-03", ["step_superseded"]), ("2026-05-03", ["step_outside_term"])):
+        found = apply_rows(table=tables()["commit_steps"], rows=[cells | {"starts_date": day}], actor=again)
+        assert [each.code for each in found.issues] == codes
 
 
 def test_a_move_of_a_contract_that_moved_on_is_refused() -> None:
@@ -289,3 +328,108 @@ def test_set_state_is_only_for_tests() -> None:
     make_world()
     set_state("deal-1", "approved")
     assert (state(), ContractTransition.objects.count()) == ("approved", 0)
+
+
+# --- the use that a deal takes from a profile -------------------------------------------------------------------------
+
+USE = {"key": "chat-use", "name": "Chat", "output_tokens_per_second": "100", "owner": "ann"}
+
+
+def deal_with_a_profile(who: dict[str, Any], writer: str = "") -> None:
+    """deal-1 of ann's, sold by use, sized by a profile of hers that `writer` wrote (nobody: the operator)."""
+    make_world(deals=0)
+    actor = Actor(user=who[writer][0], viewer=who[writer][1], source="form") if writer else Actor(user=None, source="x")
+    assert apply_rows(table=tables()["usage_profiles"], rows=[USE], actor=actor).applied
+    shape = {"shape": "pay_as_you_go", "workload": Contract.objects.get(key="c-1").workload, "accelerator_type": None}
+    profile = UsageProfile.objects.get(key="chat-use")
+    add_deals(["deal-1"], owner=who["ann"][0], usage_profile=profile, state="what_if", **shape)
+
+
+def use(who: dict[str, Any], by: str, **cells: str) -> str:
+    """How a change of the profile comes out: applied, proposed or why it was refused."""
+    actor = Actor(user=who[by][0], viewer=who[by][1], source="form")
+    found = apply_rows(table=tables()["usage_profiles"], rows=[{"key": "chat-use"} | cells], actor=actor)
+    return str(found.errors[0]) if found.errors else "applied" if found.applied else "proposed"
+
+
+@pytest.mark.parametrize("name", ["ann", "fin"])
+def test_the_use_of_a_deal_with_finance_stays_as_its_profile_says(name: str) -> None:
+    who = people()
+    deal_with_a_profile(who)
+    move(who["ann"], "submitted")
+    for _ in ("submitted", "approved"):
+        assert "deal-1 v1 is with finance" in use(who, name, output_tokens_per_second="900")
+        assert "profile with a new key" in use(who, name, growth_share_per_month="0.5")
+        if state() == "submitted":
+            move(who["con"], "approved")
+    assert use(who, name, name="Chat of the customer") == "applied"
+    move(who["fin"], "returned")
+    assert use(who, name, output_tokens_per_second="900") == "applied"
+
+
+def test_the_use_of_a_deal_that_holds_stays_as_its_profile_says() -> None:
+    who = people()
+    deal_with_a_profile(who)
+    contract = Contract.objects.get(key="deal-1")
+    held = Hold.objects.create(
+        key="h", contract=contract, probability=1, granted_date=NOW.date(), expires_date=NOW.date() + timedelta(days=9)
+    )
+    assert "deal-1 v1 holds accelerators" in use(who, "ann", output_tokens_per_second="900")
+    Hold.objects.filter(pk=held.pk).update(state="released", ended_date=NOW.date())
+    assert use(who, "ann", output_tokens_per_second="900") == "applied"
+
+
+def test_sales_are_not_told_whose_deal_a_profile_sizes() -> None:
+    who = people()
+    deal_with_a_profile(who)
+    Contract.objects.filter(key="deal-1").update(owner=who["bob"][0])
+    move(who["bob"], "submitted")
+    found = use(who, "ann", output_tokens_per_second="900")
+    assert "Somebody else's deal is with finance" in found and "deal-1" not in found
+
+
+def test_the_use_of_a_contract_in_force_changes_by_two_people() -> None:
+    who = people()
+    deal_with_a_profile(who)
+    set_state("deal-1", "active")
+    assert use(who, "ann", output_tokens_per_second="900") == "proposed"
+    assert use(who, "ann", name="Other") == "applied"
+
+
+def test_what_is_signed_is_the_use_that_was_approved() -> None:
+    who = people()
+    deal_with_a_profile(who)
+    move(who["ann"], "submitted")
+    move(who["fin"], "approved")
+    # The operator at the command line is asked nothing; the signature still is.
+    UsageProfile.objects.update(name="Renamed")
+    before = Contract.objects.get(key="deal-1")
+    assert before.transitions.latest("id").terms_hash == terms_hash(before)
+    UsageProfile.objects.update(output_tokens_per_second=900)
+    with pytest.raises(MoveRefused, match="no longer those that finance approved"):
+        move(who["ann"], "signed")
+
+
+def test_whoever_wrote_the_use_does_not_approve_the_deal() -> None:
+    who = people()
+    deal_with_a_profile(who, writer="fin")
+    assert use(who, "con", name="Named by the controller") == "applied"
+    move(who["ann"], "submitted")
+    with pytest.raises(MoveRefused, match="worded"):
+        move(who["fin"], "approved")
+    move(who["con"], "approved")
+
+
+def test_the_prices_of_a_held_take_or_pay_deal_size_it() -> None:
+    who = people()
+    make_world(owner=who["ann"][0])
+    hold(who["ann"])
+    line = {"contract": "deal-1", "version": "1", "kind": "accelerator_hour", "starts_date": STARTS.isoformat()}
+    actor = Actor(user=who["ann"][0], viewer=who["ann"][1], source="form")
+
+    def price(usd: str) -> Any:
+        return apply_rows(table=tables()["price_lines"], rows=[line | {"price": usd}], actor=actor)
+
+    assert price("5").applied
+    Contract.objects.filter(key="deal-1").update(shape="take_or_pay", take_share="0.5")
+    assert "release the hold" in str(price("6").errors[0])

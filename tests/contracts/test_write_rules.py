@@ -9,6 +9,9 @@ import pytest
 from capacity.access.models import User
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
+from capacity.imports.changes import Actor
+from capacity.imports.edits import apply_rows
+from capacity.imports.proposals import NotDecided, approve
 from capacity.imports.tables import tables
 from contracts.models import Contract, Customer
 from contracts.write_rules import (
@@ -19,6 +22,9 @@ from contracts.write_rules import (
     line_writer,
     owner_writes,
     price_checker,
+    price_line_writer,
+    profile_checker,
+    profile_writer,
     sizing_line_writer,
 )
 from tests.contracts.pipeline import set_state
@@ -137,9 +143,9 @@ def test_the_tables_ask_these_rules() -> None:
     }
     assert found == {
         "customers": (owner_writes, None),
-        "usage_profiles": (owner_writes, None),
+        "usage_profiles": (profile_writer, profile_checker),
         "contracts": (contract_writer, contract_checker),
-        "price_lines": (line_writer, price_checker),
+        "price_lines": (price_line_writer, price_checker),
         "commit_steps": (sizing_line_writer, commitment_checker),
         "holds": (hold_writer, None),
         "sla_lines": (line_writer, commitment_checker),
@@ -173,3 +179,37 @@ def test_every_column_has_its_help_and_its_place_in_the_form(name: str) -> None:
 def test_a_customer_without_an_owner_stays_as_it_was() -> None:
     import_texts(GOOD)
     assert Customer.objects.get().owner is None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("state", ["signed", "active", "notice"])
+def test_a_version_beside_one_that_is_known_is_not_entered_as_signed(state: str) -> None:
+    import_texts(GOOD)
+    acme = Customer.objects.get().key
+    user = User.objects.create_user(username="fin", password="a password of the tests")
+    actor = Actor(user=user, viewer=FINANCE, source="form")
+    row = {"key": "c-1", "version": "2", "name": "Chat", "customer": acme, "state": state, "starts_date": "2029-01-01",
+           "ends_date": "2030-01-01", "shape": "pay_as_you_go"}  # fmt: skip
+    found = apply_rows(table=tables()["contracts"], rows=[row], actor=actor)
+    assert "begins as a draft" in str(found.errors[0]) and found.proposal_id is None
+    assert apply_rows(table=tables()["contracts"], rows=[row | {"state": "draft"}], actor=actor).applied
+    # What is known to nobody yet is entered with all its versions, by two people.
+    both = [row | {"key": "c-9", "version": "1", "starts_date": "2028-01-01", "ends_date": "2029-01-01"}]
+    found = apply_rows(table=tables()["contracts"], rows=[*both, row | {"key": "c-9"}], actor=actor)
+    assert not found.errors and found.proposal_id is not None
+
+
+@pytest.mark.django_db
+def test_a_proposal_to_enter_a_contract_as_signed_ends_with_its_first_version() -> None:
+    """Proposed while nobody knew the contract; approved after it had begun here as a draft."""
+    import_texts(GOOD)
+    fin, con = (User.objects.create_user(username=name, password="a password of the tests") for name in ("fin", "con"))
+    row = {"key": "c-9", "version": "2", "name": "Chat", "customer": Customer.objects.get().key, "state": "signed",
+           "starts_date": "2029-01-01", "ends_date": "2030-01-01", "shape": "pay_as_you_go"}  # fmt: skip
+    actor = Actor(user=fin, viewer=FINANCE, source="form")
+    found = apply_rows(table=tables()["contracts"], rows=[row], actor=actor)
+    assert apply_rows(table=tables()["contracts"], rows=[row | {"version": "1", "state": "draft"}], actor=actor).applied
+    checker = Actor(user=con, viewer=Viewer(username="con", roles=frozenset({Role.FINANCE})), source="form")
+    with pytest.raises(NotDecided, match="begins as a draft"):
+        approve(proposal_id=found.proposal_id or 0, actor=checker)
+    assert not Contract.objects.filter(key="c-9", state="signed").exists()

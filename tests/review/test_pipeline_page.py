@@ -52,6 +52,10 @@ def test_finance_read_every_deal_with_its_money_by_state(client: Client) -> None
     first = table_cells(html, "Deals")[0]
     assert first[:6] == ["Delta rollout", "Approved", "75.0%", "14 Dec", "240", "180"]
     assert "unsized" in html
+    assert "needs alone; revenue over the plan&#x27;s horizon" in html
+    # On a phone each row is a card: every number says what it is, sums too.
+    assert re.search(r'<tfoot>.*<td class="n"[^>]* data-label="Needs, alone">480', html)
+    assert '<td class="n" data-label="Deals">1</td>' in html
 
 
 def test_the_list_is_sorted_and_filtered_by_its_address(client: Client) -> None:
@@ -88,7 +92,8 @@ def test_research_and_product_read_aliases_and_no_money(client: Client, role: st
     html = page(client, role)
     assert "C-4" in html
     assert "Delta" not in html
-    assert "$" not in html[html.index("<main") : html.index("</main>")]
+    main = html[html.index("<main") : html.index("</main>")]
+    assert "$" not in main and "revenue over" not in main
 
 
 def test_without_a_deal_or_a_plan_the_page_says_what_to_do(client: Client) -> None:
@@ -183,6 +188,13 @@ def test_a_hold_without_room_says_where_and_by_how_much(client: Client) -> None:
     html = text(answer.content.decode())
     assert "There is no room for this hold: 16 accelerators short in pool-1 in 2027-W" in html
     assert 'value="100%"' in html
+    # What was asked in vain is kept: who asks again and again is seen.
+    user = User.objects.get(username=AuditEvent.objects.get(action="hold.refused").user.username)
+    assert f"Asked 1 time without room in the last 13 weeks, by {user.username}." in html
+    client.post("/contracts/deal-1/v1/hold/", {"probability": "99", "expires_date": SOON})
+    assert "Asked 2 times without room" in text(client.get("/contracts/deal-1/").content.decode())
+    detail = AuditEvent.objects.filter(action="hold.refused").first().detail
+    assert (detail["asked"], detail["pool"], detail["short"]) == (f"1.0000 until {SOON}", "pool-1", 16)
 
 
 @pytest.mark.parametrize(

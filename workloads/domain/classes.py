@@ -15,19 +15,22 @@ from typing import Protocol
 from capacity.lib.money import round_parts, to_decimal
 from workloads.domain.serving import (
     Need,
-    PoolMember,
     Profile,
     RateLimit,
     SpareRule,
     Traffic,
     average_load,
     peak_load,
-    size_pool,
+    pooled_need,
 )
 
 # Work is split among members in millionths of an accelerator, so that the parts sum to whole replicas exactly.
 WORK_STEP = Decimal("0.000001")
 RATE_DENOMINATOR = 1_000_000
+
+
+# Load key → its (average, peak).
+Pairs = Mapping[str, tuple[Fraction, Fraction]]
 
 
 class LoadSource(Protocol):
@@ -98,7 +101,8 @@ class ServingLoad:
         source, multiple = (self.low, self.p10_multiple) if end == "p10" else (self.high, self.p90_multiple)
         if source is not None:
             return source.loads(profile=profile, index=index)
-        return None if at_p50 is None else (at_p50[0] * multiple, at_p50[1] * multiple)
+        # The very pair where there is no band: whoever compares need not look inside.
+        return at_p50 if at_p50 is None or multiple == 1 else (at_p50[0] * multiple, at_p50[1] * multiple)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,7 +164,8 @@ def build_class(
         raise ValueError(f"class {key} has no serving profile: it cannot be sized")
     members = tuple(sorted(loads, key=lambda load: load.key))
     usable = {kind: profile for kind, profile in profiles.items() if kind in pool_types.values()} or dict(profiles)
-    footprint = {kind: _busiest(members, profile, weeks) for kind, profile in usable.items()}
+    loads_on = {kind: _weekly_loads(members, profile, weeks) for kind, profile in usable.items()}
+    footprint = {kind: _busiest(loads_on[kind], profile) for kind, profile in usable.items()}
     reference_type = min(usable, key=lambda kind: (footprint[kind], kind))
     reference = usable[reference_type]
     return ServingClass(
@@ -177,19 +182,31 @@ def build_class(
             if kind in usable
         ),
         weeks=tuple(
-            _class_week(members=members, profile=reference, index=index, spares=spares, coincidence=coincidence)
-            for index in range(weeks)
+            _class_week(
+                members=members,
+                pairs=pairs,
+                profile=reference,
+                index=index,
+                spares=spares,
+                coincidence=coincidence,
+            )
+            for index, pairs in enumerate(loads_on[reference_type])
         ),
         members=members,
     )
 
 
-def _busiest(members: Sequence[ServingLoad], profile: Profile, weeks: int) -> Fraction:
-    """Accelerators at work in the busiest week, unrounded: the yardstick between types."""
-    totals = (
-        sum((pair[1] for load in members if (pair := load.source.loads(profile=profile, index=index))), Fraction(0))
+def _weekly_loads(members: Sequence[ServingLoad], profile: Profile, weeks: int) -> list[Pairs]:
+    """The members' loads on a profile, week by week."""
+    return [
+        _pairs(members, lambda load, index=index: load.source.loads(profile=profile, index=index))  # type: ignore[misc]
         for index in range(weeks)
-    )
+    ]
+
+
+def _busiest(weeks: Sequence[Pairs], profile: Profile) -> Fraction:
+    """Accelerators at work in the busiest week, unrounded: the yardstick between types."""
+    totals = (sum((peak for _, peak in pairs.values()), Fraction(0)) for pairs in weeks)
     return max(totals, default=Fraction(0)) * profile.replica_accelerators
 
 
@@ -202,32 +219,30 @@ def _rate(reference: Fraction, other: Fraction, *, is_same: bool) -> Fraction:
 
 
 def _class_week(
-    *, members: Sequence[ServingLoad], profile: Profile, index: int, spares: SpareRule, coincidence: Decimal
+    *,
+    members: Sequence[ServingLoad],
+    pairs: Pairs,
+    profile: Profile,
+    index: int,
+    spares: SpareRule,
+    coincidence: Decimal,
 ) -> ClassWeek:
-    pairs = _pairs(members, lambda load: load.source.loads(profile=profile, index=index))
     active = [load for load in members if load.key in pairs]
 
-    def pooled(chosen: Mapping[str, tuple[Fraction, Fraction]]) -> Need:
-        return size_pool(
-            members=[
-                PoolMember(key=key, load_average=average, load_peak=peak) for key, (average, peak) in chosen.items()
-            ],
-            profile=profile,
-            spares=spares,
-            coincidence=coincidence,
-        ).need
+    def pooled(chosen: Pairs) -> Need:
+        return pooled_need(loads=chosen.values(), profile=profile, spares=spares, coincidence=coincidence)
 
     def at_end(end: str) -> Need:
-        return pooled(
-            _pairs(
-                members,
-                lambda load: load.loads_at(end, at_p50=pairs.get(load.key), profile=profile, index=index),
-            )
+        found = _pairs(
+            members,
+            lambda load: load.loads_at(end, at_p50=pairs.get(load.key), profile=profile, index=index),
         )
+        return total if found == pairs else pooled(found)
 
     committed = pooled({load.key: pairs[load.key] for load in active if load.is_committed})
-    expected = pooled({load.key: pairs[load.key] for load in active if not load.is_held})
     total = pooled(pairs)
+    is_any_held = any(load.is_held for load in active)
+    expected = pooled({load.key: pairs[load.key] for load in active if not load.is_held}) if is_any_held else total
     peaks = sum((pairs[load.key][1] for load in active), Fraction(0))
     return ClassWeek(
         committed=committed,
@@ -243,13 +258,11 @@ def _class_week(
 def _pairs(
     members: Sequence[ServingLoad], loads: Callable[[ServingLoad], tuple[Fraction, Fraction] | None]
 ) -> dict[str, tuple[Fraction, Fraction]]:
-    """Load key → its (average, peak), of the members that ask for something."""
+    """Of the members that ask for something."""
     return {load.key: pair for load in members if (pair := loads(load)) is not None and pair[1] > 0}
 
 
-def _work(
-    active: Sequence[ServingLoad], pairs: Mapping[str, tuple[Fraction, Fraction]], upto: Sequence[int]
-) -> dict[str, Decimal]:
+def _work(active: Sequence[ServingLoad], pairs: Pairs, upto: Sequence[int]) -> dict[str, Decimal]:
     """Whole replicas as the members' work: committed ones share their own ceiling, the others what each group adds.
 
     upto: accelerators with the committed members, with the expected ones too, with the held ones too.

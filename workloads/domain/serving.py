@@ -77,6 +77,8 @@ class Traffic:
     def times(self, multiple: Exact) -> Traffic:
         """The same mix at a usage multiple (0 or more)."""
         factor = exact(multiple)
+        if factor == 1:
+            return self
         return replace(
             self,
             input_tokens_per_second=self.input_tokens_per_second * factor,
@@ -307,18 +309,31 @@ def size_pool(
 
     coincidence ρ in (0, 1]: measured peak of the sum ÷ sum of the peaks. (methods: Pooling)
     """
+    ordered = sorted(members, key=lambda member: member.key)
+    loads = [(member.load_average, member.load_peak) for member in ordered]
+    need = pooled_need(loads=loads, profile=profile, spares=spares, coincidence=coincidence)
+    peaks = sum((peak for _, peak in loads), Fraction(0))
+    return PooledNeed(need=need, shares=tuple(_share(member, peaks, need, profile) for member in ordered if peaks))
+
+
+def pooled_need(
+    *,
+    loads: Iterable[tuple[Fraction, Fraction]],
+    profile: Profile,
+    spares: SpareRule | None = None,
+    coincidence: Exact = 1,
+) -> Need:
+    """The one ceiling of `size_pool` alone, of (average, peak) loads."""
     rho = exact(coincidence)
     if not 0 < rho <= 1:
         raise ServingError(f"The coincidence factor lies above 0 and at most 1, not {to_decimal(rho)}.")
-    ordered = sorted(members, key=lambda member: member.key)
-    peaks = sum((member.load_peak for member in ordered), Fraction(0))
-    need = size_load(
-        load_average=sum((member.load_average for member in ordered), Fraction(0)),
-        load_peak=rho * peaks,
+    pairs = list(loads)
+    return size_load(
+        load_average=sum((average for average, _ in pairs), Fraction(0)),
+        load_peak=rho * sum((peak for _, peak in pairs), Fraction(0)),
         profile=profile,
         spares=spares or SpareRule(),
     )
-    return PooledNeed(need=need, shares=tuple(_share(member, peaks, need, profile) for member in ordered if peaks))
 
 
 def _share(member: PoolMember, peaks: Fraction, need: Need, profile: Profile) -> PoolShare:
