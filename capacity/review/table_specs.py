@@ -277,7 +277,7 @@ CONTRACT_LOTS = RunTableSpec(
         lot_key|Lot||text
         source_type|Source||text
         supplier_name|Supplier||text
-        lot_accelerators|Lot|accelerators|thousands
+        lot_accelerators|Size|accelerators|thousands
         starts_date|In service from||day
         ends_date|Leaves||day
         rate_basis|Rate||text
@@ -306,7 +306,7 @@ CONTRACT_SLAS = RunTableSpec(
         position|Order||thousands
         metric|Measured||text
         region|Region||text
-        below_share|Below||share
+        below_share|Below||fine_share
         credit_share|Credit||share
         is_standard|Standard tier||text
         allowed_minutes|Missed after|minutes of 30 days|thousands

@@ -25,6 +25,7 @@ from capacity.allocation.models import PLAN_SCOPE, CurrentRun, RunPool
 from capacity.imports.rows import key_text
 from capacity.review import list_specs, verdicts
 from capacity.review.chosen import ChosenRun, chosen_run
+from capacity.review.contract_detail import detail_context, detail_file, detail_lists
 from capacity.review.contract_page import contract_sections, deal_facts
 from capacity.review.hold_check import room_for_holds
 from capacity.review.input_edits import askable_tables
@@ -83,7 +84,13 @@ def _page(request: HttpRequest, key: str, *, problem: Problem | None = None, sta
     if row is None:
         context |= _deal_context(versions, deal, now.year)
         return render(request, "contracts/deal.html", context, status=status)
+    lists = detail_lists(request, viewer, chosen, key)
+    if (file := detail_file(request, chosen, lists)) is not None:
+        return file
     context |= _in_force_context(viewer, chosen, row, key, now.year)
+    context |= detail_context(
+        request=request, viewer=viewer, chosen=chosen, row=row, lists=lists, versions=versions, year=now.year
+    )
     return render(request, "contracts/contract.html", context, status=status)
 
 

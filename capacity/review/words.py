@@ -52,7 +52,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "offline": "Offline",
     },
     "smaller_tier_tested": {"no": "not tested", "pass": "passed", "fail": "failed"},
-    "source_type": {"owned": "Owned", "leased": "Leased", "cloud": "Cloud"},
+    "source_type": {"owned": "Owned", "leased": "Leased", "cloud": "Cloud", "partner": "Partner's"},
+    "basis": {"multiple": "Multiple of expected use", "worst": "Worst reasonable use"},
+    "metric": {"uptime": "Uptime", "latency": "Latency target met"},
+    "rate_basis": {"owned": "Owned", "leased": "Lease", "on_demand": "On demand"},
     "reason": {
         "exceeds_any_pool": "Larger than any pool",
         "no_domain_large_enough": "Larger than any network domain",
