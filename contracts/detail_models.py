@@ -24,7 +24,8 @@ class RunContractMultiple(ContractDetail):
     """A contract's planning month, alone, at a multiple of its expected use (methods: Use at multiples).
 
     basis: "multiple" (1, 2, 3 × P50) or "worst" (the worst reasonable use). used_multiple: what its cap leaves of the
-    multiple. Money in USD, unrounded; None = unknown. curve: [[multiple, margin in USD], …], on the row of 1 × only.
+    multiple. Money in USD, unrounded; None = unknown. On the row of 1 × only: break_even_reason, why there is no
+    break-even use (a code of BreakEvenMultiple), and curve: [[multiple, margin in USD], …].
     """
 
     run = models.ForeignKey("allocation.Run", models.PROTECT, related_name="contract_multiples")
@@ -42,6 +43,7 @@ class RunContractMultiple(ContractDetail):
     margin_usd = models.DecimalField(max_digits=28, decimal_places=8, null=True)
     margin_share = models.DecimalField(max_digits=20, decimal_places=10, null=True)
     loss_exposure_usd = models.DecimalField(max_digits=28, decimal_places=8, null=True)
+    break_even_reason = models.CharField(max_length=24, blank=True)
     curve = models.JSONField(default=list)
 
     class Meta(ContractDetail.Meta):

@@ -89,6 +89,7 @@ def _rows(measured: MeasuredContract, first_week: Week) -> list[Row]:
     ]
     worst = _figures(result.worst, result.worst.multiple, result.loss_exposure_usd, result, is_priced)
     rows.append({**shared, **worst, "basis": "worst"})
+    rows[0]["break_even_reason"] = result.break_even.reason
     rows[0]["curve"] = _curve(arguments, result, cap) if is_priced else []
     return [{**row, "position": position} for position, row in enumerate(rows)]
 
@@ -107,6 +108,7 @@ def _figures(case: UsageCase, asked: Fraction, loss: Decimal | None, result: Con
         "margin_usd": case.gross_margin_usd if is_priced else None,
         "margin_share": case.loaded_margin_share if is_priced else None,
         "loss_exposure_usd": loss if is_priced else None,
+        "break_even_reason": "",
         "curve": [],
     }
 

@@ -50,6 +50,7 @@ def multiple_rows(owners: dict[str, str]) -> list[Row]:
             "accelerators": _SIZES[key][position],
             "capacity_gap_accelerators": _gap(key, position),
             **_money(_MONEY[key][position]),
+            "break_even_reason": "revenue_follows_use" if position == 0 and key == "borealis_api" else "",
             "curve": CURVE if position == 0 and key == "cygnus_flat" else [],
         }
         for key, owner in owners.items()

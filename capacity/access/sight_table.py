@@ -177,7 +177,7 @@ TABLE: dict[str, dict[str, Rule]] = {
             "contract_key owner_username position basis on_date hours multiple used_multiple accelerators "
             "capacity_gap_accelerators",
         ),
-        **fields_of(REVENUE, "revenue_usd curve"),
+        **fields_of(REVENUE, "revenue_usd break_even_reason curve"),
         **fields_of(MARGIN, "reserved_cost_usd consumed_cost_usd margin_usd loss_exposure_usd"),
         **fields_of(MARGIN_SHARE, "margin_share"),
     },

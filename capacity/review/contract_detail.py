@@ -5,14 +5,14 @@ One query reads all four detail tables of the run; each part is None or a senten
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from capacity.access.permissions import may
-from capacity.access.visibility import RESTRICTED, Viewer, see
-from capacity.decisions.models import PolicySet
+from capacity.access.visibility import ContractLabel, Viewer
 from capacity.review import list_specs
 from capacity.review.chosen import ChosenRun
 from capacity.review.contract_supply import KEY, strip_of, term_sentence, timeline
@@ -21,11 +21,19 @@ from capacity.review.contract_use import use_context
 from capacity.review.contract_versions import changes_of_contract, version_differences
 from capacity.review.listing import Listing
 from capacity.review.pages import asks_for_file, list_context, list_file, listed
-from capacity.review.table_specs import CONTRACT_LOTS, CONTRACT_MULTIPLES, CONTRACT_POOLS, CONTRACT_SLAS
+from capacity.review.table_specs import (
+    CONTRACT_LOTS,
+    CONTRACT_MULTIPLES,
+    CONTRACT_POOLS,
+    CONTRACT_SLAS,
+    REMEDIES,
+    SHORTFALLS,
+)
 from capacity.review.tables import Row, rows_of_several
 from contracts.models import Contract
 
 DETAILS = (CONTRACT_MULTIPLES, CONTRACT_POOLS, CONTRACT_LOTS, CONTRACT_SLAS)
+_READ = (*DETAILS, SHORTFALLS, REMEDIES)
 _LISTS = {
     CONTRACT_MULTIPLES.name: list_specs.CONTRACT_USE,
     CONTRACT_POOLS.name: list_specs.CONTRACT_POOLS,
@@ -34,14 +42,20 @@ _LISTS = {
 }
 
 
-def detail_lists(request: HttpRequest, viewer: Viewer, chosen: ChosenRun, key: str) -> dict[str, Listing]:
-    """The contract's rows of each detail table, as the address sorts them. One query."""
+def detail_rows(viewer: Viewer, chosen: ChosenRun, key: str, labels: Sequence[ContractLabel]) -> dict[str, list[Row]]:
+    """The contract's rows of each detail table, its weeks with work and the remedies of its shortage. One query."""
+    return rows_of_several(viewer=viewer, run_id=chosen.run_id, specs=_READ, labels=labels, contract_key=key)
+
+
+def detail_lists(
+    request: HttpRequest, viewer: Viewer, chosen: ChosenRun, found: Mapping[str, list[Row]]
+) -> dict[str, Listing]:
+    """The detail tables as the address sorts them; none for whoever may not open them."""
     if not may(viewer.roles, "contracts.detail"):
         return {}
-    found = rows_of_several(viewer=viewer, run_id=chosen.run_id, specs=DETAILS, contract_key=key)
     return {
-        name: listed(request=request, chosen=chosen, spec=_LISTS[name], rows=rows, is_filterable=lambda name: False)
-        for name, rows in found.items()
+        name: listed(request=request, chosen=chosen, spec=spec, rows=found[name], is_filterable=lambda name: False)
+        for name, spec in _LISTS.items()
     }
 
 
@@ -63,8 +77,9 @@ def detail_context(
     versions: list[Contract],
     year: int,
 ) -> dict[str, Any]:
-    """What contracts/_use.html, _supply.html, _sla.html, _versions.html show of a contract in force. Three queries."""
+    """What contracts/_use.html, _supply.html, _sla.html, _versions.html show of a contract in force. Two queries."""
     key = str(row["contract_key"])
+    changes = changes_of_contract(viewer, chosen, key)
     rows: dict[str, list[Row]] = {name: listing.rows for name, listing in lists.items()}
     rows = {spec.name: rows.get(spec.name, []) for spec in DETAILS}
     return {
@@ -72,7 +87,7 @@ def detail_context(
         "use": use_context(
             sorted(rows[CONTRACT_MULTIPLES.name], key=lambda each: each["position"]),
             contract=row,
-            target=_target(viewer, chosen),
+            target=changes["target"],
             year=year,
         ),
         "use_csv": lists[CONTRACT_MULTIPLES.name].link(format="csv", table=list_specs.CONTRACT_USE.name)
@@ -81,16 +96,8 @@ def detail_context(
         "supply": _supply(request, viewer, chosen, lists, rows, row, year) if lists else None,
         "sla": _sla(request, viewer, lists, rows, versions, year) if lists else None,
         "differences": version_differences(viewer, key, year=year) if len(versions) > 1 else [],
-        "changes": changes_of_contract(viewer, chosen, key),
+        "changes": changes,
     }
-
-
-def _target(viewer: Viewer, chosen: ChosenRun) -> Any:
-    """The margin the policy of the run asks for; None where the reader may not know it. One query."""
-    if see(viewer, "policy", "target_gross_margin_share", 0) is RESTRICTED or chosen.run is None:
-        return None
-    found = PolicySet.objects.filter(version=chosen.run.policy_version)
-    return found.values_list("target_gross_margin_share", flat=True).first()
 
 
 def _supply(

@@ -144,7 +144,8 @@ def _lot_row(lot: Row, contract: Row, place: Any, weeks: int, year: int) -> Gant
 def _ticks(start: date, weeks: int, year: int) -> list[tuple[float, str]]:
     """A tick every quarter, or every half year of a long term."""
     months = 3 if weeks <= 120 else 6
-    found, at = [], date(start.year, start.month - (start.month - 1) % months, 1)
+    found: list[tuple[float, str]] = []
+    at = date(start.year, start.month - (start.month - 1) % months, 1)
     while True:
         month = at.month - 1 + months
         at = date(at.year + month // 12, month % 12 + 1, 1)

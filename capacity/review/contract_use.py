@@ -17,6 +17,7 @@ from capacity.review.listing import Cell, cell_text
 from capacity.review.plots import Figure, MarginByUse, margin_by_use
 from capacity.review.table_specs import CONTRACT_MULTIPLES
 from capacity.review.tables import Row
+from capacity.review.words import word
 
 COLUMNS = (
     "accelerators",
@@ -113,6 +114,9 @@ def finding(rows: Sequence[Row], broken: Any) -> str:
         return f"It pays for itself up to {broken.word} its expected use. {end}".strip()
     if isinstance(broken, Decimal):
         return f"It pays for itself up to {ratio(broken, places=2)} its expected use. {end}".strip()
+    reason = rows[0]["break_even_reason"]
+    if isinstance(reason, str) and reason:
+        end = f"{word('break_even_reason', reason)} {end}".strip()
     return end or "What more use would do to its margin is not known."
 
 

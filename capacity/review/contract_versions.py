@@ -11,11 +11,12 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, OuterRef, QuerySet
+from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
-from capacity.access.visibility import Viewer
+from capacity.access.visibility import RESTRICTED, Viewer, see
 from capacity.allocation.models import RunDocument
+from capacity.decisions.models import PolicySet
 from capacity.imports.rows import as_json
 from capacity.lib.figures import day
 from capacity.review.changes_shown import ARROW, visible_changes
@@ -136,15 +137,24 @@ def _name(line: Row) -> tuple[str, str]:
 
 
 def changes_of_contract(viewer: Viewer, chosen: ChosenRun, key: str) -> dict[str, Any]:
-    """{week: of the review compared with, "" without one; lines: sentences; hidden}, from the stored document. One query."""
-    if chosen.review_week:
-        stored = Review.objects.values_list("changes", flat=True).get(week=chosen.review_week)
-    else:
-        stored = RunDocument.objects.values_list("changes", flat=True).filter(run_id=chosen.run_id).first()
-    document = stored or {}
+    """{week: of the review compared with, "" without one; lines: sentences; hidden; target}, as stored. One query.
+
+    target: the margin that the policy of the run asks for, None where the reader may not know it.
+    """
+    stored: QuerySet[Any, Any] = (
+        Review.objects.filter(week=chosen.review_week)
+        if chosen.review_week
+        else RunDocument.objects.filter(run_id=chosen.run_id)
+    )
+    policy = PolicySet.objects.filter(version=OuterRef("run__policy_version"))
+    found = stored.annotate(target=Subquery(policy.values("target_gross_margin_share")[:1]))
+    row = found.values_list("changes", "target").first()
+    document: Mapping[str, Any] = (row[0] if row else None) or {}
+    target = row[1] if row else None
     lines = [line for line in document.get("lines", []) if (line.get("contract") or {}).get("key") == key]
     groups = visible_changes(viewer, {**document, "lines": lines})
     return {
+        "target": None if see(viewer, "policy", "target_gross_margin_share", target) is RESTRICTED else target,
         "week": (document.get("against") or {}).get("week", ""),
         "lines": [line["sentence"] for group in groups for line in group["lines"]],
         "hidden": next((group["hidden"] for group in groups if group["hidden"]), ""),

@@ -106,16 +106,20 @@ def _facts(rows: Sequence[Row]) -> list[tuple[str, Any, Any]]:
     for top in TOPS:
         if top == 1 or len(rows) > top:
             name = "Largest" if top == 1 else f"Largest {top}"
-            facts.append((name, *(_written(_top(rows, its_share, top)) for _, its_share in _SHARES)))
-    index = (herfindahl(_known(rows, its_share)) for _, its_share in _SHARES)
-    facts.append(("HHI", *(NOTHING if each is None else f"{each:.3f}" for each in index)))
-    return [(name, *_restricted(rows, values)) for name, *values in facts]
-
-
-def _restricted(rows: Sequence[Row], values: Sequence[Any]) -> tuple[Any, Any]:
-    revenue, capacity = values
+            revenue, capacity = (_written(_top(rows, its_share, top)) for _, its_share in _SHARES)
+            facts.append((name, revenue, capacity))
+    revenue, capacity = (_index(rows, its_share) for _, its_share in _SHARES)
+    facts.append(("HHI", revenue, capacity))
     hidden = [any(row[its_share] is RESTRICTED for row in rows) for _, its_share in _SHARES]
-    return RESTRICTED if hidden[0] else revenue, RESTRICTED if hidden[1] else capacity
+    return [
+        (name, RESTRICTED if hidden[0] else revenue, RESTRICTED if hidden[1] else capacity)
+        for name, revenue, capacity in facts
+    ]
+
+
+def _index(rows: Sequence[Row], its_share: str) -> Any:
+    found = herfindahl(_known(rows, its_share))
+    return NOTHING if found is None else f"{found:.3f}"
 
 
 def _top(rows: Sequence[Row], its_share: str, top: int) -> Decimal | None:

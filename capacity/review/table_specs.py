@@ -124,6 +124,7 @@ EXPOSURE = RunTableSpec(
     columns=_columns(
         """
         contract_key
+        contract_version|Version||thousands
         contract_name|Name||text
         customer_name|Customer||text
         customer_alias|Alias||text
@@ -228,6 +229,7 @@ CONTRACT_MULTIPLES = RunTableSpec(
         margin_usd|Margin|USD a month|usd
         margin_share|Margin ÷ revenue||share
         loss_exposure_usd|Loss exposure|USD a month|usd
+        break_even_reason|Why no break-even||text
         curve|Multiple and margin, point by point||text
         """
     ),

@@ -152,7 +152,7 @@ def contracts(request: HttpRequest) -> HttpResponse:
             guard=withhold_small(viewer, listing.rows),
         ),
         "rankings": _rankings(listing),
-        "concentrations": concentrations(parts),
+        "concentrations": [] if concentration is None else concentrations(parts),
         "concentration_csv": "" if concentration is None else listing.link(format="csv", table=concentration.spec.name),
         "is_price_blind": is_price_blind(viewer),
     }

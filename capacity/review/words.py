@@ -54,6 +54,14 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "smaller_tier_tested": {"no": "not tested", "pass": "passed", "fail": "failed"},
     "source_type": {"owned": "Owned", "leased": "Leased", "cloud": "Cloud", "partner": "Partner's"},
     "basis": {"multiple": "Multiple of expected use", "worst": "Worst reasonable use"},
+    "break_even_reason": {
+        "revenue_follows_use": "More use is paid for: there is no break-even use.",
+        "fee_below_promise": "The fee does not pay for what is promised, whatever is used.",
+        "fee_below_one_replica": "The fee does not pay for one replica and its spare.",
+        "limit_holds": "Its rate limits keep its need within the fee: there is no break-even use.",
+        "unsized": "Its need is not known, so there is no break-even use to tell.",
+        "unknown_cost": "The rate of what serves it is not known, so there is no break-even use to tell.",
+    },
     "metric": {"uptime": "Uptime", "latency": "Latency target met"},
     "rate_basis": {"owned": "Owned", "leased": "Lease", "on_demand": "On demand"},
     "reason": {
