@@ -65,7 +65,36 @@ def exposure_rows(
     policy: Policy,
     models: Mapping[str, Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
-    """One row a contract (its versions together), in key order, with the columns of the exposure table.
+    """One row a contract (its versions together), in key order, with the columns of the exposure table."""
+    measured = measured_contracts(
+        contracts=contracts,
+        classes=classes,
+        revenue=revenue,
+        plan=plan,
+        fallback_rates=fallback_rates,
+        policy=policy,
+        models=models,
+    )
+    return rows_of(measured, plan.horizon)
+
+
+def rows_of(measured: Iterable[list[_Measured]], horizon: Horizon) -> list[dict[str, Any]]:
+    """The exposure rows of measured contracts."""
+    with localcontext(exact_context()):
+        return [_row(versions, horizon) for versions in measured]
+
+
+def measured_contracts(
+    *,
+    contracts: Sequence[ContractInForce],
+    classes: Sequence[ServingClass],
+    revenue: Mapping[str, tuple[Decimal | None, ...]],
+    plan: PlanCosts,
+    fallback_rates: Mapping[str, Decimal | None],
+    policy: Policy,
+    models: Mapping[str, Mapping[str, Any]],
+) -> list[list[_Measured]]:
+    """Every contract's versions against the plan, in key order: what exposure and use at multiples are made of.
 
     fallback_rates: class key → USD per accelerator-hour where the plan gave the class nothing that week.
     """
@@ -86,7 +115,7 @@ def exposure_rows(
     )
     with localcontext(exact_context()):
         return [
-            _row([_Measured(version, class_of.get(version.demand_key), rules) for version in versions], plan.horizon)
+            [_Measured(version, class_of.get(version.demand_key), rules) for version in versions]
             for _, versions in sorted(grouped.items())
         ]
 
@@ -118,6 +147,11 @@ class _Measured:
     @property
     def profile(self) -> Profile | None:
         return self.serving.reference if self.serving else None
+
+    @property
+    def month_policy(self) -> ExposurePolicy:
+        """The policy of a planning month."""
+        return self.rules.exposure
 
     @property
     def is_sized(self) -> bool:
@@ -213,9 +247,12 @@ def _row(versions: list[_Measured], horizon: Horizon) -> dict[str, Any]:
         "customer_name": first.contract.customer["name"],
         "customer_alias": first.contract.customer["alias"],
         "owner_username": row["owner"] or "",
+        "state": row["state"],
         "shape": row["shape"],
         "workload_key": row["workload"] or "",
-        "model_tier": _model_tier(first),
+        "model_tier": _of_model(first, "model_tier"),
+        "model_name": _of_model(first, "name"),
+        "regions": list(first.contract.regions),
         "starts_date": min(version.contract.row["starts_date"] for version in versions),
         "ends_date": max(version.contract.row["ends_date"] for version in versions),
         "weeks": len(weeks),
@@ -294,9 +331,9 @@ def _key(first: Week, index: int) -> str:
     return first.plus(index).key
 
 
-def _model_tier(measured: _Measured) -> str:
+def _of_model(measured: _Measured, column: str) -> str:
     model = measured.contract.model_key
-    return measured.rules.models[model]["model_tier"] if model else ""
+    return str(measured.rules.models[model][column]) if model else ""
 
 
 def _flags(versions: list[_Measured], *, is_sized: bool, is_priced: bool) -> list[str]:

@@ -15,6 +15,7 @@ from capacity.allocation.models import RunTable
 from capacity.imports.models import bumps_inputs_version
 from capacity.inventory.models import KEY, DateRange
 from contracts.deal_models import RunDeal
+from contracts.detail_models import RunContractLot, RunContractMultiple, RunContractPool, RunContractSla
 from contracts.domain.workflow import STATES
 from contracts.workflow_models import STATE_FOLLOWS_MOVES, ContractTransition, Hold
 from workloads.models import LATENCY_CLASSES
@@ -26,6 +27,10 @@ __all__ = [
     "Customer",
     "Hold",
     "PriceLine",
+    "RunContractLot",
+    "RunContractMultiple",
+    "RunContractPool",
+    "RunContractSla",
     "RunDeal",
     "RunExposure",
     "SlaLine",
@@ -540,9 +545,12 @@ class RunExposure(RunTable):
     customer_name = models.CharField(max_length=120)
     customer_alias = models.CharField(max_length=20)
     owner_username = models.CharField(max_length=150)
+    state = models.CharField(max_length=10, blank=True)
     shape = models.CharField(max_length=24)
     workload_key = models.CharField(max_length=80)
     model_tier = models.CharField(max_length=10)
+    model_name = models.CharField(max_length=120, blank=True)
+    regions = models.JSONField(default=list)
     starts_date = models.DateField()
     ends_date = models.DateField()
     weeks = models.PositiveSmallIntegerField()

@@ -17,7 +17,14 @@ from capacity.decisions.models import PolicyFloor, PolicySet
 from capacity.lib.canonical import content_hash
 from capacity.lib.horizon import Horizon, Week
 from capacity.review.models import Review, RunFigure
-from contracts.models import RunDeal, RunExposure
+from contracts.models import (
+    RunContractLot,
+    RunContractMultiple,
+    RunContractPool,
+    RunContractSla,
+    RunDeal,
+    RunExposure,
+)
 from tests import factory_rows as rows
 from workloads.models import RunWorkload
 
@@ -112,6 +119,10 @@ RUN_MODELS: dict[str, Any] = {
     "workloads": RunWorkload,
     "exposure": RunExposure,
     "deals": RunDeal,
+    "contract-multiples": RunContractMultiple,
+    "contract-pools": RunContractPool,
+    "contract-lots": RunContractLot,
+    "contract-slas": RunContractSla,
     "figures": RunFigure,
 }
 

@@ -13,6 +13,7 @@ from decimal import Decimal as D
 from typing import Any
 
 from capacity.lib.horizon import Horizon
+from tests import factory_contract_rows as of_contract
 
 Row = dict[str, Any]
 Changes = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -36,6 +37,7 @@ REVENUES = (D("4137193.31"), D("2291741.77"), D("913377.19"), None)
 FLOOR = {"key": "research_floor", "name": "Research floor", "pool_keys": [POOL_A], "share": D("0.3000")}
 
 _OWNERS = ("sales", "sales", "sales2", "sales2")
+OWNERS = dict(zip(CONTRACT_KEYS, _OWNERS, strict=True))
 _SHAPES = ("provisioned_throughput", "pay_as_you_go", "flat_fee", "committed_spend")
 _WORKLOAD_OF = ("chat_assistant", "chat_assistant", "support_bot", "log_summaries")
 
@@ -57,6 +59,10 @@ def all_tables(horizon: Horizon, *, scale: int, changes: Changes) -> dict[str, l
         "workloads": _copies(_workloads(), scale, "workload_key"),
         "exposure": _copies(_exposure(horizon), scale, "contract_key"),
         "deals": _copies(_deals(), scale, "contract_key"),
+        "contract-multiples": _copies(of_contract.multiple_rows(OWNERS), scale, "contract_key"),
+        "contract-pools": _copies(of_contract.pool_rows(horizon, OWNERS, POOL_B), scale, "contract_key"),
+        "contract-lots": _copies(of_contract.lot_rows(OWNERS, POOL_B), scale, "contract_key"),
+        "contract-slas": _copies(of_contract.sla_rows(OWNERS), scale, "contract_key"),
         "figures": _copies(_figures(), scale, "key"),
     }
     for name, by_key in changes.items():
@@ -81,6 +87,10 @@ ROW_KEYS = {
     "workloads": "workload_key",
     "exposure": "contract_key",
     "deals": "contract_key",
+    "contract-multiples": "contract_key",
+    "contract-pools": "contract_key",
+    "contract-lots": "lot_key",
+    "contract-slas": "contract_key",
     "figures": "key",
 }
 
@@ -404,8 +414,11 @@ def _exposure(horizon: Horizon) -> list[Row]:
             "customer_name": CUSTOMER_NAMES[at],
             "customer_alias": ALIASES[at],
             "owner_username": _OWNERS[at],
+            "state": ("active", "active", "notice", "signed")[at],
             "shape": _SHAPES[at],
             "workload_key": _WORKLOAD_OF[at],
+            "model_name": ("Frontier L", "Frontier L", "Mid M", "Frontier L")[at],
+            "regions": (["us-east-1"], ["us-east-1", "eu-west-1"], ["eu-west-1"], [])[at],
             "model_tier": ("frontier", "frontier", "mid", "frontier")[at],
             "starts_date": horizon.first.monday - timedelta(days=70),
             "ends_date": date(2027, 6, 30),

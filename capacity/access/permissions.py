@@ -24,6 +24,8 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "run.view": _MEETING,
     "supply.view": _MEETING - {SALES},
     "contracts.view": _MEETING,
+    # What a contract stands on, earns at more use and credits: for whoever may know whose it is.
+    "contracts.detail": frozenset({CHAIR, FINANCE, SALES, EXEC}),
     # Deals on their way to a signature: everybody in the meeting, each as far as they may know whose they are.
     "pipeline.view": _MEETING,
     # Which move and whose contract is the workflow's own table (contracts/domain/workflow.py).

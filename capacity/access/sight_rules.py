@@ -51,6 +51,8 @@ COST_AND_PRODUCT = rule_of(CHAIR, FINANCE, EXEC, PRODUCT)
 WORKLOAD_COST = rule_of(CHAIR, FINANCE, EXEC, PRODUCT, RESEARCH)
 # Who a customer is.
 NAMES = rule_of(CHAIR, FINANCE, EXEC, own=(SALES,))
+# Supply behind a contract. Sales read which pools their own stand on and until when, not what is bought from whom.
+SUPPLY = rule_of(CHAIR, FINANCE, EXEC)
 # What a contract takes: everything about its capacity, by name or alias.
 PROMISE = rule_of(CHAIR, FINANCE, EXEC, PRODUCT, own=(SALES,))
 # What a contract earns. With tokens beside it this is a price: never the chair, research or product.

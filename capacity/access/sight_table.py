@@ -29,6 +29,7 @@ from capacity.access.sight_rules import (
     RESEARCH,
     REVENUE,
     SALES,
+    SUPPLY,
     TOTAL_MONEY,
     TOTAL_NUMBER,
     TOTAL_SHARE,
@@ -142,7 +143,8 @@ TABLE: dict[str, dict[str, Rule]] = {
         **fields_of(
             PROMISE,
             "shape workload_key model_tier starts_date ends_date weeks is_sized is_uncapped worst_accelerators "
-            "capacity_gap_accelerators coverage_share first_short_week short_accelerator_weeks worst_multiple",
+            "capacity_gap_accelerators coverage_share first_short_week short_accelerator_weeks worst_multiple "
+            "state model_name regions",
         ),
         # Flags say "below break-even" and the like: they go with the margin, in words.
         **fields_of(NAMES, "flags"),
@@ -166,6 +168,38 @@ TABLE: dict[str, dict[str, Rule]] = {
             "consumed_margin_usd worst_margin_usd loss_exposure_usd usd_lost",
         ),
         **fields_of(TOTAL_SHARE, "margin_share consumed_margin_share worst_margin_share"),
+    },
+    # One contract in detail. Who may not know its key gets no row at all (RunTableSpec.gate). A curve in bands would tell
+    # where it crosses them: it is shown in full or not at all.
+    "contract_use": {
+        **fields_of(
+            NAMES,
+            "contract_key owner_username position basis on_date hours multiple used_multiple accelerators "
+            "capacity_gap_accelerators",
+        ),
+        **fields_of(REVENUE, "revenue_usd break_even_reason curve"),
+        **fields_of(MARGIN, "reserved_cost_usd consumed_cost_usd margin_usd loss_exposure_usd"),
+        **fields_of(MARGIN_SHARE, "margin_share"),
+    },
+    "contract_pool": fields_of(
+        NAMES,
+        "contract_key owner_username pool_key pool_name first_week last_week weeks mean_accelerators most_accelerators "
+        "weekly",
+    ),
+    "contract_lot": {
+        **fields_of(
+            NAMES,
+            "contract_key owner_username pool_key source_type ends_date part_accelerators contract_ends_date "
+            "weeks_uncovered",
+        ),
+        **fields_of(SUPPLY, "lot_key supplier_name lot_accelerators starts_date rate_basis usd_per_hour"),
+    },
+    "contract_sla": {
+        **fields_of(
+            NAMES,
+            "contract_key owner_username position metric region below_share credit_share is_standard allowed_minutes",
+        ),
+        **fields_of(REVENUE, "fee_usd credit_usd"),
     },
     # Deals on their way to a signature. Their capacity is the lab's business, by alias; their names and money are not.
     "deal": {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from django.db import models
 from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.generics import GenericAPIView
@@ -109,9 +110,11 @@ def run_table_view(name: str, spec: RunTableSpec) -> type[RowsView]:
             if chosen.run is None:
                 return []
             labels = contract_labels(chosen.run_id) if spec in _NAMES_CONTRACTS else ()
-            filters = {
-                name: request.query_params[name] for name in spec.filters if request.query_params.get(name) is not None
-            }
+            filters = dict(
+                _lookup(spec, name, request.query_params[name])
+                for name in spec.filters
+                if request.query_params.get(name) is not None
+            )
             return visible_rows(viewer=viewer, run_id=chosen.run_id, spec=spec, labels=labels, **filters)
 
         @extend_schema(
@@ -125,6 +128,13 @@ def run_table_view(name: str, spec: RunTableSpec) -> type[RowsView]:
             return self.answer(request)
 
     return RunTableRows
+
+
+def _lookup(spec: RunTableSpec, name: str, value: str) -> tuple[str, Any]:
+    """A filter by a column; of a column that lists, rows whose list has the value."""
+    if isinstance(spec.model._meta.get_field(name), models.JSONField):
+        return f"{name}__contains", [value]
+    return name, value
 
 
 Rows = Callable[[Request, Viewer], list[Row]]

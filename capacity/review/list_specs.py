@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from capacity.review import portfolio, table_specs
 from capacity.review.listing import ListSpec
 from capacity.review.table_specs import (
     DEALS,
@@ -36,13 +37,16 @@ CONTRACTS = ListSpec(
             EXPOSURE,
             "customer_name loss_exposure_usd worst_margin_usd margin_usd margin_share revenue_usd reserved_cost_usd "
             "break_even_multiple worst_multiple coverage_share first_short_week committed_accelerators "
-            "planned_accelerators worst_accelerators capacity_gap_accelerators flags shape model_tier ends_date",
+            "planned_accelerators worst_accelerators capacity_gap_accelerators flags shape model_tier state regions "
+            "owner_username ends_date",
         ),
     ),
-    filters=("shape", "model_tier", "workload_key"),
+    filters=("state", "customer_name", "shape", "model_tier", "regions", "flags", "owner_username", "workload_key"),
     search=("label", "customer_name", "customer_alias", "contract_key", "shape", "flags"),
     sort="-loss_exposure_usd",
     totals=(
+        "committed_accelerators",
+        "planned_accelerators",
         "capacity_gap_accelerators",
         "revenue_usd",
         "reserved_cost_usd",
@@ -50,7 +54,59 @@ CONTRACTS = ListSpec(
         "worst_margin_usd",
         "loss_exposure_usd",
     ),
+    rows_per_page=40,
     empty="No contract is in force in this plan.",
+)
+
+CONCENTRATION = ListSpec(
+    name="concentration",
+    title="Concentration",
+    columns=portfolio.COLUMNS,
+    prefix="by-",
+    empty="No contract to divide.",
+)
+
+# Of one contract, on its page.
+CONTRACT_USE = ListSpec(
+    name="contract-multiples",
+    title="At more use",
+    columns=_pick(
+        table_specs.CONTRACT_MULTIPLES,
+        "basis multiple used_multiple accelerators reserved_cost_usd revenue_usd margin_usd margin_share "
+        "loss_exposure_usd capacity_gap_accelerators consumed_cost_usd on_date hours",
+    ),
+    prefix="use-",
+    empty="This plan says nothing of its use.",
+)
+CONTRACT_POOLS = ListSpec(
+    name="contract-pools",
+    title="Pools it stands on",
+    columns=_pick(
+        table_specs.CONTRACT_POOLS, "pool_name weeks first_week last_week mean_accelerators most_accelerators"
+    ),
+    prefix="pools-",
+    empty="The plan serves it from no pool: it is unsized, has not begun, or nothing is left for it.",
+)
+CONTRACT_LOTS = ListSpec(
+    name="contract-lots",
+    title="Lots it stands on",
+    columns=_pick(
+        table_specs.CONTRACT_LOTS,
+        "pool_key lot_key source_type supplier_name lot_accelerators part_accelerators usd_per_hour ends_date "
+        "weeks_uncovered",
+    ),
+    sort="-weeks_uncovered",
+    prefix="lots-",
+    empty="No lot is counted under its pools.",
+)
+CONTRACT_SLAS = ListSpec(
+    name="contract-slas",
+    title="SLA",
+    columns=_pick(
+        table_specs.CONTRACT_SLAS, "metric region below_share allowed_minutes credit_share fee_usd credit_usd"
+    ),
+    prefix="sla-",
+    empty="No SLA.",
 )
 
 PIPELINE = ListSpec(

@@ -22,7 +22,9 @@ from capacity.review import words
 from capacity.review.table_specs import Column
 from capacity.review.tables import Row
 
-WEEK_COLUMNS = frozenset({"week", "start_week", "first_short_week", "first_week", "worst_week", "helps_from"})
+WEEK_COLUMNS = frozenset(
+    {"week", "start_week", "first_short_week", "first_week", "worst_week", "helps_from", "last_week"}
+)
 LONGEST_SEARCH = 100
 
 _DIGITS = re.compile(r"([0-9]+)")
@@ -31,6 +33,7 @@ _WRITE: Mapping[str, Callable[[Any], str]] = {
     "signed": lambda value: figures.thousands(value, signed=True),
     "usd": figures.usd,
     "share": figures.share,
+    "fine_share": lambda value: figures.share(value, places=2),
     "ratio": lambda value: figures.ratio(value, places=2),
 }
 
@@ -175,14 +178,21 @@ def _is_shown(name: str, rows: Sequence[Row], is_filterable: Callable[[str], boo
 
 def _choice(spec: ListSpec, name: str, rows: Iterable[Row], value: str) -> Choice:
     column = next((column for column in spec.columns if column.name == name), None)
-    found = {str(row[name]) for row in rows if row[name] not in (None, "")}
+    found = {str(value) for row in rows for value in _values(row[name])}
     options = sorted(((each, words.word(name, each)) for each in found), key=lambda option: option[1].casefold())
     label = column.label if column else name.removesuffix("_key").replace("_", " ").capitalize()
     return Choice(name=name, label=label, options=tuple(options), value=value)
 
 
 def _matches(row: Row, asked: Mapping[str, str]) -> bool:
-    return all(str(row[name]) == value for name, value in asked.items())
+    return all(value in map(str, _values(row[name])) for name, value in asked.items())
+
+
+def _values(value: Any) -> Sequence[Any]:
+    """What a cell can be chosen by: each item of a list, else itself; nothing where it is empty."""
+    if isinstance(value, list):
+        return value
+    return () if value in (None, "") else (value,)
 
 
 def _is_found(row: Row, spec: ListSpec, q: str) -> bool:

@@ -27,6 +27,7 @@ from capacity.imports.rows import as_json
 from capacity.lib.canonical import content_hash
 from capacity.review.changes import Changes, compare
 from capacity.review.compute import solve_inputs
+from capacity.review.contract_standing import contract_lot_rows, contract_pool_rows, standing_of
 from capacity.review.inputs import FORMULA_VERSION, Inputs, read_inputs
 from capacity.review.map_rows import issue_rows, unplaced_rows, workload_rows
 from capacity.review.metrics import figure_rows
@@ -35,8 +36,17 @@ from capacity.review.plan_rows import PlanRows
 from capacity.review.remedies import remedy_rows
 from capacity.review.snapshots import against_review, result_rows
 from contracts.deals import deal_rows
-from contracts.exposure import exposure_rows
-from contracts.models import RunDeal, RunExposure
+from contracts.exposure import measured_contracts, rows_of
+from contracts.models import (
+    RunContractLot,
+    RunContractMultiple,
+    RunContractPool,
+    RunContractSla,
+    RunDeal,
+    RunExposure,
+)
+from contracts.sla_rows import sla_rows
+from contracts.use import multiple_rows
 from workloads.models import RunWorkload
 
 Progress = Callable[[str, float], None]
@@ -58,8 +68,15 @@ RESULT_TABLES: tuple[tuple[str, type[models.Model]], ...] = (
     ("workloads", RunWorkload),
     ("exposure", RunExposure),
     ("deals", RunDeal),
+    ("contract_multiples", RunContractMultiple),
+    ("contract_pools", RunContractPool),
+    ("contract_lots", RunContractLot),
+    ("contract_slas", RunContractSla),
     ("figures", RunFigure),
 )
+# Tables that came later than the first runs: where they are empty they count for nothing in a run's hash, so that runs
+# from before keep the hash they were sealed with.
+LATER_TABLES = frozenset({"deals", "contract_multiples", "contract_pools", "contract_lots", "contract_slas"})
 BATCH_ROWS = 2000
 
 
@@ -114,7 +131,7 @@ class ReviewPlanSource:
         solved = time.perf_counter()
         progress("Costing contracts", 0.88)
         rows = PlanRows(plan)
-        exposure = exposure_rows(
+        measured = measured_contracts(
             contracts=plan.contracts,
             classes=plan.classes,
             revenue=plan.revenue,
@@ -123,6 +140,8 @@ class ReviewPlanSource:
             policy=plan.policy,
             models=rows.models,
         )
+        multiples = multiple_rows(contracts=measured, first_week=rows.weeks[0])
+        standing = standing_of(rows)
         progress("Explaining", 0.94)
         tables: dict[str, list[Row]] = {
             "pools": rows.pool_rows,
@@ -137,7 +156,7 @@ class ReviewPlanSource:
             "tiers": rows.tier_rows,
             "issues": issue_rows(rows),
             "workloads": workload_rows(rows),
-            "exposure": exposure,
+            "exposure": rows_of(measured, rows.horizon),
             "deals": deal_rows(
                 deals=plan.deals,
                 revenue=plan.revenue,
@@ -145,6 +164,14 @@ class ReviewPlanSource:
                 tables=plan.inputs.tables,
                 policy=plan.policy,
                 horizon=rows.horizon,
+            ),
+            "contract_multiples": multiples,
+            "contract_pools": contract_pool_rows(rows, standing),
+            "contract_lots": contract_lot_rows(rows, standing),
+            "contract_slas": sla_rows(
+                contracts=measured,
+                lines=plan.inputs.tables["sla_lines"],
+                fees={row["contract_key"]: row["revenue_usd"] for row in multiples if row["position"] == 0},
             ),
         }
         tables["figures"] = figure_rows(rows=rows, tables=tables)
@@ -188,8 +215,7 @@ def as_stored(model: type[models.Model], row: Row) -> Row:
 
 def hash_of_tables(tables: Mapping[str, list[Row]]) -> str:
     """SHA-256 over every row of every result table, in table order and in the order of their canonical text."""
-    # Runs from before there were deals keep the hash they were sealed with.
-    names = [name for name, _ in RESULT_TABLES if tables[name] or name != "deals"]
+    names = [name for name, _ in RESULT_TABLES if tables[name] or name not in LATER_TABLES]
     return content_hash({name: sorted(map(content_hash, map(as_json, tables[name]))) for name in names})
 
 

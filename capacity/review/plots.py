@@ -231,3 +231,77 @@ def _plain(figure: go.Figure) -> Figure:
 
 def _clean(trace: Mapping[str, Any]) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in trace.items()}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MarginByUse:
+    """Dollars a month by multiple of expected use. marks: (multiple, margin, words) of the table's rows."""
+
+    curve: Sequence[tuple[float, float]]
+    marks: Sequence[tuple[float, float, str]]
+    break_even: float | None
+
+
+def margin_by_use(chart: MarginByUse) -> Figure:
+    """The margin as a line that falls where a replica more is paid for, the table's multiples as dots, m* marked."""
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[x for x, _ in chart.curve],
+        y=[round(y) for _, y in chart.curve],
+        name="Margin a month",
+        mode="lines",
+        line={"shape": "linear"},
+        meta={"role": "demand"},
+        hovertemplate="$%{y:,}",
+    )
+    figure.add_scatter(
+        x=[x for x, _, _ in chart.marks],
+        y=[round(y) for _, y, _ in chart.marks],
+        name="In the table",
+        mode="markers",
+        marker={"size": 8},
+        meta={"role": "supply"},
+        hoverinfo="skip",
+    )
+    values = [y for _, y in chart.curve] + [y for _, y, _ in chart.marks]
+    top, low = max(0.0, *values), min(0.0, *values)
+    room = (top - low or 1) * 0.12
+    end = max([x for x, _ in chart.curve] + [x for x, _, _ in chart.marks])
+    shapes: list[dict[str, Any]] = [
+        {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0, "line": {"dash": "solid"},
+         "name": "role:fg-2"}
+    ]  # fmt: skip
+    annotations: list[dict[str, Any]] = [
+        {"x": x, "y": round(y), "yanchor": "bottom", "yshift": 5, "text": text, "showarrow": False, "name": "role:fg"}
+        for x, y, text in _apart(chart.marks)
+    ]
+    if chart.break_even is not None and chart.break_even <= end:
+        shapes.append(
+            {"type": "line", "x0": chart.break_even, "x1": chart.break_even, "y0": 0, "y1": 1, "yref": "paper",
+             "name": "role:bad"}
+        )  # fmt: skip
+        annotations.append(
+            {"x": chart.break_even, "y": 1, "yref": "paper", "yanchor": "top", **_beside(chart.break_even, end),
+             "text": f"<b>break-even {chart.break_even:.2f}×</b>", "showarrow": False, "name": "role:bad"}
+        )  # fmt: skip
+    figure.update_layout(
+        annotations=annotations,
+        shapes=shapes,
+        margin={"r": 24, "l": 56},
+        xaxis={"type": "linear", "range": [0, end * 1.02], "ticksuffix": "×", "dtick": 1 if end <= 8 else None},
+        yaxis={"range": [low - room, top + room * 1.5], "tickformat": "$~s"},
+    )
+    return _plain(figure)
+
+
+def _beside(x: float, end: float) -> dict[str, Any]:
+    """A label on the side of a vertical where there is room."""
+    return {"xanchor": "right", "xshift": -4} if x > end / 2 else {"xanchor": "left", "xshift": 4}
+
+
+def _apart(marks: Sequence[tuple[float, float, str]]) -> list[tuple[float, float, str]]:
+    """The words of the dots; dots at one place share theirs."""
+    found: dict[tuple[float, float], list[str]] = {}
+    for x, y, text in marks:
+        found.setdefault((x, round(y)), []).append(text)
+    return [(x, y, ", ".join(texts)) for (x, y), texts in found.items()]

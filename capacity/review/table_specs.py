@@ -14,7 +14,14 @@ from django.db import models
 
 from capacity.allocation import models as allocation
 from capacity.lib.figures import UNKNOWN_COST, UNSIZED
-from contracts.models import RunDeal, RunExposure
+from contracts.models import (
+    RunContractLot,
+    RunContractMultiple,
+    RunContractPool,
+    RunContractSla,
+    RunDeal,
+    RunExposure,
+)
 from workloads.models import RunWorkload
 
 
@@ -34,7 +41,10 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunTableSpec:
-    """A result table as people see it. owner: column that names the row's owner (a username or a team's key)."""
+    """A result table as people see it. owner: column that names the row's owner (a username or a team's key).
+
+    gate: a column without which its row is not there for the viewer at all, "" for none.
+    """
 
     name: str
     title: str
@@ -46,6 +56,7 @@ class RunTableSpec:
     absent: Mapping[str, Any] = field(default_factory=dict)
     filters: tuple[str, ...] = ()
     action: str = "review.view"
+    gate: str = ""
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
@@ -97,18 +108,33 @@ EXPOSURE = RunTableSpec(
     resource="exposure",
     owner="owner_username",
     order=("contract_key",),
-    filters=("shape", "model_tier", "workload_key"),
+    filters=(
+        "shape",
+        "model_tier",
+        "workload_key",
+        "state",
+        "customer_name",
+        "owner_username",
+        "model_name",
+        "regions",
+        "flags",
+    ),
     action="contracts.view",
     absent={"_unsized": UNSIZED, "_cost": UNKNOWN_COST},
     columns=_columns(
         """
         contract_key
+        contract_version|Version||thousands
         contract_name|Name||text
         customer_name|Customer||text
         customer_alias|Alias||text
+        owner_username|Owner||text
+        state|State||text
         shape|Shape||text
         workload_key
         model_tier
+        model_name|Model||text
+        regions|Regions||text
         starts_date|Starts||day
         ends_date|Ends||day
         weeks|Weeks in the horizon|weeks|thousands
@@ -171,6 +197,123 @@ DEALS = RunTableSpec(
         weighted_revenue_usd|Revenue × probability|USD|usd
         held_accelerators|Held in the plan|accelerators|thousands
         short_accelerators|Hold short by|accelerators|thousands
+        """
+    ),
+)
+
+CONTRACT_MULTIPLES = RunTableSpec(
+    name="contract-multiples",
+    title="Contracts at 1, 2, 3 times their use",
+    model=RunContractMultiple,
+    resource="contract_use",
+    owner="owner_username",
+    order=("contract_key", "position"),
+    filters=("contract_key", "basis"),
+    action="contracts.detail",
+    gate="contract_key",
+    columns=_columns(
+        """
+        contract_key
+        owner_username|Owner||text
+        position|Order||thousands
+        basis|Basis||text
+        on_date|Month as of||day
+        hours|Month|hours|thousands
+        multiple|Use|× P50|ratio
+        used_multiple|Use, capped|× P50|ratio
+        accelerators
+        capacity_gap_accelerators|Capacity gap|accelerators|thousands
+        revenue_usd|Revenue|USD a month|usd
+        reserved_cost_usd|Reserved cost|USD a month|usd
+        consumed_cost_usd|Consumed cost|USD a month|usd
+        margin_usd|Margin|USD a month|usd
+        margin_share|Margin ÷ revenue||share
+        loss_exposure_usd|Loss exposure|USD a month|usd
+        break_even_reason|Why no break-even||text
+        curve|Multiple and margin, point by point||text
+        """
+    ),
+)
+
+CONTRACT_POOLS = RunTableSpec(
+    name="contract-pools",
+    title="Pools that contracts stand on",
+    model=RunContractPool,
+    resource="contract_pool",
+    owner="owner_username",
+    order=("contract_key", "pool_key"),
+    filters=("contract_key", "pool_key"),
+    action="contracts.detail",
+    gate="contract_key",
+    columns=_columns(
+        """
+        contract_key
+        owner_username|Owner||text
+        pool_key
+        pool_name|Name||text
+        first_week|From||text
+        last_week|To||text
+        weeks
+        mean_accelerators|Mean|accelerators|thousands
+        most_accelerators|Most|accelerators|thousands
+        weekly|By week of the plan||text
+        """
+    ),
+)
+
+CONTRACT_LOTS = RunTableSpec(
+    name="contract-lots",
+    title="Lots that contracts stand on",
+    model=RunContractLot,
+    resource="contract_lot",
+    owner="owner_username",
+    order=("contract_key", "pool_key", "lot_key"),
+    filters=("contract_key", "pool_key"),
+    action="contracts.detail",
+    gate="contract_key",
+    columns=_columns(
+        """
+        contract_key
+        owner_username|Owner||text
+        pool_key
+        lot_key|Lot||text
+        source_type|Source||text
+        supplier_name|Supplier||text
+        lot_accelerators|Size|accelerators|thousands
+        starts_date|In service from||day
+        ends_date|Leaves||day
+        rate_basis|Rate||text
+        usd_per_hour|Rate|USD per installed hour|usd
+        part_accelerators|Stand on it|accelerators|thousands
+        contract_ends_date|Contract ends||day
+        weeks_uncovered|Uncovered|weeks|thousands
+        """
+    ),
+)
+
+CONTRACT_SLAS = RunTableSpec(
+    name="contract-slas",
+    title="SLA tiers of contracts",
+    model=RunContractSla,
+    resource="contract_sla",
+    owner="owner_username",
+    order=("contract_key", "position"),
+    filters=("contract_key", "metric"),
+    action="contracts.detail",
+    gate="contract_key",
+    columns=_columns(
+        """
+        contract_key
+        owner_username|Owner||text
+        position|Order||thousands
+        metric|Measured||text
+        region|Region||text
+        below_share|Below||fine_share
+        credit_share|Credit||share
+        is_standard|Standard tier||text
+        allowed_minutes|Missed after|minutes of 30 days|thousands
+        fee_usd|Monthly fee|USD|usd
+        credit_usd|Credits|USD a month|usd
         """
     ),
 )
@@ -492,6 +635,10 @@ RUN_TABLES: dict[str, RunTableSpec] = {
     for spec in (
         EXPOSURE,
         DEALS,
+        CONTRACT_MULTIPLES,
+        CONTRACT_POOLS,
+        CONTRACT_LOTS,
+        CONTRACT_SLAS,
         POOLS,
         POOL_WEEKS,
         LOT_EVENTS,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -25,11 +26,21 @@ from capacity.access.visibility import (
     redact,
     see,
 )
-from capacity.lib.figures import UNKNOWN_COST, UNSIZED
-from capacity.review.table_specs import DEALS, EXPOSURE, REMEDIES, SHORTFALLS, UNPLACED, RunTableSpec
+from capacity.lib.figures import RESTRICTED, UNKNOWN_COST, UNSIZED, Absent
+from capacity.review.table_specs import (
+    CONTRACT_MULTIPLES,
+    DEALS,
+    EXPOSURE,
+    REMEDIES,
+    SHORTFALLS,
+    UNPLACED,
+    RunTableSpec,
+)
 from contracts.models import RunDeal, RunExposure
 
 Row = dict[str, Any]
+UNKNOWN_PRICE = Absent("unknown price", "unknown", "A price or a quantity is missing, so the revenue is not known.")
+UNKNOWN_MONEY = Absent("not known", "unknown", "Its revenue or its cost is not known.")
 
 
 def contract_labels(run_id: int) -> list[ContractLabel]:
@@ -56,7 +67,8 @@ def run_rows(
     """
     for lookup, value in filters.items():
         name = lookup.split("__")[0]
-        if name in {column.name for column in spec.columns}:
+        # Where rows that may not be known are left out, a filter by what makes them known tells nothing.
+        if name != spec.gate and name in {column.name for column in spec.columns}:
             refuse_blind_filter(viewer, spec, name)
         if name == "serving_class" and class_in_words(viewer, str(value), labels=labels) != value:
             raise Http404
@@ -65,18 +77,29 @@ def run_rows(
     needed = {*names, *([spec.owner] if spec.owner else [])}
     if spec in (EXPOSURE, DEALS):
         needed |= {"contract_name", "customer_alias", "owner_username"}
-    return [visible_row(viewer=viewer, spec=spec, row=row, labels=labels) for row in rows.values(*sorted(needed))]
+    shown = [visible_row(viewer=viewer, spec=spec, row=row, labels=labels) for row in rows.values(*sorted(needed))]
+    return _behind_gate(spec, shown)
+
+
+def _behind_gate(spec: RunTableSpec, rows: list[Row]) -> list[Row]:
+    return [row for row in rows if row[spec.gate] is not RESTRICTED] if spec.gate else rows
 
 
 def rows_of_several(
-    *, viewer: Viewer, run_id: int, specs: Sequence[RunTableSpec], labels: Sequence[ContractLabel] = ()
+    *,
+    viewer: Viewer,
+    run_id: int,
+    specs: Sequence[RunTableSpec],
+    labels: Sequence[ContractLabel] = (),
+    **filters: Any,
 ) -> dict[str, list[Row]]:
     """run_rows of several tables, by table name. One query: the database writes each row as JSON.
 
-    Only for tables without days among their columns; amounts come back as the decimals they are stored with.
+    Amounts come back as the decimals they are stored with, days as days. filters: columns that all the tables have; the
+    caller sees to it that they tell nothing.
     """
     parts = [
-        spec.model._default_manager.filter(run_id=run_id).values_list(
+        spec.model._default_manager.filter(run_id=run_id, **filters).values_list(
             Value(spec.name), JSONObject(**{column.name: F(column.name) for column in spec.columns})
         )
         for spec in specs
@@ -85,24 +108,28 @@ def rows_of_several(
     for name, row in parts[0].union(*parts[1:], all=True):
         stored[name].append(row)
     return {
-        spec.name: [
-            visible_row(viewer=viewer, spec=spec, row=_with_decimals(spec, row), labels=labels)
-            for row in sorted(stored[spec.name], key=lambda row: [row[name] for name in spec.order])
-        ]
+        spec.name: _behind_gate(
+            spec,
+            [
+                visible_row(viewer=viewer, spec=spec, row=_typed(spec, row), labels=labels)
+                for row in sorted(stored[spec.name], key=lambda row: [row[name] for name in spec.order])
+            ],
+        )
         for spec in specs
     }
 
 
-def _with_decimals(spec: RunTableSpec, row: Row) -> Row:
-    """The row with its decimals as such, which JSON has as numbers."""
-    return {
-        name: Decimal(repr(value)) if isinstance(value, int | float) and _is_decimal(spec.model, name) else value
-        for name, value in row.items()
-    }
+def _typed(spec: RunTableSpec, row: Row) -> Row:
+    """The row with its decimals and days as such, which JSON has as numbers and texts."""
+    return {name: _typed_value(spec.model._meta.get_field(name), value) for name, value in row.items()}
 
 
-def _is_decimal(model: type[models.Model], name: str) -> bool:
-    return isinstance(model._meta.get_field(name), models.DecimalField)
+def _typed_value(field: Any, value: Any) -> Any:
+    if isinstance(field, models.DecimalField) and isinstance(value, int | float):
+        return Decimal(repr(value))
+    if isinstance(field, models.DateField) and isinstance(value, str):
+        return date.fromisoformat(value[:10])
+    return value
 
 
 def exposure_with_labels(*, viewer: Viewer, run_id: int) -> tuple[list[Row], list[ContractLabel]]:
@@ -142,6 +169,8 @@ def visible_row(*, viewer: Viewer, spec: RunTableSpec, row: Mapping[str, Any], l
         shown["label"] = _deal_label(viewer, row)
         if shown["accelerators"] is None:
             shown["accelerators"] = UNSIZED
+    if spec is CONTRACT_MULTIPLES:
+        _say_why_unknown(shown)
     if spec is REMEDIES:
         shown["label"] = _demand_in_words(viewer, row, labels)
     if spec is UNPLACED and isinstance(shown["sentence"], str):
@@ -227,6 +256,22 @@ def _say_why_absent(row: Row) -> None:
     for name in (*_MONEY, "worst_margin_usd", "loss_exposure_usd", "margin_share", "worst_margin_share"):
         if row[name] is None:
             row[name] = UNSIZED if row["is_sized"] is False else UNKNOWN_COST
+
+
+_OF_USE = ("reserved_cost_usd", "consumed_cost_usd", "margin_usd", "margin_share", "loss_exposure_usd")
+
+
+def _say_why_unknown(row: Row) -> None:
+    """The same of a contract at a multiple: a need that is not sized leaves its costs unsized too."""
+    is_unsized = row["accelerators"] is None
+    for name in ("accelerators", "capacity_gap_accelerators"):
+        if row[name] is None:
+            row[name] = UNSIZED
+    for name in _OF_USE:
+        if row[name] is None:
+            row[name] = UNSIZED if is_unsized else UNKNOWN_COST if name.endswith("cost_usd") else UNKNOWN_MONEY
+    if row["revenue_usd"] is None:
+        row["revenue_usd"] = UNKNOWN_PRICE
 
 
 def sorted_rows(rows: list[Row], *, key: str, descending: bool) -> list[Row]:

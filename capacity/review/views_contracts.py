@@ -6,6 +6,7 @@ there is room for it is contracts/services.py's and contracts/holding.py's: here
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal, DecimalException
 from typing import Any, cast
@@ -26,6 +27,7 @@ from capacity.imports.rows import key_text
 from capacity.review import list_specs, verdicts
 from capacity.review.chosen import ChosenRun, chosen_run
 from capacity.review.compute import HOLDS
+from capacity.review.contract_detail import detail_context, detail_file, detail_lists, detail_rows
 from capacity.review.contract_page import contract_sections, deal_facts
 from capacity.review.hold_check import room_for_holds
 from capacity.review.input_edits import askable_tables
@@ -45,7 +47,7 @@ from capacity.review.pipeline_rows import by_state, own_and_others, pipeline_ver
 from capacity.review.shortage_rows import shortages
 from capacity.review.snapshots import open_weeks
 from capacity.review.table_specs import DEALS, EXPOSURE, REMEDIES, SHORTFALLS
-from capacity.review.tables import Row, contract_labels, visible_row
+from capacity.review.tables import Row, contract_labels
 from capacity.review.views_lists import no_plan, withhold_small
 from capacity.review.workflow_page import Problem, known_versions, version_cards
 from contracts.domain.workflow import STATE_NAMES
@@ -84,7 +86,15 @@ def _page(request: HttpRequest, key: str, *, problem: Problem | None = None, sta
     if row is None:
         context |= _deal_context(versions, deal, now.year)
         return render(request, "contracts/deal.html", context, status=status)
-    context |= _in_force_context(viewer, chosen, row, key, now.year)
+    labels = contract_labels(chosen.run_id)
+    details = detail_rows(viewer, chosen, key, labels)
+    lists = detail_lists(request, viewer, chosen, details)
+    if (file := detail_file(request, chosen, lists)) is not None:
+        return file
+    context |= _in_force_context(viewer, chosen, row, key, details, now.year)
+    context |= detail_context(
+        request=request, viewer=viewer, chosen=chosen, row=row, lists=lists, versions=versions, year=now.year
+    )
     return render(request, "contracts/contract.html", context, status=status)
 
 
@@ -106,14 +116,18 @@ def _deal_context(versions: list[Contract], deal: Row | None, year: int) -> dict
     }
 
 
-def _in_force_context(viewer: Viewer, chosen: ChosenRun, row: Row, key: str, year: int) -> dict[str, Any]:
-    labels = contract_labels(chosen.run_id)
-    short = _weeks_short(viewer, chosen.run_id, key, labels)
+def _in_force_context(
+    viewer: Viewer, chosen: ChosenRun, row: Row, key: str, details: Mapping[str, list[Row]], year: int
+) -> dict[str, Any]:
+    """details: the contract's weeks with work and its remedies, by table."""
+    # A hold for its amendment is no promise of the contract in force.
+    promised = [each for each in details[SHORTFALLS.name] if each["tier"] != HOLDS]
+    short = [each for each in promised if each["short_accelerators"] not in (0, RESTRICTED)]
     return {
         "row": row,
-        "what_if_url": _what_if_url(viewer, row, chosen.run_id),
+        "what_if_url": _what_if_url(viewer, row),
         "verdict": verdicts.one_contract_verdict(row, year=year),
-        "shortages": _ways_out(viewer, chosen.run_id, key, labels, year),
+        "shortages": _ways_out(viewer, chosen.run_id, details[REMEDIES.name], year),
         **contract_sections(row=row, short=short, links=figure_links(chosen.run_id, f"exposure:{key}:"), year=year),
     }
 
@@ -283,12 +297,11 @@ def _deal_link(chosen: ChosenRun) -> Link:
 # --- parts of a contract in force -----------------------------------------------------------------------------------
 
 
-def _what_if_url(viewer: Viewer, row: Row, run_id: int | None) -> str:
-    """Where to ask about the contract; "" for whoever may not ask about contracts. One query."""
+def _what_if_url(viewer: Viewer, row: Row) -> str:
+    """Where to ask about the contract; "" for whoever may not ask about contracts."""
     if "contracts" not in askable_tables(viewer):
         return ""
-    found = EXPOSURE.model._default_manager.filter(run_id=run_id, contract_key=row["contract_key"])
-    key = key_text((row["contract_key"], str(found.values_list("contract_version", flat=True)[0])))
+    key = key_text((row["contract_key"], str(row["contract_version"])))
     return f"{reverse('scenario-new')}?{urlencode({'table': 'contracts', 'key': key})}"
 
 
@@ -297,26 +310,9 @@ def _exactly(spec: Any, column: str, key: str) -> dict[str, Any]:
     return {"pk__in": spec.model._default_manager.filter(**{column: key}).values("pk")}
 
 
-def _weeks_short(viewer: Viewer, run_id: int, key: str, labels: list[Any]) -> list[Row]:
-    """The weeks in which the contract is short, as far as the viewer may read them. One query."""
-    names = [column.name for column in SHORTFALLS.columns]
-    found = SHORTFALLS.model._default_manager.filter(run_id=run_id, contract_key=key, short_accelerators__gt=0)
-    # A hold for its amendment is no promise of the contract in force.
-    found = found.exclude(tier=HOLDS)
-    return [
-        visible_row(viewer=viewer, spec=SHORTFALLS, row=row, labels=labels)
-        for row in found.order_by("week", "demand_key").values(*names)
-    ]
-
-
-def _ways_out(viewer: Viewer, run_id: int, key: str, labels: list[Any], year: int) -> list[Row] | None:
+def _ways_out(viewer: Viewer, run_id: int, rows: list[Row], year: int) -> list[Row] | None:
     """What would help the contract where it is short; None where the viewer may not know of others' accelerators."""
     if see(viewer, "remedy", "displaces", []) is RESTRICTED:
         return None
-    found = REMEDIES.model._default_manager.filter(run_id=run_id, contract_key=key).order_by(*REMEDIES.order)
-    rows = [
-        visible_row(viewer=viewer, spec=REMEDIES, row=row, labels=labels)
-        for row in found.values(*(column.name for column in REMEDIES.columns))
-    ]
     names = dict(RunPool.objects.filter(run_id=run_id).values_list("pool_key", "name")) if rows else {}
     return shortages(rows, names=names, year=year)

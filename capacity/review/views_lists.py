@@ -17,7 +17,7 @@ from capacity.lib.figures import RESTRICTED, Absent
 from capacity.review import list_specs, verdicts
 from capacity.review.chosen import ChosenRun, chosen_run
 from capacity.review.gantt import placement_gantt
-from capacity.review.listing import Link
+from capacity.review.listing import Link, Listing
 from capacity.review.pages import (
     asks_for_file,
     controls,
@@ -29,6 +29,7 @@ from capacity.review.pages import (
     sees_column,
     visible_rows,
 )
+from capacity.review.portfolio import concentration_rows, concentration_sentence, concentrations
 from capacity.review.table_specs import (
     EXPOSURE,
     PLACEMENTS,
@@ -130,11 +131,16 @@ def contracts(request: HttpRequest) -> HttpResponse:
     listing = listed(
         request=request, chosen=chosen, spec=spec, rows=rows, is_filterable=sees_column(viewer, EXPOSURE.resource)
     )
+    concentration = _concentration(request, viewer, chosen, listing)
+    if concentration is not None and asks_for_file(request, concentration.spec, is_default=False):
+        return list_file(request, chosen, concentration)
     if asks_for_file(request, spec):
         return list_file(request, chosen, listing)
     links = figure_links(chosen.run_id, "exposure:")
+    parts = [] if concentration is None else concentration.rows
+    head, more = verdicts.contract_verdict(listing.rows if listing.is_filtered else rows, year=now.year)
     context = {
-        "verdict": verdicts.contract_verdict(rows, year=now.year),
+        "verdict": (head, f"{more} {concentration_sentence(parts)}".strip()),
         "run_line": run_line(chosen, now=now),
         "controls": controls(listing),
         "list": list_context(
@@ -145,9 +151,46 @@ def contracts(request: HttpRequest) -> HttpResponse:
             total_label=f"Total of {len(listing.rows)}",
             guard=withhold_small(viewer, listing.rows),
         ),
+        "rankings": _rankings(listing),
+        "concentrations": [] if concentration is None else concentrations(parts),
+        "concentration_csv": "" if concentration is None else listing.link(format="csv", table=concentration.spec.name),
         "is_price_blind": is_price_blind(viewer),
     }
     return render(request, "contracts/contracts.html", context)
+
+
+# What the portfolio is ranked by in a click: words, column.
+_RANKINGS = (
+    ("Loss exposure", "loss_exposure_usd"),
+    ("Margin", "margin_usd"),
+    ("Margin ÷ revenue", "margin_share"),
+    ("Capacity", "planned_accelerators"),
+    ("Capacity gap", "capacity_gap_accelerators"),
+    ("Revenue", "revenue_usd"),
+)
+
+
+def _rankings(listing: Listing) -> list[dict[str, Any]]:
+    """The rankings of which the reader sees the column, the largest first, and which is shown now."""
+    shown = {column.name for column in listing.columns}
+    return [
+        {"label": label, "url": listing.link(sort=f"-{name}"), "is_now": listing.sort == f"-{name}"}
+        for label, name in _RANKINGS
+        if name in shown
+    ]
+
+
+def _concentration(request: HttpRequest, viewer: Viewer, chosen: ChosenRun, listing: Listing) -> Listing | None:
+    """How concentrated what is listed is, for whoever may know all customers; None for everybody else."""
+    if not sees_column(viewer, EXPOSURE.resource)("customer_name"):
+        return None
+    return listed(
+        request=request,
+        chosen=chosen,
+        spec=list_specs.CONCENTRATION,
+        rows=concentration_rows(listing.rows),
+        is_filterable=lambda name: True,
+    )
 
 
 def withhold_small(viewer: Viewer, rows: list[Row]) -> Callable[[Any], Any]:

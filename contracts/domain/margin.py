@@ -54,7 +54,8 @@ class ContractResult:
 
     capacity_gap_accelerators: worst need − reserved; loss_exposure_usd: the largest loss between P50 and worst use,
     plus expected credits and make-good; margin_swing_usd: margin at P50 − margin at worst; inference_ratio: reserved
-    cost ÷ revenue at P50. badges: "unsized", "uncapped_exposure", "unknown_cost". at_multiples: as asked for.
+    cost ÷ revenue at P50. badges: "unsized", "uncapped_exposure", "unknown_cost". at_multiples: as asked for;
+    losses_at_multiples: of each the largest loss between P50 and it, credits and make-good included, None = unknown.
     """
 
     key: str
@@ -68,6 +69,7 @@ class ContractResult:
     inference_ratio: Decimal | None
     badges: tuple[str, ...]
     at_multiples: tuple[UsageCase, ...] = ()
+    losses_at_multiples: tuple[Decimal | None, ...] = ()
 
 
 def assess_contract(
@@ -102,18 +104,22 @@ def assess_contract(
     reserved = planned.accelerators if reserved_accelerators is None else reserved_accelerators
     gap = None if worst.accelerators is None or reserved is None else max(0, worst.accelerators - reserved)
     loss = _largest_loss(month, planned, worst)
+    cases = tuple(month.at("multiple", exact(multiple)) for multiple in multiples)
+    losses = [_largest_loss(month, planned, case) for case in cases]
+    more = expected_credits_usd + make_good_usd
     return ContractResult(
         key=terms.key,
         committed=_committed_case(month, planned),
         planned=planned,
         worst=worst,
         capacity_gap_accelerators=gap,
-        loss_exposure_usd=None if loss is None else loss + expected_credits_usd + make_good_usd,
+        loss_exposure_usd=None if loss is None else loss + more,
         margin_swing_usd=difference(planned.gross_margin_usd, worst.gross_margin_usd),
         break_even=_break_even(month),
         inference_ratio=cost_share(revenue_usd=planned.revenue_usd, cost_usd=planned.reserved_cost_usd),
         badges=_badges(month, planned),
-        at_multiples=tuple(month.at("multiple", exact(multiple)) for multiple in multiples),
+        at_multiples=cases,
+        losses_at_multiples=tuple(None if each is None else each + more for each in losses),
     )
 
 

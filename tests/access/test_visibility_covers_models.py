@@ -31,6 +31,10 @@ RESOURCES = {
     "RunWorkload": "workload",
     "RunExposure": "exposure",
     "RunDeal": "deal",
+    "RunContractMultiple": "contract_use",
+    "RunContractPool": "contract_pool",
+    "RunContractLot": "contract_lot",
+    "RunContractSla": "contract_sla",
 }
 # Tables that are not shown by column: whole documents (finance only, as run.inputs and so on), and figures, which
 # name their own line of the table in each row.

@@ -132,12 +132,21 @@ def heat_key() -> SafeString:
 
 @register.inclusion_tag("includes/_gantt.html")
 def gantt(
-    rows: Sequence[GanttRow], ticks: Sequence[tuple[float, str]], weeks: int, label: str, today: float | None = None
+    rows: Sequence[GanttRow],
+    ticks: Sequence[tuple[float, str]],
+    weeks: int,
+    label: str,
+    today: float | None = None,
+    head: str = "Pool",
 ) -> dict[str, Any]:
-    """Pools and the runs placed in them. ticks: (week offset, text) of the axis; today: week offset of the line."""
+    """Pools and the runs placed in them. ticks: (week offset, text) of the axis; today: week offset of the line.
+
+    head: what the rows are, where they are no pools.
+    """
     placed = [geometry.place_row(row, weeks=weeks, letters=GANTT_LETTERS) for row in rows]
     return {
         "label": label,
+        "head": head,
         "ticks": [(f"{100 * at / weeks:g}%", text) for at, text in ticks],
         "rows": [_gantt_row(row, weeks=weeks) for row in placed],
         "today": None if today is None else f"{100 * today / weeks:g}%",
