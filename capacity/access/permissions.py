@@ -24,6 +24,9 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "run.view": _MEETING,
     "supply.view": _MEETING - {SALES},
     "contracts.view": _MEETING,
+    # What contracts earn, cost and risk under scenarios: sales for their own; the portfolio's sums not for sales.
+    "exposure.view": frozenset({CHAIR, FINANCE, SALES, EXEC}),
+    "money.view": frozenset({CHAIR, FINANCE, EXEC}),
     # Deals on their way to a signature: everybody in the meeting, each as far as they may know whose they are.
     "pipeline.view": _MEETING,
     # Which move and whose contract is the workflow's own table (contracts/domain/workflow.py).

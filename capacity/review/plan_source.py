@@ -30,7 +30,7 @@ from capacity.review.compute import solve_inputs
 from capacity.review.inputs import FORMULA_VERSION, Inputs, read_inputs
 from capacity.review.map_rows import issue_rows, unplaced_rows, workload_rows
 from capacity.review.metrics import figure_rows
-from capacity.review.models import Review, RunFigure
+from capacity.review.models import Review, RunChance, RunFigure, RunRollup, RunScenario
 from capacity.review.plan_rows import PlanRows
 from capacity.review.remedies import remedy_rows
 from capacity.review.snapshots import against_review, result_rows
@@ -57,9 +57,14 @@ RESULT_TABLES: tuple[tuple[str, type[models.Model]], ...] = (
     ("issues", allocation.RunIssue),
     ("workloads", RunWorkload),
     ("exposure", RunExposure),
+    ("exposure_scenarios", RunScenario),
+    ("exposure_rollups", RunRollup),
+    ("money_risk", RunChance),
     ("deals", RunDeal),
     ("figures", RunFigure),
 )
+# Tables that runs of an earlier formula do not have: empty, they are left out of the hash such a run was sealed with.
+_SINCE_LATER = frozenset({"deals", "exposure_scenarios", "exposure_rollups", "money_risk"})
 BATCH_ROWS = 2000
 
 
@@ -138,6 +143,9 @@ class ReviewPlanSource:
             "issues": issue_rows(rows),
             "workloads": workload_rows(rows),
             "exposure": exposure,
+            "exposure_scenarios": [],
+            "exposure_rollups": [],
+            "money_risk": [],
             "deals": deal_rows(
                 deals=plan.deals,
                 revenue=plan.revenue,
@@ -188,8 +196,7 @@ def as_stored(model: type[models.Model], row: Row) -> Row:
 
 def hash_of_tables(tables: Mapping[str, list[Row]]) -> str:
     """SHA-256 over every row of every result table, in table order and in the order of their canonical text."""
-    # Runs from before there were deals keep the hash they were sealed with.
-    names = [name for name, _ in RESULT_TABLES if tables[name] or name != "deals"]
+    names = [name for name, _ in RESULT_TABLES if tables[name] or name not in _SINCE_LATER]
     return content_hash({name: sorted(map(content_hash, map(as_json, tables[name]))) for name in names})
 
 

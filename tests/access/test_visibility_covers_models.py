@@ -31,6 +31,9 @@ RESOURCES = {
     "RunWorkload": "workload",
     "RunExposure": "exposure",
     "RunDeal": "deal",
+    "RunScenario": "exposure_scenario",
+    "RunRollup": "exposure_rollup",
+    "RunChance": "money_risk",
 }
 # Tables that are not shown by column: whole documents (finance only, as run.inputs and so on), and figures, which
 # name their own line of the table in each row.
