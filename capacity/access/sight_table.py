@@ -246,7 +246,7 @@ TABLE: dict[str, dict[str, Rule]] = {
             ALL,
             "version effective_date utilisation_interactive utilisation_standard utilisation_batch "
             "peak_factor_interactive peak_factor_standard peak_factor_batch coincidence_factor spare_replicas "
-            "spare_replicas_large large_from_replicas hold_room_share hold_weeks_ahead "
+            "spare_replicas_large large_from_replicas hold_room_share hold_weeks_ahead market_use_share "
             "worst_use_multiple_metered worst_use_multiple_flat "
             "confirmed_counts_at ordered_counts_at row_version",
         ),

@@ -27,15 +27,18 @@ from capacity.imports.rows import as_json
 from capacity.lib.canonical import content_hash
 from capacity.review.changes import Changes, compare
 from capacity.review.compute import solve_inputs
+from capacity.review.envelope_check import check_envelopes
 from capacity.review.inputs import FORMULA_VERSION, Inputs, read_inputs
 from capacity.review.map_rows import issue_rows, unplaced_rows, workload_rows
 from capacity.review.metrics import figure_rows
 from capacity.review.models import Review, RunChance, RunFigure, RunRollup, RunScenario
+from capacity.review.money_tables import money_tables
 from capacity.review.plan_rows import PlanRows
 from capacity.review.remedies import remedy_rows
 from capacity.review.snapshots import against_review, result_rows
 from contracts.deals import deal_rows
-from contracts.exposure import exposure_rows
+from contracts.exposure import rows_of_measured
+from contracts.measured import measured_contracts
 from contracts.models import RunDeal, RunExposure
 from workloads.models import RunWorkload
 
@@ -119,7 +122,8 @@ class ReviewPlanSource:
         solved = time.perf_counter()
         progress("Costing contracts", 0.88)
         rows = PlanRows(plan)
-        exposure = exposure_rows(
+        check_envelopes(rows)
+        measured = measured_contracts(
             contracts=plan.contracts,
             classes=plan.classes,
             revenue=plan.revenue,
@@ -128,6 +132,8 @@ class ReviewPlanSource:
             policy=plan.policy,
             models=rows.models,
         )
+        progress("Scenarios of use", 0.92)
+        money = money_tables(rows=rows, measured=measured)
         progress("Explaining", 0.94)
         tables: dict[str, list[Row]] = {
             "pools": rows.pool_rows,
@@ -142,10 +148,8 @@ class ReviewPlanSource:
             "tiers": rows.tier_rows,
             "issues": issue_rows(rows),
             "workloads": workload_rows(rows),
-            "exposure": exposure,
-            "exposure_scenarios": [],
-            "exposure_rollups": [],
-            "money_risk": [],
+            "exposure": rows_of_measured(measured, rows.horizon),
+            **money,
             "deals": deal_rows(
                 deals=plan.deals,
                 revenue=plan.revenue,
