@@ -7,13 +7,12 @@ each contract alone, as in the exposure table.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any
 
-from capacity.lib.horizon import Horizon
 from capacity.lib.money import exact_context, to_decimal
 from capacity.lib.units import HOURS_PER_WEEK, ceil_fraction, exact
 from contracts.domain.rollups import in_cents, spread_cents, usd_of
@@ -503,41 +502,3 @@ def share_of(part: int | None, whole: int | None) -> Decimal | None:
 
 def _minus(left: int | None, right: int | None) -> int | None:
     return None if left is None or right is None else left - right
-
-
-def weeks_of_row(row: Mapping[str, Any], horizon: Horizon, expected: Mapping[str, Any] | None = None) -> Iterable[Row]:
-    """A stored row week by week, with the columns of the row; the rest follows from what is kept. USD, None not known.
-
-    expected: the contract's row at P50, for the margin swing; without it the swing is None. Of worst the swing by week
-    is not kept.
-    """
-    lists = {
-        name: row[name] for name in ("revenue_cents", "consumed_cents", "reserved_cents", "credits_cents", "loss_cents")
-    }
-    for index, week in enumerate(horizon):
-        cents = {name: _at(values, index) for name, values in lists.items()}
-        margin = _minus(cents["revenue_cents"], cents["reserved_cents"])
-        swing = None
-        if expected is not None and row["scenario"] != WORST:
-            swing = _minus(
-                _minus(_at(expected["revenue_cents"], index), _at(expected["reserved_cents"], index)), margin
-            )
-        yield {
-            "contract_key": row["contract_key"],
-            "scenario": row["scenario"],
-            "week": week.key,
-            "revenue_usd": usd_of(cents["revenue_cents"]),
-            "consumed_cost_usd": usd_of(cents["consumed_cents"]),
-            "headroom_cost_usd": usd_of(_minus(cents["reserved_cents"], cents["consumed_cents"])),
-            "reserved_cost_usd": usd_of(cents["reserved_cents"]),
-            "margin_usd": usd_of(margin),
-            "consumed_margin_usd": usd_of(_minus(cents["revenue_cents"], cents["consumed_cents"])),
-            "capacity_gap_accelerators": _at(row["gap_accelerators"], index),
-            "expected_credits_usd": usd_of(cents["credits_cents"]),
-            "loss_exposure_usd": usd_of(cents["loss_cents"]),
-            "margin_swing_usd": usd_of(swing),
-        }
-
-
-def _at(values: Any, index: int) -> int | None:
-    return values[index] if isinstance(values, list) and index < len(values) else None

@@ -16,7 +16,7 @@ from capacity.allocation.models import PLAN_SCOPE, CurrentRun, Run, RunDocument
 from capacity.decisions.models import PolicyFloor, PolicySet
 from capacity.lib.canonical import content_hash
 from capacity.lib.horizon import Horizon, Week
-from capacity.review.models import Review, RunFigure
+from capacity.review.models import Review, RunChance, RunFigure, RunRollup, RunScenario
 from contracts.models import RunDeal, RunExposure
 from tests import factory_rows as rows
 from workloads.models import RunWorkload
@@ -112,6 +112,9 @@ RUN_MODELS: dict[str, Any] = {
     "workloads": RunWorkload,
     "exposure": RunExposure,
     "deals": RunDeal,
+    "exposure-scenarios": RunScenario,
+    "exposure-rollups": RunRollup,
+    "money-risk": RunChance,
     "figures": RunFigure,
 }
 

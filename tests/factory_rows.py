@@ -13,6 +13,7 @@ from decimal import Decimal as D
 from typing import Any
 
 from capacity.lib.horizon import Horizon
+from tests import factory_money
 
 Row = dict[str, Any]
 Changes = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -59,6 +60,9 @@ def all_tables(horizon: Horizon, *, scale: int, changes: Changes) -> dict[str, l
         "deals": _copies(_deals(), scale, "contract_key"),
         "figures": _copies(_figures(), scale, "key"),
     }
+    tables["exposure-scenarios"] = factory_money.scenario_rows(tables["exposure"], first_week=horizon.first.key)
+    tables["exposure-rollups"] = factory_money.rollups(tables["exposure-scenarios"])
+    tables["money-risk"] = factory_money.chances()
     for name, by_key in changes.items():
         for row in tables[name]:
             row.update(by_key.get(row[ROW_KEYS[name]], {}))
@@ -81,6 +85,9 @@ ROW_KEYS = {
     "workloads": "workload_key",
     "exposure": "contract_key",
     "deals": "contract_key",
+    "exposure-scenarios": "contract_key",
+    "exposure-rollups": "part_key",
+    "money-risk": "measure",
     "figures": "key",
 }
 

@@ -123,8 +123,9 @@ class RunRollup(RunTable):
 class RunChance(RunTable):
     """What seeded draws of use say of one measure: its P10, P50, P90 and mean, and how likely it is bad.
 
-    measure: margin, revenue, reserved cost (USD over the horizon) or shortfall (accelerator-weeks); part: the pool of a
-    shortfall, else "". probability: share of the draws with a loss, or with a shortfall.
+    measure: margin, in-term margin (without renewals), revenue, reserved cost (USD over the horizon) or shortfall
+    (accelerator-weeks); part: the pool of a shortfall, else "". probability: share of the draws with a loss, or with a
+    shortfall.
     """
 
     run = models.ForeignKey("allocation.Run", models.PROTECT, related_name="chance_rows")

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 from capacity.access.visibility import RESTRICTED, Viewer, suppress_cells
 from capacity.lib.horizon import Week
-from capacity.review.chance_facts import MOST_SPAN_WEEKS, draws_of, pool_spans
+from capacity.review.chance_facts import draws_of, pool_spans
 from capacity.review.plan_rows import PlanRows
 from capacity.review.words import word
 from contracts.domain.monte_carlo import Chances, Spread, chances
@@ -25,8 +24,6 @@ Row = dict[str, Any]
 DRAWS = 2_000
 # One seed for every plan, so that two plans differ by what they plan and not by luck.
 SEED = 2026
-
-__all__ = ["DRAWS", "MOST_SPAN_WEEKS", "SEED", "money_tables"]
 
 
 def money_tables(*, rows: PlanRows, measured: Sequence[Sequence[MeasuredContract]]) -> dict[str, list[Row]]:
@@ -96,30 +93,34 @@ def chance_rows(rows: PlanRows, found: Sequence[ContractScenarios]) -> list[Row]
 
 
 def _measures(rows: PlanRows, drawn: Chances) -> list[Row]:
-    money = {"margin": drawn.margin_usd, "revenue": drawn.revenue_usd, "reserved_cost": drawn.cost_usd}
+    money = {
+        "margin": drawn.margin_usd,
+        "in_term_margin": drawn.in_term_margin_usd,
+        "revenue": drawn.revenue_usd,
+        "reserved_cost": drawn.cost_usd,
+    }
     found = [
-        _chance_row(measure, "", "", "USD", spread, is_chance=measure == "margin") for measure, spread in money.items()
+        _chance_row(measure, "USD", spread, probability=spread.probability if "margin" in measure else None)
+        for measure, spread in money.items()
     ]
-    found.append(_chance_row("shortfall", "", "", "accelerator-weeks", drawn.shortfall))
-    for pool, spread in sorted(drawn.by_pool.items()):
-        if spread.mean:
-            found.append(_chance_row("shortfall", pool, rows.pools[pool]["name"], "accelerator-weeks", spread))
+    short = [("", "All pools", drawn.shortfall)]
+    short += [(pool, rows.pools[pool]["name"], spread) for pool, spread in sorted(drawn.by_pool.items()) if spread.mean]
+    for key, name, spread in short:
+        row = _chance_row("shortfall", "accelerator-weeks", spread, probability=spread.probability)
+        found.append({**row, "part_key": key, "part_name": name})
     return found
 
 
-def _chance_row(measure: str, key: str, name: str, unit: str, spread: Spread, *, is_chance: bool = True) -> Row:
+def _chance_row(measure: str, unit: str, spread: Spread, *, probability: float | None) -> Row:
     return {
         "measure": measure,
-        "part_key": key,
-        "part_name": name,
+        "part_key": "",
+        "part_name": "",
         "unit": unit,
-        **{each: _two_places(getattr(spread, each)) for each in ("p10", "p50", "p90", "mean")},
-        "probability": Decimal(Fraction(spread.probability).limit_denominator(DRAWS).numerator)
-        / Decimal(Fraction(spread.probability).limit_denominator(DRAWS).denominator)
-        if is_chance
-        else None,
+        **{each: _rounded(getattr(spread, each), 2) for each in ("p10", "p50", "p90", "mean")},
+        "probability": None if probability is None else _rounded(probability, 6),
     }
 
 
-def _two_places(value: float) -> Decimal:
-    return Decimal(repr(round(value, 2))).quantize(Decimal("0.01"))
+def _rounded(value: float, places: int) -> Decimal:
+    return Decimal(repr(round(value, places))).quantize(Decimal(1).scaleb(-places))

@@ -493,13 +493,13 @@ ISSUES = RunTableSpec(
 _SCENARIO_MONEY = """
         revenue_usd|Revenue|USD|usd
         consumed_cost_usd|Consumed cost|USD|usd
-        headroom_cost_usd|Headroom and spares|USD|usd
+        headroom_cost_usd|Headroom|USD|usd
         reserved_cost_usd|Reserved cost|USD|usd
         reserved_low_usd|Reserved cost, at least|USD|usd
         reserved_high_usd|Reserved cost, at most|USD|usd
-        margin_usd|Margin, fully loaded|USD|usd
-        margin_share|Margin, fully loaded||share
-        consumed_margin_usd|Margin on consumed cost|USD|usd
+        margin_usd|Margin, loaded|USD|usd
+        margin_share|Loaded, of revenue||share
+        consumed_margin_usd|Margin, consumed|USD|usd
         expected_credits_usd|Expected credits|USD|usd
         loss_exposure_usd|Loss exposure|USD|usd
         margin_swing_usd|Margin swing|USD|usd

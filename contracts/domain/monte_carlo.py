@@ -10,7 +10,7 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import mul
+from operator import add, mul
 from statistics import NormalDist
 
 _NORMAL = NormalDist()
@@ -76,11 +76,13 @@ class Spread:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chances:
-    """What the draws say. margin bad: below 0; shortfall (accelerator-weeks, in all and by pool) bad: above 0."""
+    """What the draws say. A margin (in term: without renewals) is bad below 0, a shortfall (accelerator-weeks, in all
+    and by pool) above 0."""
 
     draws: int
     seed: int
     margin_usd: Spread
+    in_term_margin_usd: Spread
     revenue_usd: Spread
     cost_usd: Spread
     shortfall: Spread
@@ -97,6 +99,7 @@ def chances(*, facts: Sequence[Draw], pools: Sequence[PoolSpan], market_share: f
         raise ValueError(f"{draws} draws with {market_share} in common make no chances.")
     market = _normals(f"{seed}:{MARKET}", draws)
     revenue, cost = [0.0] * draws, [0.0] * draws
+    more, spent = [0.0] * draws, [0.0] * draws
     factors: dict[str, list[float]] = {}
     for each in sorted(facts, key=lambda fact: fact.key):
         used = multiples(fact=each, market=market, market_share=market_share, seed=seed)
@@ -106,13 +109,16 @@ def chances(*, facts: Sequence[Draw], pools: Sequence[PoolSpan], market_share: f
             uniform = random.Random(f"{seed}:{RENEWAL}{each.key}")
             renewed = [float(uniform.random() < each.renewal_probability) for _ in range(draws)]
             factors[RENEWAL + each.key] = list(map(mul, used, renewed))
-            _add(revenue, cost, each.renewed, used, renewed)
+            _add(more, spent, each.renewed, used, renewed)
+    in_term = [one - other for one, other in zip(revenue, cost, strict=True)]
+    revenue, cost = list(map(add, revenue, more)), list(map(add, cost, spent))
     margin = [one - other for one, other in zip(revenue, cost, strict=True)]
     short = _shortfalls(pools, factors, draws)
     return Chances(
         draws=draws,
         seed=seed,
         margin_usd=_spread(margin, lambda value: value < 0),
+        in_term_margin_usd=_spread(in_term, lambda value: value < 0),
         revenue_usd=_spread(revenue, lambda value: value < 0),
         cost_usd=_spread(cost, lambda value: value < 0),
         shortfall=_spread(
