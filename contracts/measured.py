@@ -1,6 +1,6 @@
 """Contracts in force against a plan, week by week: assessed, billed at any use, charged for what they hold.
 
-Pure: what exposure rows (exposure.py) and scenarios (scenario_rows.py) are both made of. Nothing is computed twice: weeks
+Pure: what exposure rows (exposure.py) and scenarios (scenario_costing.py) are both made of. Nothing is computed twice: weeks
 like the one before are assessed and billed once. None is what is not known, never zero.
 """
 

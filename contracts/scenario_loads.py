@@ -1,7 +1,7 @@
 """Serving classes at another use: what each contract takes of the replicas it shares when all use P10, P90 or heavily.
 
 Pure: classes and contracts in force → average, peak and need by week (methods: Scenarios of use). What it costs is
-scenario_rows.py.
+scenario_costing.py.
 """
 
 from __future__ import annotations

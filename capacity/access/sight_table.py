@@ -201,9 +201,10 @@ TABLE: dict[str, dict[str, Rule]] = {
     },
     # What the portfolio may come to, and how many accelerators may be missing.
     "money_risk": {
-        **fields_of(COST, "measure part_key part_name position unit contracts left_out draws seed market_share"),
+        **fields_of(
+            COST, "measure part_key part_name position unit probability contracts left_out draws seed market_share"
+        ),
         **fields_of(TOTAL_NUMBER, "p10 p50 p90 mean"),
-        **fields_of(TOTAL_SHARE, "probability"),
     },
     # Deals on their way to a signature. Their capacity is the lab's business, by alias; their names and money are not.
     "deal": {

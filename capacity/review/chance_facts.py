@@ -14,7 +14,7 @@ from capacity.lib.horizon import Week
 from capacity.review.plan_rows import PlanRows
 from contracts.domain.monte_carlo import RENEWAL, Draw, Knot, PoolSpan
 from contracts.domain.scenarios import HEAVY, P10, P50, P90
-from contracts.scenario_rows import ContractScenarios
+from contracts.scenario_costing import ContractScenarios
 from workloads.domain.classes import ServingClass, ServingLoad
 
 # Weeks that are looked at together: needs of a month hardly differ, and a draw lasts the whole horizon.

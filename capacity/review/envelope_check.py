@@ -26,7 +26,7 @@ LESS_THAN_A_CENT = Fraction(1, 200)
 def check_envelopes(rows: PlanRows) -> None:
     """Raises PlanInconsistent, one sentence a line that is off, if any envelope does not hold to the cent."""
     supply = {(each.pool_key, each.week): each for each in rows.plan.calendar.pool_weeks}
-    sentences = []
+    sentences: list[str] = []
     for row in rows.pool_week_rows:
         place = (row["pool_key"], rows.week_by_key[row["week"]])
         sentences += envelope_faults(rows, row, supply[place])

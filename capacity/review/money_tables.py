@@ -18,7 +18,8 @@ from capacity.review.words import word
 from contracts.domain.monte_carlo import Chances, Spread, chances
 from contracts.measured import MeasuredContract
 from contracts.rollup_rows import rollup_rows
-from contracts.scenario_rows import ContractScenarios, ScenarioPlan, contract_scenarios, scenario_rows
+from contracts.scenario_costing import ContractScenarios, ScenarioPlan, contract_scenarios
+from contracts.scenario_rows import scenario_rows
 
 Row = dict[str, Any]
 DRAWS = 2_000

@@ -167,7 +167,7 @@ def _contracts(viewer: Viewer, chosen: ChosenRun, asked: _Asked) -> list[Row]:
     """Contracts in the asked scenario, of the asked part if any. One query."""
     filters: dict[str, Any] = {"scenario": asked.scenario}
     if asked.part is not None and asked.by == "region":
-        filters |= {"regions__has_key": asked.part} if asked.part else {"regions": {}}
+        filters["regions__has_key" if asked.part else "regions"] = asked.part or {}
     elif asked.part is not None:
         filters[_COLUMN_OF[asked.by]] = asked.part
     return visible_rows(viewer=viewer, run_id=chosen.run_id, spec=SCENARIOS, **filters)

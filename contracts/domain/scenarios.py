@@ -1,6 +1,6 @@
 """What a contract may come to: the scenarios of use, the band they span, and what one week of one of them costs.
 
-Pure (methods: Scenarios of use). Not here: which rows become scenarios (contracts/scenario_rows.py), the loads of a
+Pure (methods: Scenarios of use). Not here: which contracts and weeks (contracts/scenario_costing.py), the loads of a
 pool at another use (contracts/scenario_loads.py), sums over contracts (rollups.py), chances (monte_carlo.py).
 """
 

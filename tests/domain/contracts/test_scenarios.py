@@ -16,7 +16,8 @@ from contracts.domain.scenarios import HEAVY, P10, P50, P90, SCENARIOS, WORST, c
 from contracts.domain.terms import SlaTier
 from contracts.inputs import contracts_in_force
 from contracts.measured import ClassWeekCost, DemandWeek, MeasuredContract, PlanCosts, measured_contracts
-from contracts.scenario_rows import ScenarioPlan, contract_scenarios, scenario_rows
+from contracts.scenario_costing import ScenarioPlan, contract_scenarios
+from contracts.scenario_rows import scenario_rows
 from tests.domain.contracts.rows import AS_OF, ENDS, HORIZON, TOKEN_PRICES, Row, contract, policy, price, step, world
 from workloads.demand import profiles_of, serving_classes
 
