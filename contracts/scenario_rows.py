@@ -16,6 +16,8 @@ from contracts.domain.scenarios import COMMITTED, HEAVY, P10, P50, P90, SCENARIO
 from contracts.scenario_costing import ONCE, ZERO, ContractScenarios, ScenarioPlan
 
 Row = dict[str, Any]
+# A margin of so many times a revenue of a few cents is no share that anybody reads.
+MOST_SHARE = 1_000_000
 # The columns that are rounded to cents and kept by week, with the list that holds the weeks.
 KEPT = (
     ("revenue_usd", "revenue_cents"),
@@ -150,12 +152,15 @@ def _regions(each: ContractScenarios, plan: ScenarioPlan) -> dict[str, str]:
             share = to_decimal(version.share(index))
             for region, accelerators in plan.regions.get((version.class_key, index), {}).items():
                 found[region] = found.get(region, ZERO) + accelerators * share
-    return {region: f"{amount:.6f}" for region, amount in sorted(found.items()) if amount > 0}
+    rounded = {region: round(amount, 6) for region, amount in sorted(found.items())}
+    return {region: f"{amount:.6f}" for region, amount in rounded.items() if amount > 0}
 
 
 def share_of(part: int | None, whole: int | None) -> Decimal | None:
-    """part ÷ whole; None (n/a) where the whole is 0 or either is not known."""
-    return None if part is None or not whole else Decimal(part) / Decimal(whole)
+    """part ÷ whole; None (n/a) where the whole is 0, either is not known, or the share says nothing any more."""
+    if part is None or not whole or abs(part) >= MOST_SHARE * abs(whole):
+        return None
+    return Decimal(part) / Decimal(whole)
 
 
 def _minus(left: int | None, right: int | None) -> int | None:

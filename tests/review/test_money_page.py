@@ -15,7 +15,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from capacity.access.models import AuditEvent
-from capacity.review.models import RunChance, RunRollup, RunScenario
+from capacity.review.figure_terms import term as figure_term
+from capacity.review.models import RunChance, RunFigure, RunRollup, RunScenario
 from tests.factories import make_run, make_user
 from tests.factory_rows import CONTRACT_NAMES, CUSTOMER_NAMES
 from tests.review.pages_under_test import table_cells
@@ -137,10 +138,18 @@ def test_others_do_not_get_in_and_read_no_name(client: Client, role: str, addres
 
 @pytest.mark.parametrize("role", ["research", "product"])
 def test_scenarios_of_contracts_are_not_for_the_price_blind(client: Client, role: str) -> None:
-    make_run()
+    run = make_run()
+    shown = {"label": "Margin", "unit": "USD", "formula": "revenue − cost", "methods_anchor": "scenarios-of-use"}
+    sight = {"resource": "exposure_scenario", "field": "margin_usd"}
+    for key in ("scenario:acme_pt:p90", "money:p90"):
+        terms = [figure_term("Margin of acme_pt", D("2126074.18"), "USD", "contract", tuple(sight.values()))]
+        RunFigure.objects.create(run=run, key=key, value=D("2126074.18"), terms=terms, **shown, **sight)
     client.force_login(make_user(role))
     assert client.get("/api/v1/exposure-scenarios/").status_code == 403
-    assert client.get("/runs/1/figures/money:p50/").status_code == 404
+    assert client.get(f"/runs/{run.pk}/figures/scenario:acme_pt:p90/").status_code == 404
+    total = client.get(f"/runs/{run.pk}/figures/money:p90/").content.decode()
+    assert "2,126,074" not in total
+    assert "acme" not in total.casefold()
 
 
 def test_sales_read_the_scenarios_of_their_own_contracts_only(client: Client) -> None:

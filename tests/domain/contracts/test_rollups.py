@@ -130,6 +130,12 @@ def test_a_part_of_which_nothing_is_known_has_no_sum() -> None:
     assert found["capacity_gap_accelerator_weeks"] is None
 
 
+def test_a_share_of_a_few_cents_is_said_to_be_none() -> None:
+    tiny = rolled([row(revenue_usd=D("0.01"), reserved_cost_usd=D("900000.00"), consumed_cost_usd=D("1.00"))])
+    assert of(tiny, "all")["margin_share"] is None
+    assert of(tiny, "all")["margin_usd"] == D("-899999.99")
+
+
 def test_parts_of_few_customers_are_marked_and_the_total_is_not() -> None:
     found = rolled([row(), row(contract_key="c-2", customer_key="south")])
     assert (of(found, "shape", "pay_as_you_go")["is_small"], of(found, "all")["is_small"]) == (True, False)
