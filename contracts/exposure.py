@@ -7,7 +7,6 @@ known stay None, counted and listed; they are never zero.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any
@@ -15,44 +14,16 @@ from typing import Any
 from capacity.decisions.policy import Policy
 from capacity.lib.horizon import Horizon, Week
 from capacity.lib.money import exact_context, to_decimal
-from capacity.lib.units import HOURS_PER_WEEK, exact
-from contracts.demand import HOURS_PER_DAY
-from contracts.domain.margin import ContractResult, assess_contract
-from contracts.domain.month import ExposurePolicy, UsageProfile
+from capacity.lib.units import exact
+from contracts.domain.margin import ContractResult
 from contracts.domain.promises import burndown_flags
 from contracts.inputs import ContractInForce
-from workloads.demand import spare_rule
+from contracts.measured import ClassWeekCost, DemandWeek, MeasuredContract, PlanCosts, measured_contracts
 from workloads.domain.classes import ServingClass
-from workloads.domain.serving import Profile
+
+__all__ = ["ClassWeekCost", "DemandWeek", "PlanCosts", "exposure_rows", "rows_of_measured"]
 
 PROMISE_WEEKS = 13
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClassWeekCost:
-    """What the plan gave a class in a week, and what it costs. usd None: a pool's cost is unknown."""
-
-    accelerators: int
-    usd: Decimal | None
-    work: Decimal
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DemandWeek:
-    """What a demand asked and got in a week, in its class's work units."""
-
-    work: Decimal
-    served: Decimal
-    short_accelerators: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PlanCosts:
-    """The plan as exposure needs it. by_class and by_demand: (key, week index) → row."""
-
-    horizon: Horizon
-    by_class: Mapping[tuple[str, int], ClassWeekCost]
-    by_demand: Mapping[tuple[str, int], DemandWeek]
 
 
 def exposure_rows(
@@ -65,7 +36,10 @@ def exposure_rows(
     policy: Policy,
     models: Mapping[str, Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
-    """One row a contract (its versions together), in key order, with the columns of the exposure table."""
+    """One row a contract (its versions together), in key order, with the columns of the exposure table.
+
+    fallback_rates: class key → USD per accelerator-hour where the plan gave the class nothing that week.
+    """
     measured = measured_contracts(
         contracts=contracts,
         classes=classes,
@@ -75,155 +49,16 @@ def exposure_rows(
         policy=policy,
         models=models,
     )
-    return rows_of(measured, plan.horizon)
+    return rows_of_measured(measured, plan.horizon)
 
 
-def rows_of(measured: Iterable[list[_Measured]], horizon: Horizon) -> list[dict[str, Any]]:
-    """The exposure rows of measured contracts."""
+def rows_of_measured(measured: Sequence[Sequence[MeasuredContract]], horizon: Horizon) -> list[dict[str, Any]]:
+    """exposure_rows of contracts that are measured already."""
     with localcontext(exact_context()):
-        return [_row(versions, horizon) for versions in measured]
+        return [_row(list(versions), horizon) for versions in measured]
 
 
-def measured_contracts(
-    *,
-    contracts: Sequence[ContractInForce],
-    classes: Sequence[ServingClass],
-    revenue: Mapping[str, tuple[Decimal | None, ...]],
-    plan: PlanCosts,
-    fallback_rates: Mapping[str, Decimal | None],
-    policy: Policy,
-    models: Mapping[str, Mapping[str, Any]],
-) -> list[list[_Measured]]:
-    """Every contract's versions against the plan, in key order: what exposure and use at multiples are made of.
-
-    fallback_rates: class key → USD per accelerator-hour where the plan gave the class nothing that week.
-    """
-    class_of = {member.key: each for each in classes for member in each.members}
-    grouped: dict[str, list[ContractInForce]] = {}
-    for contract in contracts:
-        grouped.setdefault(contract.row["key"], []).append(contract)
-    rules = _ExposureRules(
-        exposure=ExposurePolicy(
-            metered_multiple=policy.worst_use_multiple_metered,
-            flat_multiple=policy.worst_use_multiple_flat,
-            spares=spare_rule(policy),
-        ),
-        plan=plan,
-        fallback_rates=fallback_rates,
-        revenue=revenue,
-        models=models,
-    )
-    with localcontext(exact_context()):
-        return [
-            [_Measured(version, class_of.get(version.demand_key), rules) for version in versions]
-            for _, versions in sorted(grouped.items())
-        ]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _ExposureRules:
-    exposure: ExposurePolicy
-    plan: PlanCosts
-    fallback_rates: Mapping[str, Decimal | None]
-    revenue: Mapping[str, tuple[Decimal | None, ...]]
-    models: Mapping[str, Mapping[str, Any]]
-
-
-class _Measured:
-    """One contract version against the plan: its weekly sums and its result in its first week of the horizon."""
-
-    def __init__(self, contract: ContractInForce, serving: ServingClass | None, rules: _ExposureRules) -> None:
-        self.contract = contract
-        self.serving = serving
-        self.rules = rules
-        self.indexes = [index for index, days in enumerate(contract.days) if days]
-        self._assessed: dict[tuple[Any, ...], ContractResult] = {}
-        self.results = {index: self._assess(index) for index in self.indexes}
-
-    @property
-    def class_key(self) -> str:
-        return self.serving.key if self.serving else f"dedicated.{self.contract.row['key']}"[:80]
-
-    @property
-    def profile(self) -> Profile | None:
-        return self.serving.reference if self.serving else None
-
-    @property
-    def month_policy(self) -> ExposurePolicy:
-        """The policy of a planning month."""
-        return self.rules.exposure
-
-    @property
-    def is_sized(self) -> bool:
-        if self.serving is not None:
-            return True
-        return self.contract.dedicated_unit is not None and self.contract.has_units
-
-    def rate(self, index: int) -> Decimal | None:
-        """USD per accelerator-hour of what serves the contract that week."""
-        cost = self.rules.plan.by_class.get((self.class_key, index))
-        if cost is None or not cost.accelerators:
-            return self.rules.fallback_rates.get(self.class_key)
-        return None if cost.usd is None else to_decimal(exact(cost.usd) / (cost.accelerators * HOURS_PER_WEEK))
-
-    def reserved_usd(self, index: int) -> Decimal | None:
-        """Its showback: the class's cost that week times its share of the class's peak load."""
-        if not self.is_sized:
-            return None
-        cost = self.rules.plan.by_class.get((self.class_key, index))
-        if cost is None:
-            return Decimal(0)
-        if cost.usd is None:
-            return None
-        return to_decimal(exact(cost.usd) * self._share(index))
-
-    def consumed_usd(self, index: int) -> Decimal | None:
-        """Its average work at the cost of what serves it; dedicated accelerators are consumed as they are reserved."""
-        reserved = self.reserved_usd(index)
-        if self.serving is None or reserved is None:
-            return reserved
-        week = self.serving.weeks[index]
-        if not week.total.replicas:
-            return Decimal(0)
-        load = week.average_loads.get(self.contract.demand_key, Fraction(0))
-        share = week.shares.get(self.contract.demand_key, Fraction(0))
-        if not share:
-            return Decimal(0)
-        return to_decimal(min(exact(reserved), exact(reserved) * load / (week.total.replicas * share)))
-
-    def _share(self, index: int) -> Fraction:
-        if self.serving is None:
-            return Fraction(1)
-        return self.serving.weeks[index].shares.get(self.contract.demand_key, Fraction(0))
-
-    def _assess(self, index: int) -> ContractResult:
-        """The result of one week. Most weeks are like the one before: the same facts are assessed once."""
-        terms = self.contract.terms[index]
-        assert terms is not None
-        on_date = max(self.rules.plan.horizon.first.plus(index).monday, self.contract.starts)
-        traffic = self.contract.traffic[index] if self.contract.traffic else None
-        hours, rate = self.contract.days[index] * HOURS_PER_DAY, self.rate(index)
-        # The day itself counts only through the step of the unit lines that is in force on it.
-        cap, usage = self.contract.fair_use_multiple(index), self.contract.usage
-        facts = (terms, traffic, cap, hours, rate, *(line.units_on(on_date) for line in terms.unit_lines))
-        if facts not in self._assessed:
-            self._assessed[facts] = assess_contract(
-                terms=terms,
-                usage=UsageProfile(
-                    traffic=traffic,
-                    p95_multiple=usage["p95_multiple"],
-                    cap_multiple=None if cap is None else to_decimal(cap),
-                    written_share=usage["cache_write_share"] or Decimal(0),
-                ),
-                profile=self.profile,
-                rate_usd_per_hour=rate,
-                on_date=on_date,
-                policy=replace(self.rules.exposure, hours=hours),
-            )
-        return self._assessed[facts]
-
-
-def _row(versions: list[_Measured], horizon: Horizon) -> dict[str, Any]:
+def _row(versions: list[MeasuredContract], horizon: Horizon) -> dict[str, Any]:
     first = min(versions, key=lambda each: each.indexes[0])
     row, result = first.contract.row, first.results[first.indexes[0]]
     weeks = sorted({index for version in versions for index in version.indexes})
@@ -247,12 +82,9 @@ def _row(versions: list[_Measured], horizon: Horizon) -> dict[str, Any]:
         "customer_name": first.contract.customer["name"],
         "customer_alias": first.contract.customer["alias"],
         "owner_username": row["owner"] or "",
-        "state": row["state"],
         "shape": row["shape"],
         "workload_key": row["workload"] or "",
-        "model_tier": _of_model(first, "model_tier"),
-        "model_name": _of_model(first, "name"),
-        "regions": list(first.contract.regions),
+        "model_tier": _model_tier(first),
         "starts_date": min(version.contract.row["starts_date"] for version in versions),
         "ends_date": max(version.contract.row["ends_date"] for version in versions),
         "weeks": len(weeks),
@@ -276,12 +108,12 @@ def _row(versions: list[_Measured], horizon: Horizon) -> dict[str, Any]:
         "worst_cost_usd": worst_cost,
         "worst_margin_usd": _minus(worst_revenue, worst_cost),
         "worst_margin_share": _share_of(_minus(worst_revenue, worst_cost), worst_revenue),
-        "loss_exposure_usd": _total(each.loss_exposure_usd for each in results) if is_priced and is_sized else None,
+        "loss_exposure_usd": _total(_each(versions, lambda v, i: v.loss_usd(i))),
         "terms": _stated_terms(first),
     }
 
 
-def _each(versions: Iterable[_Measured], value: Any) -> list[Decimal | None]:
+def _each(versions: Iterable[MeasuredContract], value: Any) -> list[Decimal | None]:
     return [value(version, index) for version in versions for index in version.indexes]
 
 
@@ -304,7 +136,7 @@ def _most(values: Iterable[int | None]) -> int | None:
     return max((value for value in values if value is not None), default=None)
 
 
-def _promises(versions: Iterable[_Measured], horizon: Horizon) -> dict[str, Any]:
+def _promises(versions: Iterable[MeasuredContract], horizon: Horizon) -> dict[str, Any]:
     """Served ÷ asked over the next 13 weeks at its worst week, the first short week, and what is short in all."""
     coverage: list[Fraction] = []
     short, first_short = Decimal(0), ""
@@ -331,12 +163,12 @@ def _key(first: Week, index: int) -> str:
     return first.plus(index).key
 
 
-def _of_model(measured: _Measured, column: str) -> str:
+def _model_tier(measured: MeasuredContract) -> str:
     model = measured.contract.model_key
-    return str(measured.rules.models[model][column]) if model else ""
+    return measured.rules.models[model]["model_tier"] if model else ""
 
 
-def _flags(versions: list[_Measured], *, is_sized: bool, is_priced: bool) -> list[str]:
+def _flags(versions: list[MeasuredContract], *, is_sized: bool, is_priced: bool) -> list[str]:
     """Codes a person must look at, in a fixed order."""
     flags = []
     first = versions[0]
@@ -356,19 +188,19 @@ def _flags(versions: list[_Measured], *, is_sized: bool, is_priced: bool) -> lis
     return flags
 
 
-def _is_past_retirement(measured: _Measured) -> bool:
+def _is_past_retirement(measured: MeasuredContract) -> bool:
     """Whether its model version retires before this part of the contract ends."""
     model = measured.contract.model_key
     retires = measured.rules.models[model]["retire_date"] if model else None
     return retires is not None and retires < measured.contract.ends
 
 
-def _is_uncapped(measured: _Measured, result: ContractResult) -> bool:
+def _is_uncapped(measured: MeasuredContract, result: ContractResult) -> bool:
     """Neither a rate limit nor a P95 bounds its use. What is reserved is bounded by its units."""
     return "uncapped_exposure" in result.badges and not measured.contract.promises
 
 
-def _stated_terms(measured: _Measured) -> dict[str, Any]:
+def _stated_terms(measured: MeasuredContract) -> dict[str, Any]:
     """The prices and limits the figures stand on, for the page that explains them."""
     contract = measured.contract
     terms = contract.terms[measured.indexes[0]]

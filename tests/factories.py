@@ -16,7 +16,7 @@ from capacity.allocation.models import PLAN_SCOPE, CurrentRun, Run, RunDocument
 from capacity.decisions.models import PolicyFloor, PolicySet
 from capacity.lib.canonical import content_hash
 from capacity.lib.horizon import Horizon, Week
-from capacity.review.models import Review, RunFigure
+from capacity.review.models import Review, RunChance, RunFigure, RunRollup, RunScenario
 from contracts.models import (
     RunContractLot,
     RunContractMultiple,
@@ -123,6 +123,9 @@ RUN_MODELS: dict[str, Any] = {
     "contract-pools": RunContractPool,
     "contract-lots": RunContractLot,
     "contract-slas": RunContractSla,
+    "exposure-scenarios": RunScenario,
+    "exposure-rollups": RunRollup,
+    "money-risk": RunChance,
     "figures": RunFigure,
 }
 

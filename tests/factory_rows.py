@@ -14,6 +14,7 @@ from typing import Any
 
 from capacity.lib.horizon import Horizon
 from tests import factory_contract_rows as of_contract
+from tests import factory_money
 
 Row = dict[str, Any]
 Changes = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -65,6 +66,9 @@ def all_tables(horizon: Horizon, *, scale: int, changes: Changes) -> dict[str, l
         "contract-slas": _copies(of_contract.sla_rows(OWNERS), scale, "contract_key"),
         "figures": _copies(_figures(), scale, "key"),
     }
+    tables["exposure-scenarios"] = factory_money.scenario_rows(tables["exposure"], first_week=horizon.first.key)
+    tables["exposure-rollups"] = factory_money.rollups(tables["exposure-scenarios"])
+    tables["money-risk"] = factory_money.chances()
     for name, by_key in changes.items():
         for row in tables[name]:
             row.update(by_key.get(row[ROW_KEYS[name]], {}))
@@ -91,6 +95,9 @@ ROW_KEYS = {
     "contract-pools": "contract_key",
     "contract-lots": "lot_key",
     "contract-slas": "contract_key",
+    "exposure-scenarios": "contract_key",
+    "exposure-rollups": "part_key",
+    "money-risk": "measure",
     "figures": "key",
 }
 

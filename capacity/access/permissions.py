@@ -26,6 +26,9 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "contracts.view": _MEETING,
     # What a contract stands on, earns at more use and credits: for whoever may know whose it is.
     "contracts.detail": frozenset({CHAIR, FINANCE, SALES, EXEC}),
+    # What contracts earn, cost and risk under scenarios: sales for their own; the portfolio's sums not for sales.
+    "exposure.view": frozenset({CHAIR, FINANCE, SALES, EXEC}),
+    "money.view": frozenset({CHAIR, FINANCE, EXEC}),
     # Deals on their way to a signature: everybody in the meeting, each as far as they may know whose they are.
     "pipeline.view": _MEETING,
     # Which move and whose contract is the workflow's own table (contracts/domain/workflow.py).

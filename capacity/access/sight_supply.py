@@ -16,7 +16,8 @@ _COST_RATE = (
 _POLICY_OPEN = (
     "version effective_date confirmed_counts_at ordered_counts_at utilisation_interactive utilisation_standard "
     "utilisation_batch peak_factor_interactive peak_factor_standard peak_factor_batch coincidence_factor spare_replicas "
-    "spare_replicas_large large_from_replicas hold_room_share hold_weeks_ahead worst_use_multiple_metered worst_use_multiple_flat"
+    "spare_replicas_large large_from_replicas hold_room_share hold_weeks_ahead market_use_share "
+    "worst_use_multiple_metered worst_use_multiple_flat"
 )
 _POLICY_MONEY = (
     "target_gross_margin_share inference_ratio_amber_share inference_ratio_red_share loss_exposure_limit_usd"

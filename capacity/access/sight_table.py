@@ -201,6 +201,45 @@ TABLE: dict[str, dict[str, Rule]] = {
         ),
         **fields_of(REVENUE, "fee_usd credit_usd"),
     },
+    # A contract in a scenario of use: nothing of it is research's or product's business. Lists have no band.
+    "exposure_scenario": {
+        **fields_of(rule_of(CHAIR, FINANCE, EXEC, own=(SALES,)), "customer_alias"),
+        **fields_of(
+            NAMES,
+            "contract_key contract_version contract_name customer_key customer_name owner_username workload_key "
+            "model_key model_tier shape regions scenario position first_week weeks is_sized is_priced multiple "
+            "capacity_gap_accelerators capacity_gap_accelerator_weeks gap_accelerators",
+        ),
+        **fields_of(REVENUE, "revenue_usd revenue_cents"),
+        **fields_of(
+            MARGIN,
+            "consumed_cost_usd headroom_cost_usd reserved_cost_usd reserved_low_usd reserved_high_usd margin_usd "
+            "consumed_margin_usd expected_credits_usd loss_exposure_usd margin_swing_usd consumed_cents reserved_cents "
+            "credits_cents loss_cents",
+        ),
+        **fields_of(MARGIN_SHARE, "margin_share"),
+    },
+    # Sums of those over a part. Small ones are withheld from the chair: see is_small.
+    "exposure_rollup": {
+        **fields_of(
+            COST,
+            "dimension part_key part_name scenario position contracts customers unsized unpriced unknown_cost left_out "
+            "is_small capacity_gap_accelerator_weeks",
+        ),
+        **fields_of(
+            TOTAL_MONEY,
+            "revenue_usd consumed_cost_usd headroom_cost_usd reserved_cost_usd reserved_low_usd reserved_high_usd "
+            "margin_usd consumed_margin_usd expected_credits_usd loss_exposure_usd margin_swing_usd",
+        ),
+        **fields_of(TOTAL_SHARE, "margin_share"),
+    },
+    # What the portfolio may come to, and how many accelerators may be missing.
+    "money_risk": {
+        **fields_of(
+            COST, "measure part_key part_name position unit probability contracts left_out draws seed market_share"
+        ),
+        **fields_of(TOTAL_NUMBER, "p10 p50 p90 mean"),
+    },
     # Deals on their way to a signature. Their capacity is the lab's business, by alias; their names and money are not.
     "deal": {
         **fields_of(NAMES, "contract_key contract_version contract_name customer_key customer_name owner_username"),
@@ -242,7 +281,7 @@ TABLE: dict[str, dict[str, Rule]] = {
             ALL,
             "version effective_date utilisation_interactive utilisation_standard utilisation_batch "
             "peak_factor_interactive peak_factor_standard peak_factor_batch coincidence_factor spare_replicas "
-            "spare_replicas_large large_from_replicas hold_room_share hold_weeks_ahead "
+            "spare_replicas_large large_from_replicas hold_room_share hold_weeks_ahead market_use_share "
             "worst_use_multiple_metered worst_use_multiple_flat "
             "confirmed_counts_at ordered_counts_at row_version",
         ),

@@ -36,6 +36,7 @@ _SIZES = (
     "large_from_replicas",
     "hold_room_share",
     "hold_weeks_ahead",
+    "market_use_share",
     "worst_use_multiple_metered",
     "worst_use_multiple_flat",
 )
@@ -98,6 +99,9 @@ register(
             "hold_room_is_a_share": Sentence(
                 column="hold_room_share", message="What holds may take of the room is a share above 0 and at most 1."
             ),
+            "market_use_is_a_share": Sentence(
+                column="market_use_share", message="The part of use that is common to all is a share from 0 to 1."
+            ),
             "policy_starts_on_a_monday": Sentence(column="effective_date", message="A policy starts on a Monday."),
             "inference_red_is_not_below_amber": Sentence(
                 column="inference_ratio_red_share",
@@ -136,6 +140,7 @@ register(
             "large_from_replicas": "From how many working replicas a class is large, such as 30.",
             "hold_room_share": "The most that holds of deals may take of the room left above them: a share. Default 0.5.",
             "hold_weeks_ahead": "For how many weeks a deal may hold accelerators before it is signed. Default 4.",
+            "market_use_share": "Of how use varies around P50, the part that is common to all customers. Default 0.5.",
             "worst_use_multiple_metered": "Worst reasonable use ÷ expected use of metered contracts without a P95, such as 2.",
             "worst_use_multiple_flat": "The same for flat fees and seats, such as 3.",
             "target_gross_margin_share": "The gross margin contracts should keep: a share, such as 0.60.",

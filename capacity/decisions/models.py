@@ -67,6 +67,7 @@ class PolicySet(models.Model):
     # What deals that are not signed may keep: of the room that the tiers above leave, and for how long.
     hold_room_share = models.DecimalField(max_digits=5, decimal_places=4, default=Decimal("0.5"))
     hold_weeks_ahead = models.PositiveSmallIntegerField(default=4)
+    market_use_share = models.DecimalField(max_digits=5, decimal_places=4, default=Decimal("0.5"))
     worst_use_multiple_metered = models.DecimalField(max_digits=5, decimal_places=2)
     worst_use_multiple_flat = models.DecimalField(max_digits=5, decimal_places=2)
     target_gross_margin_share = models.DecimalField(max_digits=5, decimal_places=4)
@@ -110,6 +111,9 @@ class PolicySet(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(hold_room_share__gt=0, hold_room_share__lte=1), name="hold_room_is_a_share"
+            ),
+            models.CheckConstraint(
+                condition=Q(market_use_share__gte=0, market_use_share__lte=1), name="market_use_is_a_share"
             ),
             models.CheckConstraint(condition=Q(effective_date__week_day=2), name="policy_starts_on_a_monday"),
             models.CheckConstraint(

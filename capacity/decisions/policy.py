@@ -58,6 +58,7 @@ class Policy:
     large_from_replicas: int
     hold_room_share: Decimal
     hold_weeks_ahead: int
+    market_use_share: Decimal
     worst_use_multiple_metered: Decimal
     worst_use_multiple_flat: Decimal
     target_gross_margin_share: Decimal
@@ -94,7 +95,7 @@ _SAME_NAME = (
     "unexplained_frontier_limit_share",
 )
 # Columns that the input documents of older runs do not have, with what held then.
-_SINCE_LATER = {"hold_room_share": Decimal("0.5"), "hold_weeks_ahead": 4}
+_SINCE_LATER = {"hold_room_share": Decimal("0.5"), "hold_weeks_ahead": 4, "market_use_share": Decimal("0.5")}
 # Offline work has no latency to keep and no peak of its own: it is sized like batch.
 _CLASS_COLUMN = {"interactive": "interactive", "standard": "standard", "batch": "batch", "offline": "batch"}
 

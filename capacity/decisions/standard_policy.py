@@ -25,6 +25,7 @@ STANDARD_POLICY: Mapping[str, str] = {
     "large_from_replicas": "30",
     "hold_room_share": "0.5",
     "hold_weeks_ahead": "4",
+    "market_use_share": "0.5",
     "worst_use_multiple_metered": "2",
     "worst_use_multiple_flat": "3",
     "target_gross_margin_share": "0.60",

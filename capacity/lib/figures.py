@@ -51,6 +51,7 @@ class Absent:
 RESTRICTED = Absent("restricted", "restricted", "Hidden from your role by the visibility policy.")
 UNSIZED = Absent("unsized", "unsized", "No throughput profile covers this, so its need cannot be computed.")
 UNKNOWN_COST = Absent("unknown cost", "unknown", "No cost rate covers this period.")
+UNKNOWN_PRICE = Absent("unknown price", "unknown", "A price, a rate of exchange or an expected use is missing.")
 NOT_APPLICABLE = Absent("n/a", "na", "This figure does not apply here.")
 NOTHING = Absent(EM_DASH, "none", "No value.")
 

@@ -379,6 +379,7 @@ TABLES: dict[str, TableSpec] = {
             "version effective_date tiers utilisation_interactive utilisation_standard utilisation_batch "
             "peak_factor_interactive peak_factor_standard peak_factor_batch coincidence_factor spare_replicas "
             "spare_replicas_large large_from_replicas hold_room_share hold_weeks_ahead "
+            "market_use_share "
             "worst_use_multiple_metered worst_use_multiple_flat "
             "confirmed_counts_at ordered_counts_at note idle_limit_share no_choice_limit_share "
             "unexplained_frontier_limit_share target_gross_margin_share inference_ratio_amber_share "

@@ -25,6 +25,7 @@ NAVIGATION = (
     ("Contracts", "contracts", "contracts.view", ("contract",)),
     ("Pipeline", "pipeline", "pipeline.view", ()),
     ("Supply", "supply", "supply.view", ("pool",)),
+    ("Money", "money", "money.view", ()),
     ("Scenarios", "scenarios", "scenario.view", ("scenario", "scenario-new")),
     ("Decisions", "decisions", "decisions.view", ("decision", "decision-new", "action", "action-new")),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from capacity.review import portfolio, table_specs
+from capacity.review.envelope_rows import LINES as ENVELOPE_LINES
 from capacity.review.listing import ListSpec
 from capacity.review.table_specs import (
     DEALS,
@@ -13,7 +14,9 @@ from capacity.review.table_specs import (
     PLACEMENTS,
     POOL_WEEKS,
     REMEDIES,
+    ROLLUPS,
     SCARCITY,
+    SCENARIOS,
     UNPLACED,
     WORKLOADS,
     Column,
@@ -262,4 +265,94 @@ RUNS = ListSpec(
     filters=("state",),
     search=("id", "reason", "requested_by", "error"),
     empty="No run has been asked for.",
+)
+
+_MONEY = (
+    "revenue_usd",
+    "reserved_cost_usd",
+    "headroom_cost_usd",
+    "margin_usd",
+    "loss_exposure_usd",
+    "expected_credits_usd",
+    "margin_swing_usd",
+)
+
+SCENARIO_TOTALS = ListSpec(
+    name="scenario-totals",
+    title="All contracts, by scenario",
+    columns=_pick(
+        ROLLUPS,
+        "scenario revenue_usd consumed_cost_usd reserved_cost_usd headroom_cost_usd margin_usd margin_share "
+        "consumed_margin_usd expected_credits_usd loss_exposure_usd margin_swing_usd capacity_gap_accelerator_weeks",
+    ),
+    prefix="totals-",
+    empty="No contract is in force in this plan.",
+)
+
+ROLLED_UP = ListSpec(
+    name="exposure-rollups",
+    title="Roll-up",
+    columns=(
+        *_pick(
+            ROLLUPS,
+            "part_name contracts revenue_usd reserved_cost_usd headroom_cost_usd margin_usd margin_share "
+            "consumed_margin_usd loss_exposure_usd expected_credits_usd margin_swing_usd "
+            "capacity_gap_accelerator_weeks",
+        ),
+        Column(name="left_out_words", label="Left out"),
+    ),
+    search=("part_name", "part_key"),
+    sort="-revenue_usd",
+    totals=("revenue_usd", *_MONEY[1:], "consumed_margin_usd", "capacity_gap_accelerator_weeks"),
+    rows_per_page=15,
+    empty="No contract is in force in this plan.",
+)
+
+OF_PART = ListSpec(
+    name="exposure-scenarios",
+    title="Contracts",
+    columns=(
+        CONTRACT_LABEL,
+        *_pick(
+            SCENARIOS,
+            "customer_name multiple revenue_usd reserved_cost_usd headroom_cost_usd margin_usd margin_share "
+            "consumed_margin_usd loss_exposure_usd expected_credits_usd margin_swing_usd capacity_gap_accelerators",
+        ),
+    ),
+    search=("label", "customer_name", "contract_key"),
+    sort="-revenue_usd",
+    totals=(*_MONEY, "consumed_margin_usd"),
+    prefix="of-",
+    rows_per_page=15,
+    empty="No contract is in this part.",
+)
+
+SCENARIO_WEEKS = ListSpec(
+    name="exposure-scenario-weeks",
+    title="Contracts by week",
+    columns=(
+        CONTRACT_LABEL,
+        Column(name="contract_key", label="Key"),
+        Column(name="scenario", label="Scenario"),
+        Column(name="week", label="Week"),
+        *_pick(
+            SCENARIOS,
+            "revenue_usd consumed_cost_usd headroom_cost_usd reserved_cost_usd margin_usd consumed_margin_usd "
+            "capacity_gap_accelerators expected_credits_usd loss_exposure_usd margin_swing_usd",
+        ),
+    ),
+    prefix="weeks-",
+)
+
+ENVELOPES = ListSpec(
+    name="envelopes",
+    title="Envelope by pool",
+    columns=(
+        Column(name="name", label="Pool"),
+        *(Column(name=line, label=label, unit="USD", kind="usd") for line, label, _ in ENVELOPE_LINES),
+        Column(name="envelope_usd", label="Envelope", unit="USD", kind="usd"),
+    ),
+    totals=(*(line for line, _, _ in ENVELOPE_LINES), "envelope_usd"),
+    prefix="envelope-",
+    empty="The plan has no pool.",
 )

@@ -24,6 +24,7 @@ from capacity.review.metrics_money import (
     serving_margin,
     unexplained_frontier,
 )
+from capacity.review.money_figures import money_figures
 from capacity.review.plan_rows import PlanRows
 
 NEXT_WEEKS = 13
@@ -48,7 +49,7 @@ def figure_rows(*, rows: PlanRows, tables: Tables) -> list[Row]:
     ]
     for position, row in enumerate(metrics):
         row["position"] = position
-    return [*metrics, *row_figures(rows=rows, tables=tables)]
+    return [*metrics, *row_figures(rows=rows, tables=tables), *money_figures(rows=rows, tables=tables)]
 
 
 def promise_coverage(tables: Tables) -> Row:

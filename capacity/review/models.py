@@ -9,6 +9,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from capacity.allocation.models import RunTable
+from capacity.review.money_models import RunChance, RunRollup, RunScenario
+
+__all__ = ["Review", "RunChance", "RunFigure", "RunRollup", "RunScenario"]
 
 
 class Review(models.Model):

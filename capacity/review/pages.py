@@ -46,8 +46,8 @@ def visible_rows(
     return in_readers_order(rows, spec.order)
 
 
-# A contract's label is its name or its alias, as the viewer may see it: it is no column of any table.
-_MADE_UP = frozenset({"label"})
+# No column of any table: a contract's label (its name or alias, as the viewer may see it), what a sum leaves out.
+_MADE_UP = frozenset({"label", "left_out_words"})
 
 
 def sees_column(viewer: Viewer, resource: str) -> Callable[[str], bool]:

@@ -164,16 +164,30 @@ class ServingRows:
 
     @cached_property
     def class_week_costs(self) -> dict[tuple[str, int], ClassWeekCost]:
-        found: dict[tuple[str, int], tuple[int, Decimal | None, Decimal]] = {}
+        found: dict[tuple[str, int], tuple[int, Decimal | None]] = {}
         with localcontext(exact_context()):
             for (class_key, pool, week), accelerators in self.allocated.items():
                 rate = self.plan.rates[pool, week]
                 usd = None if rate is None else accelerators * HOURS_PER_WEEK * rate
                 place = (class_key, self.horizon.index(week))
-                had = found.get(place, (0, ZERO, ZERO))
+                had = found.get(place, (0, ZERO))
                 total = None if usd is None or had[1] is None else had[1] + usd
-                found[place] = (had[0] + accelerators, total, had[2])
-        return {place: ClassWeekCost(accelerators=row[0], usd=row[1], work=row[2]) for place, row in found.items()}
+                found[place] = (had[0] + accelerators, total)
+        return {
+            place: ClassWeekCost(accelerators=row[0], usd=row[1], work=self._served_work(*place))
+            for place, row in found.items()
+        }
+
+    def _served_work(self, class_key: str, index: int) -> Decimal:
+        """What the class's demands get of what they ask, in accelerators of its reference type."""
+        week = self.weeks[index]
+        return sum(
+            (
+                min(to_decimal(exact(self.demands[key].work[index])), self.served.get((key, week), ZERO))
+                for key in self.demands_of_class[class_key]
+            ),
+            ZERO,
+        )
 
     @cached_property
     def plan_costs(self) -> PlanCosts:

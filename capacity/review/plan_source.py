@@ -28,15 +28,18 @@ from capacity.lib.canonical import content_hash
 from capacity.review.changes import Changes, compare
 from capacity.review.compute import solve_inputs
 from capacity.review.contract_standing import contract_lot_rows, contract_pool_rows, standing_of
+from capacity.review.envelope_check import check_envelopes
 from capacity.review.inputs import FORMULA_VERSION, Inputs, read_inputs
 from capacity.review.map_rows import issue_rows, unplaced_rows, workload_rows
 from capacity.review.metrics import figure_rows
-from capacity.review.models import Review, RunFigure
+from capacity.review.models import Review, RunChance, RunFigure, RunRollup, RunScenario
+from capacity.review.money_tables import money_tables
 from capacity.review.plan_rows import PlanRows
 from capacity.review.remedies import remedy_rows
 from capacity.review.snapshots import against_review, result_rows
 from contracts.deals import deal_rows
-from contracts.exposure import measured_contracts, rows_of
+from contracts.exposure import rows_of_measured
+from contracts.measured import measured_contracts
 from contracts.models import (
     RunContractLot,
     RunContractMultiple,
@@ -67,6 +70,9 @@ RESULT_TABLES: tuple[tuple[str, type[models.Model]], ...] = (
     ("issues", allocation.RunIssue),
     ("workloads", RunWorkload),
     ("exposure", RunExposure),
+    ("exposure_scenarios", RunScenario),
+    ("exposure_rollups", RunRollup),
+    ("money_risk", RunChance),
     ("deals", RunDeal),
     ("contract_multiples", RunContractMultiple),
     ("contract_pools", RunContractPool),
@@ -76,7 +82,11 @@ RESULT_TABLES: tuple[tuple[str, type[models.Model]], ...] = (
 )
 # Tables that came later than the first runs: where they are empty they count for nothing in a run's hash, so that runs
 # from before keep the hash they were sealed with.
-LATER_TABLES = frozenset({"deals", "contract_multiples", "contract_pools", "contract_lots", "contract_slas"})
+LATER_TABLES = frozenset({"deals", "contract_multiples", "contract_pools", "contract_lots", "contract_slas"}) | {
+    "exposure_scenarios",
+    "exposure_rollups",
+    "money_risk",
+}
 BATCH_ROWS = 2000
 
 
@@ -131,6 +141,7 @@ class ReviewPlanSource:
         solved = time.perf_counter()
         progress("Costing contracts", 0.88)
         rows = PlanRows(plan)
+        check_envelopes(rows)
         measured = measured_contracts(
             contracts=plan.contracts,
             classes=plan.classes,
@@ -142,6 +153,8 @@ class ReviewPlanSource:
         )
         multiples = multiple_rows(contracts=measured, first_week=rows.weeks[0])
         standing = standing_of(rows)
+        progress("Scenarios of use", 0.92)
+        money = money_tables(rows=rows, measured=measured)
         progress("Explaining", 0.94)
         tables: dict[str, list[Row]] = {
             "pools": rows.pool_rows,
@@ -156,7 +169,8 @@ class ReviewPlanSource:
             "tiers": rows.tier_rows,
             "issues": issue_rows(rows),
             "workloads": workload_rows(rows),
-            "exposure": rows_of(measured, rows.horizon),
+            "exposure": rows_of_measured(measured, rows.horizon),
+            **money,
             "deals": deal_rows(
                 deals=plan.deals,
                 revenue=plan.revenue,

@@ -31,6 +31,7 @@ spare_replicas_large|Spare replicas of a large class|Serving|whole
 large_from_replicas|A class is large from this many replicas|Serving|whole
 hold_room_share|Holds take at most, of the room above them|Sales and capacity|share
 hold_weeks_ahead|Weeks a deal may hold before it is signed|Sales and capacity|whole
+market_use_share|Of how use varies, common to all customers|Finance|share
 worst_use_multiple_metered|Worst reasonable use, metered contracts, × P50|Sales and finance|ratio
 worst_use_multiple_flat|Worst reasonable use, flat fees, × P50|Sales and finance|ratio
 confirmed_counts_at|Confirmed lots count from their date at|Capacity|text

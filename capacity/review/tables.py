@@ -19,19 +19,23 @@ from django.http import Http404
 
 from capacity.access.visibility import (
     COMMITTED,
+    RESTRICTED,
     ContractLabel,
     Viewer,
+    is_price_blind,
     label_blockers,
     label_of_contract,
     redact,
     see,
 )
-from capacity.lib.figures import RESTRICTED, UNKNOWN_COST, UNSIZED, Absent
+from capacity.lib.figures import UNKNOWN_COST, UNKNOWN_PRICE, UNSIZED, Absent
 from capacity.review.table_specs import (
     CONTRACT_MULTIPLES,
     DEALS,
     EXPOSURE,
     REMEDIES,
+    ROLLUPS,
+    SCENARIOS,
     SHORTFALLS,
     UNPLACED,
     RunTableSpec,
@@ -39,7 +43,6 @@ from capacity.review.table_specs import (
 from contracts.models import RunDeal, RunExposure
 
 Row = dict[str, Any]
-UNKNOWN_PRICE = Absent("unknown price", "unknown", "A price or a quantity is missing, so the revenue is not known.")
 UNKNOWN_MONEY = Absent("not known", "unknown", "Its revenue or its cost is not known.")
 
 
@@ -75,7 +78,7 @@ def run_rows(
     rows = spec.model._default_manager.filter(run_id=run_id, **filters).order_by(*spec.order)
     names = [column.name for column in spec.columns]
     needed = {*names, *([spec.owner] if spec.owner else [])}
-    if spec in (EXPOSURE, DEALS):
+    if spec in (EXPOSURE, DEALS, SCENARIOS):
         needed |= {"contract_name", "customer_alias", "owner_username"}
     shown = [visible_row(viewer=viewer, spec=spec, row=row, labels=labels) for row in rows.values(*sorted(needed))]
     return _behind_gate(spec, shown)
@@ -165,6 +168,13 @@ def visible_row(*, viewer: Viewer, spec: RunTableSpec, row: Mapping[str, Any], l
             viewer, name=row["contract_name"], alias=row["customer_alias"], owner=row["owner_username"]
         )
         _say_why_absent(shown)
+    if spec is SCENARIOS:
+        shown["label"] = label_of_contract(
+            viewer, name=row["contract_name"], alias=row["customer_alias"], owner=row["owner_username"]
+        )
+        _say_why_scenario_is_absent(shown)
+    if spec is ROLLUPS and row["is_small"] and is_price_blind(viewer):
+        shown |= dict.fromkeys(_ROLLED_UP, RESTRICTED)
     if spec is DEALS:
         shown["label"] = _deal_label(viewer, row)
         if shown["accelerators"] is None:
@@ -272,6 +282,35 @@ def _say_why_unknown(row: Row) -> None:
             row[name] = UNSIZED if is_unsized else UNKNOWN_COST if name.endswith("cost_usd") else UNKNOWN_MONEY
     if row["revenue_usd"] is None:
         row["revenue_usd"] = UNKNOWN_PRICE
+
+
+# Money of a roll-up.
+_ROLLED_UP = tuple(column.name for column in ROLLUPS.columns if column.unit == "USD" or column.name == "margin_share")
+_SCENARIO_COSTS = (
+    "consumed_cost_usd",
+    "headroom_cost_usd",
+    "reserved_cost_usd",
+    "consumed_margin_usd",
+    "margin_usd",
+    "loss_exposure_usd",
+    "margin_swing_usd",
+)
+
+
+def _say_why_scenario_is_absent(row: Row) -> None:
+    """As for exposure; of revenue it is a price that is missing."""
+    for name in ("capacity_gap_accelerators", "capacity_gap_accelerator_weeks"):
+        if row[name] is None:
+            row[name] = UNSIZED
+    for name in _SCENARIO_COSTS:
+        if row[name] is None:
+            row[name] = UNSIZED if row["is_sized"] is False else UNKNOWN_COST
+    if row["revenue_usd"] is None:
+        row["revenue_usd"] = UNKNOWN_PRICE
+    if row["is_priced"] is False:
+        for name in ("margin_usd", "consumed_margin_usd", "loss_exposure_usd", "margin_swing_usd"):
+            if row[name] is UNKNOWN_COST:
+                row[name] = UNKNOWN_PRICE
 
 
 def sorted_rows(rows: list[Row], *, key: str, descending: bool) -> list[Row]:

@@ -32,7 +32,7 @@ _WHEN = ("measured_date", "usage_date", "forecast_date", "availability_measured_
 _BASIS = ("basis", "usage_basis", "forecast_source", "state")
 _PRICE_RESOURCES = frozenset({"price_line"})
 # Resources whose rows are one contract, request or lot each.
-_ROW_RESOURCES = frozenset({"exposure", "demand", "placement", "unplaced", "lot"})
+_ROW_RESOURCES = frozenset({"exposure", "exposure_scenario", "demand", "placement", "unplaced", "lot"})
 # The sight of a row's key: of the rows that whole figures are about, by the figure's kind; of inputs, by their table.
 _KEY_OF_KIND = {"request": ("unplaced", "experiment_key")}
 _KEY_OF_TABLE = {"lots": ("lot", "lot_key"), "experiments": ("unplaced", "experiment_key")}

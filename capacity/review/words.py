@@ -26,6 +26,21 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "minimum_overage": "Minimum and overage",
         "outcome": "Priced by outcome",
     },
+    "scenario": {
+        "committed": "Committed",
+        "p10": "P10 of use",
+        "p50": "Expected (P50)",
+        "p90": "P90 of use",
+        "heavy": "Heavy, all at once",
+        "worst": "Worst, each alone",
+    },
+    "measure": {
+        "margin": "Margin, renewals drawn",
+        "in_term_margin": "Margin in term",
+        "revenue": "Revenue, renewals drawn",
+        "reserved_cost": "Reserved cost, renewals drawn",
+        "shortfall": "Accelerators missing",
+    },
     "flags": {
         "unsized": "unsized: no throughput profile",
         "unknown_price": "a price is missing",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 
 from capacity.lib.units import Exact, ceil_fraction, exact, floor_fraction
 from contracts.domain.promises import PromisedNeed
@@ -74,7 +75,7 @@ class StreamNeed:
     pooled_cost_usd: Decimal | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class SizedStream:
     """A stream with what is promised of it (None = promised throughput that cannot be sized) and what an hour costs."""
 
@@ -161,7 +162,7 @@ class SizedStream:
         """
         assert self.stream.profile is not None
         room = replicas * self.stream.profile.utilisation_target
-        once, limited, unlimited = self._slopes()
+        once, limited, unlimited = self._slopes
         if not once:
             return None
         free = room / once
@@ -172,15 +173,17 @@ class SizedStream:
         return max(free, (room - limited) / unlimited)
 
     def _peak(self, multiple: Fraction | None) -> Fraction:
-        once, limited, unlimited = self._slopes()
+        once, limited, unlimited = self._slopes
         if multiple is None:
             return limited if limited is not None and not unlimited else Fraction(0)
         return once * multiple if limited is None else min(once * multiple, limited + unlimited * multiple)
 
     def _is_held_by_limit(self, multiple: Fraction) -> bool:
-        once, limited, unlimited = self._slopes()
+        once, limited, unlimited = self._slopes
         return limited is not None and not unlimited and once * multiple >= limited
 
+    # Asked for at every replica step: computed once a stream, which is why it has no slots.
+    @cached_property
     def _slopes(self) -> tuple[Fraction, Fraction | None, Fraction]:
         """(load at the peak once, load of the limited sides or None, load at the peak of the sides without limit)."""
         traffic, profile, limit = self.stream.traffic, self.stream.profile, self.stream.limit

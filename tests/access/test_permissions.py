@@ -19,6 +19,8 @@ EXPECTED = {
     "contracts.view": "CFSRPE",
     "contracts.move": "FS",
     "pipeline.view": "CFSRPE",
+    "exposure.view": "CFSE",
+    "money.view": "CFE",
     "workloads.view": "CFSRPE",
     "requests.view": "CFRPE",
     "decisions.view": "CFSRPE",

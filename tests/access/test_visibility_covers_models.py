@@ -35,6 +35,9 @@ RESOURCES = {
     "RunContractPool": "contract_pool",
     "RunContractLot": "contract_lot",
     "RunContractSla": "contract_sla",
+    "RunScenario": "exposure_scenario",
+    "RunRollup": "exposure_rollup",
+    "RunChance": "money_risk",
 }
 # Tables that are not shown by column: whole documents (finance only, as run.inputs and so on), and figures, which
 # name their own line of the table in each row.

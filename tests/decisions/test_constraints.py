@@ -32,6 +32,7 @@ ATTEMPTS: Attempts = {
     "utilisation_is_a_share": (PolicySet, {"utilisation_batch": 0}),
     "policy_peak_is_at_least_mean": (PolicySet, {"peak_factor_standard": "0.9"}),
     "coincidence_is_a_share": (PolicySet, {"coincidence_factor": "1.1"}),
+    "market_use_is_a_share": (PolicySet, {"market_use_share": "1.1"}),
     "hold_room_is_a_share": (PolicySet, {"hold_room_share": 0}),
     "policy_starts_on_a_monday": (PolicySet, {"effective_date": TUESDAY}),
     "one_floor_per_key": (PolicyFloor, {}),

@@ -218,3 +218,67 @@ def test_an_empty_lab_with_a_policy_has_a_plan_with_nothing_in_it(inputs: Inputs
     figures = {row["key"]: row for row in plan.tables["figures"]}
     assert figures["metric:H1"]["value"] is None
     assert figures["metric:H5"]["value"] is None
+
+
+# --- money under scenarios ------------------------------------------------------------------------------------------
+
+
+def test_expected_and_worst_scenarios_are_the_exposure_rows(plan: ComputedPlan) -> None:
+    """P50 is the plan's showback, worst each contract alone: to the cent what the exposure table says."""
+    rows = {(row["contract_key"], row["scenario"]): row for row in plan.tables["exposure_scenarios"]}
+    pairs = {
+        "p50": (("revenue_usd", "revenue_usd"), ("reserved_cost_usd", "reserved_cost_usd")),
+        "worst": (("revenue_usd", "worst_revenue_usd"), ("loss_exposure_usd", "loss_exposure_usd")),
+    }
+    for row in plan.tables["exposure"]:
+        for scenario, columns in pairs.items():
+            for ours, theirs in columns:
+                one, other = rows[row["contract_key"], scenario][ours], row[theirs]
+                assert (one is None) == (other is None)
+                assert one is None or abs(one - other) <= Decimal("0.01"), (row["contract_key"], scenario, ours)
+
+
+def test_every_roll_up_of_the_plan_makes_its_total_and_contracts_make_it_too(plan: ComputedPlan) -> None:
+    by_place: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in plan.tables["exposure_rollups"]:
+        by_place[row["dimension"], row["scenario"]].append(row)
+    for (dimension, scenario), parts in by_place.items():
+        [total] = by_place["all", scenario]
+        known = [
+            row
+            for row in plan.tables["exposure_scenarios"]
+            if row["scenario"] == scenario and row["margin_usd"] is not None
+        ]
+        for name in ("revenue_usd", "reserved_cost_usd", "margin_usd", "loss_exposure_usd", "expected_credits_usd"):
+            assert sum(part[name] for part in parts if part[name] is not None) == total[name], (dimension, scenario)
+            assert sum(row[name] for row in known) == total[name]
+        assert total["unsized"] == sum(not row["is_sized"] for row in plan.tables["exposure"])
+
+
+def test_the_weeks_of_a_scenario_sum_to_it(plan: ComputedPlan) -> None:
+    lists = {
+        "revenue_usd": "revenue_cents",
+        "consumed_cost_usd": "consumed_cents",
+        "reserved_cost_usd": "reserved_cents",
+        "loss_exposure_usd": "loss_cents",
+    }
+    for row in plan.tables["exposure_scenarios"]:
+        for total, weeks in lists.items():
+            if row[total] is None:
+                assert None in row[weeks] or row[weeks] == []
+            else:
+                assert Decimal(sum(row[weeks])).scaleb(-2) == row[total]
+                assert len(row[weeks]) == plan.header.weeks
+
+
+def test_the_draws_span_the_expected_margin_and_say_their_seed(plan: ComputedPlan) -> None:
+    found = {row["measure"]: row for row in plan.tables["money_risk"] if not row["part_key"]}
+    expected = next(
+        row for row in plan.tables["exposure_rollups"] if (row["dimension"], row["scenario"]) == ("all", "p50")
+    )
+    in_term = found["in_term_margin"]
+    assert in_term["p10"] < expected["margin_usd"] < in_term["p90"]
+    assert found["margin"]["mean"] > in_term["mean"]
+    assert (in_term["draws"], in_term["seed"]) == (2_000, 2026)
+    parts = [row for row in plan.tables["money_risk"] if row["part_key"]]
+    assert abs(sum(row["mean"] for row in parts) - found["shortfall"]["mean"]) < Decimal("0.1")

@@ -7,7 +7,7 @@ and the rate at which another accelerator type does that work. Not here: which r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from typing import Protocol
@@ -134,7 +134,10 @@ class ClassOption:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServingClass:
-    """Everything the plan needs to know of a class. options empty: no pool in its regions can serve it."""
+    """Everything the plan needs to know of a class. options empty: no pool in its regions can serve it.
+
+    spares, coincidence: the rules it was sized by, so that it can be sized again at another use.
+    """
 
     key: str
     reference_type: str
@@ -142,6 +145,8 @@ class ServingClass:
     options: tuple[ClassOption, ...]
     weeks: tuple[ClassWeek, ...]
     members: tuple[ServingLoad, ...]
+    spares: SpareRule = field(default_factory=SpareRule)
+    coincidence: Decimal = Decimal(1)
 
 
 def build_class(
@@ -193,6 +198,8 @@ def build_class(
             for index, pairs in enumerate(loads_on[reference_type])
         ),
         members=members,
+        spares=spares,
+        coincidence=coincidence,
     )
 
 

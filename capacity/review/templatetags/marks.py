@@ -89,6 +89,20 @@ def change_bar(value: float | str | Absent | None, largest: float, is_good: bool
 
 
 @register.simple_tag
+def step_bar(start: Any, value: Any, total: Any) -> SafeString:
+    """One step of a waterfall: from where the steps before it end, as long as its part of the total."""
+    length, before, whole = _known(value), _known(start), _known(total)
+    if length is None or before is None or not whole:
+        return SafeString("")
+    return format_html(
+        '<svg class="bar step" viewBox="0 0 100 14" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="track" y="3" width="100" height="8"/><rect x="{}" y="3" width="{}" height="8"/></svg>',
+        f"{100 * before / whole:g}",
+        f"{100 * length / whole:g}",
+    )
+
+
+@register.simple_tag
 def heat_strip(cells: Iterable[tuple[str, str]], label: str) -> SafeString:
     """One row of weeks: (step, sentence) each, steps as in HEAT_STEPS, or HEAT_MISSING; the sentence shows on hover.
 

@@ -1,0 +1,163 @@
+"""What the draws of use are made of: each contract's curve and band, own products' bands, and who asks for which pool.
+
+Pure. Contracts' curves are their scenarios' sums; needs are averaged over spans of weeks (methods: Chances of use).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+from capacity.lib.horizon import Week
+from capacity.review.plan_rows import PlanRows
+from contracts.domain.monte_carlo import RENEWAL, Draw, Knot, PoolSpan
+from contracts.domain.scenarios import HEAVY, P10, P50, P90
+from contracts.scenario_costing import ContractScenarios
+from workloads.domain.classes import ServingClass, ServingLoad
+
+# Weeks that are looked at together: needs of a month hardly differ, and a draw lasts the whole horizon.
+MOST_SPAN_WEEKS = 4
+
+
+def draws_of(rows: PlanRows, found: Sequence[ContractScenarios]) -> list[Draw]:
+    """Every contract, also those whose money is not known (they ask for accelerators), and every own product."""
+    members = {load.key: (each, load) for each in rows.plan.classes for load in each.members}
+    own = [_own_product(serving, load) for serving, load in members.values() if not load.contract_key]
+    return [*(_contract(each) for each in found), *own]
+
+
+def _contract(each: ContractScenarios) -> Draw:
+    first = min(each.versions, key=lambda version: version.indexes[0])
+    row, index = first.contract.row, first.indexes[0]
+    cap = first.cap(index) if first.contract.traffic is not None else None
+    worst = first.worst_multiple(index)
+    at = {P10: each.band.p10, P50: Fraction(1), P90: each.band.p90, HEAVY: worst}
+    knots: dict[float, Knot] = {}
+    for scenario, multiple in at.items():
+        money = _in_term(each, scenario)
+        if money is not None:
+            knots.setdefault(float(multiple), _knot(multiple, money))
+    is_known = _in_term(each, P50) is not None
+    renewed = [
+        _knot(at[scenario], (revenue, cost))
+        for scenario, (revenue, cost) in each.renewed.items()
+        if revenue is not None and cost is not None
+    ]
+    return Draw(
+        key=each.key,
+        p10=float(each.band.p10),
+        p90=float(each.band.p90),
+        cap=None if cap is None else float(cap),
+        knots=tuple(knots[multiple] for multiple in sorted(knots)) if is_known else (),
+        renewal_probability=float(row["renewal_probability"] or 0) if each.renewed else 0.0,
+        renewed=tuple({knot.multiple: knot for knot in renewed}.values()) if is_known else (),
+    )
+
+
+def _in_term(each: ContractScenarios, scenario: str) -> tuple[Decimal, Decimal] | None:
+    """(revenue, reserved cost) without what comes after the end; None where either is not known."""
+    revenue, cost = each.total(scenario, "revenue_usd"), each.total(scenario, "reserved_usd")
+    if revenue is None or cost is None:
+        return None
+    if scenario == P90 and each.renewed:
+        more, spent = each.renewed[P90]
+        return None if more is None or spent is None else (revenue - more, cost - spent)
+    return revenue, cost
+
+
+def _knot(multiple: Fraction, money: tuple[Decimal, Decimal]) -> Knot:
+    return Knot(multiple=float(multiple), revenue_usd=float(money[0]), cost_usd=float(money[1]))
+
+
+def _own_product(serving: ServingClass, load: ServingLoad) -> Draw:
+    """Its band over the horizon: Σ of average loads at either end ÷ Σ at P50."""
+    sums = {"p10": Fraction(0), "p50": Fraction(0), "p90": Fraction(0)}
+    for index in range(len(serving.weeks)):
+        middle = load.source.loads(profile=serving.reference, index=index)
+        if middle is None:
+            continue
+        sums["p50"] += middle[0]
+        for end in ("p10", "p90"):
+            pair = load.loads_at(end, at_p50=middle, profile=serving.reference, index=index)
+            sums[end] += pair[0] if pair else 0
+    if not sums["p50"]:
+        return Draw(key=load.key)
+    return Draw(
+        key=load.key,
+        p10=min(1.0, float(sums["p10"] / sums["p50"])),
+        p90=max(1.0, float(sums["p90"] / sums["p50"])),
+    )
+
+
+# --- pools ------------------------------------------------------------------------------------------------------------
+
+
+def pool_spans(rows: PlanRows, found: Sequence[ContractScenarios]) -> list[PoolSpan]:
+    """Each pool over every span of weeks: what serving may take of it, and who asks for it at P50.
+
+    Supply: what serving holds there and what is idle and not the floor's; experiments stay where they are. What is
+    short at P50 asks too, and no draw moves it.
+    """
+    asks = _asks(rows, found)
+    weeks = {(row["pool_key"], row["week_index"]): row for row in rows.pool_week_rows}
+    spans = []
+    for pool in sorted(rows.pools):
+        for start in range(0, len(rows.weeks), MOST_SPAN_WEEKS):
+            indexes = range(start, min(start + MOST_SPAN_WEEKS, len(rows.weeks)))
+            loads: dict[str, float] = defaultdict(float)
+            supply = fixed = 0.0
+            for index in indexes:
+                row = weeks[pool, index]
+                held = asks.get((pool, index), {})
+                for key, amount in held.items():
+                    loads[key] += amount / len(indexes)
+                serving = sum(
+                    rows.allocated[key, pool, rows.weeks[index]]
+                    for key in rows.classes_in.get((pool, rows.weeks[index]), ())
+                )
+                supply += (serving + row["idle"] - row["idle_floor"]) / len(indexes)
+                fixed += float(row["capacity_shortfall"]) / len(indexes)
+            spans.append(
+                PoolSpan(pool=pool, weeks=len(indexes), supply=supply, fixed=fixed, loads=dict(sorted(loads.items())))
+            )
+    return spans
+
+
+def _asks(rows: PlanRows, found: Sequence[ContractScenarios]) -> dict[tuple[str, int], dict[str, float]]:
+    """(pool, week index) → key of a draw → accelerators at P50; what no draw moves stands under its own key at 1."""
+    owner = {version.demand_key: each.key for each in found for version in each.versions}
+    asks: dict[tuple[str, int], dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for (class_key, pool, week), accelerators in rows.allocated.items():
+        index = rows.horizon.index(week)
+        for key, share in _shares(rows, class_key, index).items():
+            asks[pool, index][owner.get(key, key)] += accelerators * share
+    for each in found:
+        for index, amount in each.renewed_accelerators.items():
+            for pool, share in _places(rows, each.renewed_class, rows.weeks[index]).items():
+                asks[pool, index][RENEWAL + each.key] += amount * share
+    return asks
+
+
+def _shares(rows: PlanRows, class_key: str, index: int) -> Mapping[str, float]:
+    serving = rows.class_by_key.get(class_key)
+    if serving is not None:
+        return {key: float(share) for key, share in serving.weeks[index].shares.items()}
+    keys = rows.demands_of_class[class_key]
+    works = {key: float(rows.demands[key].work[index]) for key in keys}
+    whole = sum(works.values())
+    return {key: work / whole for key, work in works.items()} if whole else {}
+
+
+def _places(rows: PlanRows, class_key: str, week: Week) -> dict[str, float]:
+    """Where more of a class would go: as it is spread in the week; where it has nothing, the first pool it may use."""
+    here = {
+        option.pool: rows.allocated.get((class_key, option.pool, week), 0)
+        for key in rows.demands_of_class.get(class_key, [])[:1]
+        for option in rows.demands[key].options
+    }
+    whole = sum(here.values())
+    if whole:
+        return {pool: amount / whole for pool, amount in here.items() if amount}
+    return {next(iter(here)): 1.0} if here else {}
