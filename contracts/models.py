@@ -16,6 +16,7 @@ from capacity.imports.models import bumps_inputs_version
 from capacity.inventory.models import KEY, DateRange
 from contracts.deal_models import RunDeal
 from contracts.domain.workflow import STATES
+from contracts.quote_models import Quote
 from contracts.workflow_models import STATE_FOLLOWS_MOVES, ContractTransition, Hold
 from workloads.models import LATENCY_CLASSES
 
@@ -26,6 +27,7 @@ __all__ = [
     "Customer",
     "Hold",
     "PriceLine",
+    "Quote",
     "RunDeal",
     "RunExposure",
     "SlaLine",

@@ -75,9 +75,7 @@ class SizedQuote:
         return tuple(sums)
 
 
-def size_quote(
-    *, contract_rows: Rows, tables: Rows, policy: Policy, horizon: Horizon, as_of: date
-) -> SizedQuote:
+def size_quote(*, contract_rows: Rows, tables: Rows, policy: Policy, horizon: Horizon, as_of: date) -> SizedQuote:
     """The quote's demand. contract_rows: its rows in the tables of contracts; tables: everything else of a run's inputs."""
     own = {**tables, **{name: contract_rows.get(name, ()) for name in CONTRACT_TABLES}, "holds": ()}
     parts = contracts_in_force(tables=own, policy=policy, horizon=horizon, as_of=as_of)

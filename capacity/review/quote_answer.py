@@ -74,9 +74,7 @@ def quote_answer(
 
 def terms_of(check: FitCheck, tried: Tried, target: Decimal) -> QuoteTerms:
     quoted = quoted_inputs(inputs=check.inputs, payload=tried.payload)
-    return terms_of_sized(
-        sized=tried.sized, quoted=quoted, policy=check.policy, rates=check.rates, target_share=target
-    )
+    return terms_of_sized(sized=tried.sized, quoted=quoted, policy=check.policy, rates=check.rates, target_share=target)
 
 
 def terms_of_sized(

@@ -49,7 +49,9 @@ def earliest_start(check: FitCheck, tried: Tried) -> int | None:
     asked = _start_index(check, tried.payload)
     first = 1 if asked >= 1 else asked
     last = _last_start(check, tried.payload)
-    return earliest(lambda begin: _last_short(check, tried, begin, asked), first=first, last=last, may_skip=_flat(tried))
+    return earliest(
+        lambda begin: _last_short(check, tried, begin, asked), first=first, last=last, may_skip=_flat(tried)
+    )
 
 
 def _last_short(check: FitCheck, tried: Tried, begin: int, asked: int) -> int | None:
@@ -94,7 +96,10 @@ def nearest_offers(*, check: FitCheck, tried: Tried, begin: int | None, progress
     for number, (stage, offers) in enumerate(makers):
         progress(stage, number / len(makers))
         found += offers()
-    order = {stage: place for place, stage in enumerate(("later", "smaller", "region", "latency", "hardware", "capped", "ramp"))}
+    order = {
+        stage: place
+        for place, stage in enumerate(("later", "smaller", "region", "latency", "hardware", "capped", "ramp"))
+    }
     found.sort(key=lambda each: (each.distance, order[each.kind]))
     return found[:MOST_OFFERS]
 

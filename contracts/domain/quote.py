@@ -71,9 +71,7 @@ def largest(fits: Callable[[int], bool], *, below: int) -> int:
     return low
 
 
-def earliest(
-    last_short: Callable[[int], int | None], *, first: int, last: int, may_skip: bool
-) -> int | None:
+def earliest(last_short: Callable[[int], int | None], *, first: int, last: int, may_skip: bool) -> int | None:
     """The smallest week in [first, last] to begin in so that no week is short; None where there is none.
 
     last_short: begin → the last short week, None where it fits. may_skip: the need of a week is the same whatever week

@@ -168,8 +168,10 @@ def may_ramp(payload: Payload) -> bool:
     kinds = UNIT_KINDS.get(shape(payload), ())
     mine = [line for line in lines_of(payload, "commit_steps") if line["kind"] in kinds]
     first = column(payload, "starts_date")
-    return bool(mine) and len({line["kind"] for line in mine}) == len(mine) and all(
-        not line.get("starts_date") or line["starts_date"] <= first for line in mine
+    return (
+        bool(mine)
+        and len({line["kind"] for line in mine}) == len(mine)
+        and all(not line.get("starts_date") or line["starts_date"] <= first for line in mine)
     )
 
 
@@ -190,7 +192,9 @@ def scaled_prices(payload: Payload, *, by: Fraction) -> dict[str, Any]:
     }
 
 
-def changes_of(payload: Payload, *, key: str = KEY, version: str = VERSION, state: str = "signed") -> list[dict[str, Any]]:
+def changes_of(
+    payload: Payload, *, key: str = KEY, version: str = VERSION, state: str = "signed"
+) -> list[dict[str, Any]]:
     """The rows the quote adds to a run's inputs, in the form of a what-if. A customer who is not named is a stand-in."""
     customer = column(payload, "customer")
     changes: list[dict[str, Any]] = []
