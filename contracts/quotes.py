@@ -294,9 +294,9 @@ def _floor(
         for line in week.planned.bill.lines:
             kind = UNIT_PRICES[line.key][0] if line.key in UNIT_PRICES else line.key
             amounts[kind] = amounts.get(kind, Decimal(0)) + line.amount_usd
-    prices = {}
-    for line in tables["price_lines"]:
-        prices.setdefault(line["kind"], line["price"])
+    prices: dict[str, Decimal] = {}
+    for row in tables["price_lines"]:
+        prices.setdefault(row["kind"], row["price"])
     billed = {kind: amount for kind, amount in amounts.items() if kind in prices and amount > 0}
     if not billed:
         return PriceFloor(reason="Nothing is billed in the planned weeks: give it a price.")

@@ -58,6 +58,7 @@ def quote_answer(
             "weeks": short.weeks,
             "most": short.most,
             "in_all": short.in_all,
+            "held_only": tried.held_only,
         },
         "weeks": [
             {"week": week.key, "need": _text(tried.work[index]), "short": tried.short.get(index, 0)}

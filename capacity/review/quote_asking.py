@@ -124,7 +124,7 @@ def _left(room: RunRoom, sized: SizedQuote, index: int) -> int:
         if index < len(weeks):
             week = weeks[index]
             taken = exact(week.firm if is_first else week.expected)
-            left += max(Fraction(0), week.allocatable - week.floor - ceil_fraction(taken)) * rate
+            left += Fraction(max(0, week.allocatable - week.floor - ceil_fraction(taken))) * rate
     return floor_fraction(left)
 
 

@@ -17,7 +17,7 @@ from capacity.imports.described import column_label, column_unit, kind_of
 from capacity.imports.rows import cell_text
 from capacity.imports.tables import tables
 from capacity.review.inputs import Inputs
-from capacity.review.quote_reading import contract_columns, line_columns
+from capacity.review.quote_reading import contract_columns, known_keys, line_columns
 from contracts.domain.quote_payload import LINE_TABLES, lines_of
 
 Payload = Mapping[str, Any]
@@ -109,16 +109,16 @@ def _place(field: str) -> str:
 
 def _known(inputs: Inputs, viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
     """Column → what may be chosen: names of the run's inputs that the reader may know."""
-    sees_all = bool(viewer.roles & {Role.FINANCE, Role.CHAIR, Role.EXEC})
 
-    def mine(row: Mapping[str, Any]) -> bool:
-        return sees_all or viewer.owns(Role.SALES, str(row["owner"] or ""))
+    def mine(table: str) -> list[Any]:
+        keys = known_keys(viewer, table)
+        return [row for row in inputs.tables.get(table, ()) if keys is None or row["key"] in keys]
 
     found = inputs.tables
     models = [(row["key"], row["key"]) for row in found["model_versions"]]
     return {
-        "customer": [("", "A new customer"), *_named(row for row in found["customers"] if mine(row))],
-        "usage_profile": [("", "—"), *_named(row for row in found.get("usage_profiles", ()) if mine(row))],
+        "customer": [("", "A new customer"), *_named(mine("customers"))],
+        "usage_profile": [("", "—"), *_named(mine("usage_profiles"))],
         "workload": [("", "—"), *_named(found["workloads"])],
         "accelerator_type": [("", "—"), *_named(found["accelerator_types"])],
         "pinned_model_version": [("", "—"), *sorted(models)],

@@ -104,8 +104,14 @@ def case_rows(terms: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
 def _written(value: Any, how: str) -> Any:
     if not isinstance(value, Decimal | int) or isinstance(value, bool):
         return value
-    write = {"thousands": figures.thousands, "usd": figures.usd, "share": figures.share, "ratio": figures.ratio}[how]
-    return write(value)
+    match how:
+        case "usd":
+            return figures.usd(value)
+        case "share":
+            return figures.share(value)
+        case "ratio":
+            return figures.ratio(value)
+    return figures.thousands(value)
 
 
 def _floor(terms: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,11 +162,11 @@ def quote_context(viewer: Viewer, row: Quote, *, current: int | None, now: datet
     if document is None:
         return context
     answer = visible_quote_answer(viewer, document, owner=owner, is_typed_target=row.target_margin_share is not None)
-    displaced = visible_answer(viewer, owned_by_maker(what_if.full, owner=owner))
+    displaced = named_after_quote(visible_answer(viewer, owned_by_maker(what_if.full, owner=owner)))
     context |= {
         "answer": answer,
         **_shown(answer, year),
-        "displaced": page_answer(named_after_quote(displaced)) if displaced else None,
+        "displaced": None if displaced is None else page_answer(displaced),
         "weeks": [
             (figures.day(_monday(each["week"]), year=year), _written(each["need"], "thousands"), each["short"])
             for each in answer["weeks"][:MOST_WEEK_ROWS]
@@ -225,10 +231,12 @@ def _figure(run_id: int, answer: Mapping[str, Any]) -> dict[str, Any] | None:
     rows = (
         RunPoolWeek.objects.filter(run_id=run_id, pool_key__in=pools)
         .values_list("week", "week_index")
-        .annotate(size=Sum("allocatable"), firm=Sum("committed_need"))
+        .annotate(size=Sum("allocatable"), firm=Sum("committed_need"), idle=Sum("idle"))
         .order_by("week_index")
     )
-    return words.weeks_figure(weeks=answer["weeks"], supply={week: (size, firm) for week, _, size, firm in rows})
+    return words.weeks_figure(
+        weeks=answer["weeks"], supply={week: (size, firm, size - idle) for week, _, size, firm, idle in rows}
+    )
 
 
 def _headline(headline: Mapping[str, Any] | None, displaced: Mapping[str, Any] | None) -> list[tuple[str, Any, Any]]:

@@ -185,15 +185,26 @@ def _own_rows(inputs: Inputs, payload: Mapping[str, Any], viewer: Viewer) -> lis
         ("usage_profile", "usage_profiles", "use profile"),
     ):
         key = column(payload, name)
-        row = next((row for row in inputs.tables.get(table, ()) if row["key"] == key), None)
-        is_hidden = row is not None and not _may_name(viewer, str(row["owner"] or ""))
-        if key and (row is None or is_hidden):
+        if not key:
+            continue
+        is_there = any(row["key"] == key for row in inputs.tables.get(table, ()))
+        if not is_there or not knows(viewer, table, key):
             errors.append(QuoteError(f"contract.{name}", f'You keep no {noun} "{_short(key)}" that the plan knows.'))
     return errors
 
 
-def _may_name(viewer: Viewer, owner: str) -> bool:
-    return bool(viewer.roles & {Role.FINANCE, Role.CHAIR, Role.EXEC}) or viewer.owns(Role.SALES, owner)
+def knows(viewer: Viewer, table: str, key: str) -> bool:
+    """Whether the viewer may name the row: finance any, sales their own."""
+    known = known_keys(viewer, table)
+    return known is None or key in known
+
+
+def known_keys(viewer: Viewer, table: str) -> frozenset[str] | None:
+    """The keys of a table whose rows have owners that the viewer may name; None for all of them. A query for sales."""
+    if Role.FINANCE in viewer.roles:
+        return None
+    model: Any = tables()[table].model
+    return frozenset(model.objects.filter(owner__username=viewer.username).values_list("key", flat=True))
 
 
 def _named(refused: ChangesRefused, payload: Mapping[str, Any]) -> list[QuoteError]:

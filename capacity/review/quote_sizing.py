@@ -61,8 +61,11 @@ def sized_quote(*, quoted: QuotedInputs, policy: Policy) -> SizedQuote:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tried:
-    """A quote against the plan. short: week index → accelerators that the quote's tier or what is held lacks more than
-    without it; work: what the quote asks by week; demands: its demands; classes: those it shares, sized with it.
+    """A quote against the plan.
+
+    short: week index → accelerators that the quote's tier, or what is held for deals, lacks more than without it;
+    held_only: all of that is held for other deals. work: what the quote asks by week. classes: those it shares, sized
+    with it.
     """
 
     payload: Payload
@@ -71,6 +74,7 @@ class Tried:
     work: tuple[Decimal, ...]
     classes: tuple[ServingClass, ...]
     problem: Problem
+    held_only: bool = False
 
     @property
     def fits(self) -> bool:
@@ -113,9 +117,21 @@ class FitCheck:
             sum((Decimal(str(each.work[index])) for each in mine), Decimal(0)) for index in range(problem.weeks)
         )
         weeks = {index for index, amount in enumerate(work) if amount and (only is None or index in only)}
-        short = self._short(problem, sized, weeks) if sized.options else {week: ceil_of(work[week]) for week in weeks}
+        by_tier = {sized.tier: {week: ceil_of(work[week]) for week in weeks}}
+        if sized.options:
+            by_tier = self._short(problem, sized, weeks)
+        short = {week: sum(found.get(week, 0) for found in by_tier.values()) for week in sorted(weeks)}
         self._note_hard(short)
-        return Tried(payload=payload, sized=sized, short=short, work=work, classes=classes, problem=problem)
+        held_only = any(short.values()) and not any(by_tier[sized.tier].values())
+        return Tried(
+            payload=payload,
+            sized=sized,
+            short=short,
+            work=work,
+            classes=classes,
+            problem=problem,
+            held_only=held_only,
+        )
 
     def _note_hard(self, short: Mapping[int, int]) -> None:
         """Keep the weeks that are short of most: whatever does not fit is most likely short there."""
@@ -146,18 +162,20 @@ class FitCheck:
         serving: tuple[ServingDemand, ...] = (*others, *sized_again, *sized.dedicated)
         return replace(self.prepared.problem, serving=serving), classes
 
-    def _short(self, problem: Problem, sized: SizedQuote, weeks: set[int]) -> dict[int, int]:
-        """What more is unmet in the quote's own tier, and of what is held for deals: neither may pay for the quote."""
-        tiers = {sized.tier}
-        if any(each.tier == HOLDS for each in problem.serving):
-            tiers.add(HOLDS)
-        short = dict.fromkeys(sorted(weeks), 0)
-        for tier in sorted(tiers):
+    def _short(self, problem: Problem, sized: SizedQuote, weeks: set[int]) -> dict[str, dict[int, int]]:
+        """Tier → week → what more is unmet in the quote's own tier, and of what is held for deals: neither may pay."""
+        tiers = [sized.tier]
+        if sized.tier != HOLDS and any(each.tier == HOLDS for each in problem.serving):
+            tiers.append(HOLDS)
+        found: dict[str, dict[int, int]] = {}
+        for tier in tiers:
             before = self.unmet_before(tier, weeks)
-            for week, row in unmet_of_tier(problem=problem, tier=tier, weeks=weeks).items():
-                more = row.accelerators - before[week].accelerators
-                short[week] += max(0, ceil_fraction(Fraction(more)))
-        return short
+            after = unmet_of_tier(problem=problem, tier=tier, weeks=weeks)
+            found[tier] = {
+                week: max(0, ceil_fraction(Fraction(row.accelerators - before[week].accelerators)))
+                for week, row in after.items()
+            }
+        return found
 
     def unmet_after(self, tried: Tried, tier: str) -> dict[int, Unmet]:
         """What the tier leaves unmet with the quote, in the weeks that it touches."""

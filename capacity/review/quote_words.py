@@ -53,6 +53,8 @@ def verdict(answer: Row, *, year: int) -> tuple[str, str]:
     size = f"{figures.thousands(short['most'])} short from {_monday(short['week'], year)}"
     weeks = figures.counted(short["weeks"], "week")
     more = f"{short['in_all']} weeks short in all. " if short["in_all"] != short["weeks"] else ""
+    if short.get("held_only"):
+        more += "It would take what is held for other deals. "
     if not answer["is_quick"]:
         more += (
             f"The earliest start that fits is {answer['earliest']}. "
@@ -131,8 +133,11 @@ def column_words(name: str, text: Any) -> Any:
     return text
 
 
-def weeks_figure(*, weeks: Sequence[Row], supply: Mapping[str, tuple[int, Decimal]]) -> dict[str, Any] | None:
-    """Supply and what is promised before the quote in the pools that may serve it, with the quote on top, hatched."""
+def weeks_figure(*, weeks: Sequence[Row], supply: Mapping[str, tuple[int, Decimal, int]]) -> dict[str, Any] | None:
+    """Supply, the plan's use and what is promised in the pools that may serve it, with the quote on top, hatched.
+
+    supply: week → (allocatable, promised before the quote, in use by the plan).
+    """
     shown = [key for key in sorted(supply) if supply[key][0]]
     if not shown:
         return None
@@ -155,6 +160,7 @@ def weeks_figure(*, weeks: Sequence[Row], supply: Mapping[str, tuple[int, Decima
         for name, value, role, place in _apart(
             [
                 ("Supply", sizes[-1], "supply"),
+                ("In use by the plan", supply[shown[-1]][2], "limit"),
                 ("Promised before", firm[-1], "firm"),
                 ("With the quote", quoted[-1], "accent"),
             ],
@@ -167,6 +173,7 @@ def weeks_figure(*, weeks: Sequence[Row], supply: Mapping[str, tuple[int, Decima
             trace("With the quote", quoted, "hold", fill="tonexty"),
             trace("Served", missing, "base", hoverinfo="skip", hovertemplate=None),
             trace("Short", quoted, "short", fill="tonexty", hoverinfo="skip", hovertemplate=None),
+            trace("In use by the plan", [supply[key][2] for key in shown], "limit"),
             trace("Allocatable supply", sizes, "supply"),
         ],
         "layout": {

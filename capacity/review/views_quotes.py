@@ -175,7 +175,8 @@ def _earlier(request: HttpRequest) -> str:
 
 def _asked(request: HttpRequest, viewer: Viewer, run_id: int) -> HttpResponse:
     sent = typed_quote(request.POST)
-    earlier = quotes_of(request).filter(number=_uuid(request.POST.get("earlier", ""))).first()
+    named = _uuid(request.POST.get("earlier", ""))
+    earlier = quotes_of(request).filter(number=named).first() if named else None
     errors: list[QuoteError] = []
     try:
         quote = read_quote(sent)

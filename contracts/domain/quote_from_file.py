@@ -177,7 +177,8 @@ def _kind(line: PriceLine) -> str | None:
 
 
 def _tiers(kind: str, line: PriceLine) -> Lines:
-    found, start = [], Decimal(0)
+    found: Lines = []
+    start = Decimal(0)
     for tier in line.tiers:
         row = {"kind": kind, "price": _text(tier.unit_price_usd), "tier_from": _text(start)}
         if line.tier_mode != "graduated":
