@@ -49,7 +49,6 @@ from contracts.models import Quote
 
 AREA = "Contracts"
 RETRY_SECONDS = 5
-_LINE = serializers.DictField(child=serializers.CharField())
 _EXAMPLE = {
     "name": "64 H200 for a year",
     "target_margin_share": "0.6",
@@ -64,6 +63,23 @@ _EXAMPLE = {
 }
 
 
+class QuoteLine(serializers.Serializer):
+    """A line: the columns of its table but contract and version."""
+
+    kind = serializers.CharField(required=False, help_text="Of prices and commitments.")
+    price = serializers.CharField(required=False)
+    quantity = serializers.CharField(required=False, help_text="Of commitments.")
+    starts_date = serializers.DateField(required=False)
+    ends_date = serializers.DateField(required=False)
+    tier_from = serializers.CharField(required=False)
+    tier_mode = serializers.CharField(required=False)
+    included_quantity = serializers.CharField(required=False)
+    metric = serializers.CharField(required=False, help_text="Of service levels: uptime or latency.")
+    below_share = serializers.CharField(required=False)
+    credit_share = serializers.CharField(required=False)
+    region = serializers.CharField(required=False)
+
+
 class AskedQuote(serializers.Serializer):
     """A quote: the columns of `contracts`, `price_lines`, `commit_steps` and `sla_lines`, as those tables name them."""
 
@@ -74,9 +90,9 @@ class AskedQuote(serializers.Serializer):
     contract = serializers.DictField(
         child=serializers.CharField(), help_text="Column → value; no key, version or state. No customer: a new one."
     )
-    price_lines = serializers.ListField(child=_LINE, required=False, help_text="Without a date: from the start.")
-    commit_steps = serializers.ListField(child=_LINE, required=False)
-    sla_lines = serializers.ListField(child=_LINE, required=False)
+    price_lines = QuoteLine(many=True, required=False, help_text="Without a date: from the start.")
+    commit_steps = QuoteLine(many=True, required=False)
+    sla_lines = QuoteLine(many=True, required=False)
     run = serializers.IntegerField(required=False, help_text="A run's id; without it the current plan.")
 
 

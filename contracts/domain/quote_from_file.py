@@ -131,7 +131,7 @@ def _terms(terms: ContractTerms) -> dict[str, str]:
     if terms.take_or_pay is not None:
         found["take_share"] = _text(terms.take_or_pay.take_share)
         found["makeup_months"] = str(terms.take_or_pay.makeup_periods)
-    for spend in terms.spend_commitments[:1]:
+    for spend in [each for each in terms.spend_commitments if not each.is_free][:1]:
         found["discount_share"] = _text(spend.discount_share)
         found["overage_keeps_discount"] = str(spend.overage_keeps_discount).lower()
     return found
@@ -214,6 +214,11 @@ def _commitments(terms: ContractTerms, notes: list[str]) -> Lines:
             row = {"kind": found[0], "quantity": _text(step.units * each)}
             lines.append({**row, "starts_date": step.from_date.isoformat()})
     for spend in terms.spend_commitments:
+        if spend.is_free:
+            notes.append("A credit that costs nothing is left out.")
+            continue
+        if spend.is_prepaid:
+            notes.append("That a commitment is paid ahead is left out: its amount is taken.")
         if spend.period_months != 12:
             notes.append(f"A commitment over {spend.period_months} months is given as a year's.")
         a_year = to_decimal(Fraction(spend.amount_usd) * 12 / Fraction(spend.period_months))
@@ -221,6 +226,8 @@ def _commitments(terms: ContractTerms, notes: list[str]) -> Lines:
     if terms.take_or_pay is not None:
         tokens = terms.take_or_pay.quantity * _MILLION
         lines.append({"kind": "tokens_month", "quantity": _text(tokens)})
+    if terms.minimum_usd and terms.minimum_months != 1:
+        notes.append(f"A minimum settled every {terms.minimum_months} months is taken as a month's.")
     if terms.minimum_usd:
         lines.append({"kind": "minimum_usd_month", "quantity": _text(terms.minimum_usd)})
     for fee in terms.fixed_fees:
