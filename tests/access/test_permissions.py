@@ -49,6 +49,8 @@ EXPECTED = {
     "data.view": "CFSRPE",
     "scenario.view": "CFSRPE",
     "scenario.ask": "CFSRPE",
+    "quotes.view": "CFSE",
+    "quotes.ask": "FS",
     "tokens.own": "CFSRPEAD",
     "imports.use": "CFSRP",
     "imports.view": "CFSRP",
