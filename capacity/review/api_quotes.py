@@ -235,7 +235,10 @@ class Quotes(APIView):
         page, size = page_of(request)
         found, current = _readable(request), _current()
         viewer = viewer_of(request)
-        lines = [_line(request, viewer, row, current) for row in found[(page - 1) * size : page * size]]
+        lines = [
+            _line(request, viewer, row, current)
+            for row in found.defer("what_if__full")[(page - 1) * size : page * size]
+        ]
         return paged(request, page=page, size=size, count=found.count(), results=lines)
 
     @extend_schema(
@@ -291,7 +294,7 @@ class OneQuote(APIView):
 
 
 def _readable(request: Request) -> QuerySet[Quote]:
-    found = Quote.objects.select_related("made_by", "what_if").order_by("-pk")
+    found = Quote.objects.select_related("made_by", "what_if").defer("what_if__quick").order_by("-pk")
     return found if viewer_of(request).roles & SEES_ALL else found.filter(made_by=cast(User, request.user))
 
 

@@ -36,7 +36,7 @@ LINE_FIRST = {
 LINE_TITLES = {"price_lines": "Prices", "commit_steps": "Commitments", "sla_lines": "Service levels"}
 # Rows that stand ready, and how many more than there are lines.
 _READY, _SPARE = {"price_lines": 3, "commit_steps": 1, "sla_lines": 0}, 1
-_CONTRACT_NAMES = {"version": "contract_version"}
+MOST_CONTRACTS = 300
 
 
 def typed_quote(data: QueryDict) -> dict[str, Any]:
@@ -184,10 +184,24 @@ def _line_group(
     }
 
 
+def known_contracts(inputs: Inputs, viewer: Viewer) -> list[tuple[str, str]]:
+    """The contracts a quote may begin from, as (key~version, name)."""
+    found = [
+        (f"{row['key']}~{row['version']}", f"{row['key']} v{row['version']} {row['name']}")
+        for row in inputs.tables["contracts"]
+        if _may_copy(row, viewer)
+    ]
+    return sorted(found)[:MOST_CONTRACTS]
+
+
+def _may_copy(row: Mapping[str, Any], viewer: Viewer) -> bool:
+    return Role.FINANCE in viewer.roles or viewer.owns(Role.SALES, str(row["owner"] or ""))
+
+
 def payload_of_contract(*, inputs: Inputs, key: str, version: int, viewer: Viewer) -> dict[str, Any] | None:
     """What a contract of the run says, as a quote; None for whoever may not know it, or its prices."""
     row = next((r for r in inputs.tables["contracts"] if (r["key"], r["version"]) == (key, version)), None)
-    if row is None or not (viewer.roles & {Role.FINANCE} or viewer.owns(Role.SALES, str(row["owner"] or ""))):
+    if row is None or not _may_copy(row, viewer):
         return None
     contract = {name: cell_text(row.get(name)) for name in contract_columns() if cell_text(row.get(name))}
     lines = {

@@ -45,7 +45,7 @@ MOST_WEEK_ROWS = 60
 
 def list_line(viewer: Viewer, row: Quote, *, current: int | None, year: int) -> dict[str, Any]:
     what_if, owner = row.what_if, row.made_by.get_username()
-    document = (what_if.full or {}).get("quote")
+    document = row.said  # type: ignore[attr-defined]  # annotated by the list
     said, kind = "", "plain"
     if document is not None:
         shown = visible_quote_answer(viewer, document, owner=owner, is_typed_target=row.target_margin_share is not None)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -26,7 +26,13 @@ from capacity.allocation.what_ifs import TooManyWaiting
 from capacity.imports.api_json import read_json
 from capacity.review.quote_asking import ask_quote, quick_answer, run_room
 from capacity.review.quote_file import quote_of_contract_file
-from capacity.review.quote_form import blank_payload, form_context, payload_of_contract, typed_quote
+from capacity.review.quote_form import (
+    blank_payload,
+    form_context,
+    known_contracts,
+    payload_of_contract,
+    typed_quote,
+)
 from capacity.review.quote_page import list_line, quick_context, quote_context
 from capacity.review.quote_reading import MOST_BYTES, QuoteError, QuoteRefused, ReadQuote, read_quote
 from capacity.review.quote_rows import SEES_ALL
@@ -41,7 +47,7 @@ TOO_MANY = "You have as many unanswered questions as may wait at once. Wait for 
 
 def quotes_of(request: HttpRequest) -> QuerySet[Quote]:
     """The quotes somebody may read, newest first: their own, or everybody's."""
-    found = Quote.objects.select_related("made_by", "what_if", "earlier").order_by("-pk")
+    found = Quote.objects.select_related("made_by", "what_if", "earlier").defer("what_if__quick").order_by("-pk")
     if viewer_of(request).roles & SEES_ALL:
         return found
     return found.filter(made_by=_user(request))
@@ -67,7 +73,9 @@ def _user(request: HttpRequest) -> User:
 def quotes(request: HttpRequest) -> HttpResponse:
     """The saved quotes, and where to begin one."""
     now, viewer = timezone.now(), viewer_of(request)
-    page = Paginator(quotes_of(request), PAGE).get_page(request.GET.get("page"))
+    # Of the answers the list reads what is said of the quote, not everything that moves.
+    found = quotes_of(request).defer("what_if__quick", "what_if__full").annotate(said=F("what_if__full__quote"))
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     current = _current_run()
     context = {
         "page": page,
@@ -119,7 +127,8 @@ def _form_page(
 ) -> dict[str, Any]:
     inputs = run_room(run_id).inputs
     form = form_context(payload=payload, inputs=inputs, viewer=viewer, target=target, errors=errors)
-    return {"form": form, "run_id": run_id, "most_kilobytes": MOST_BYTES // 1024}
+    known = known_contracts(inputs, viewer)
+    return {"form": form, "run_id": run_id, "most_kilobytes": MOST_BYTES // 1024, "contracts": known}
 
 
 def _begun(request: HttpRequest, viewer: Viewer, run_id: int) -> tuple[dict[str, Any], str, list[str]]:
@@ -234,7 +243,12 @@ def quote(request: HttpRequest, number: UUID) -> HttpResponse:
 @require_safe
 def answer(request: HttpRequest, number: UUID) -> HttpResponse:
     """The part of the page that changes while it is answered."""
-    return render(request, "quotes/_answer.html", _context(request, found_quote(request, number)))
+    context = _context(request, found_quote(request, number))
+    shown = render(request, "quotes/_answer.html", context)
+    if not context["is_open"] and request.headers.get("HX-Request"):
+        # The page has more with an answer than without: the heading, its one page, the deal.
+        shown["HX-Refresh"] = "true"
+    return shown
 
 
 @requires("quotes.view")
@@ -265,7 +279,11 @@ def compare(request: HttpRequest) -> HttpResponse:
         for text in (request.GET.get("a", ""), request.GET.get("b", ""))
         if text
     ]
-    choices = [] if len(pair) == 2 else [(str(row.number), row.name) for row in quotes_of(request)[:100]]
+    choices = (
+        []
+        if len(pair) == 2
+        else [(str(row.number), row.name) for row in quotes_of(request).defer("what_if__full")[:100]]
+    )
     return render(request, "quotes/compare.html", {"pair": pair if len(pair) == 2 else [], "choices": choices})
 
 
