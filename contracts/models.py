@@ -17,6 +17,7 @@ from capacity.inventory.models import KEY, DateRange
 from contracts.deal_models import RunDeal
 from contracts.detail_models import RunContractLot, RunContractMultiple, RunContractPool, RunContractSla
 from contracts.domain.workflow import STATES
+from contracts.quote_models import Quote
 from contracts.workflow_models import STATE_FOLLOWS_MOVES, ContractTransition, Hold
 from workloads.models import LATENCY_CLASSES
 
@@ -27,6 +28,7 @@ __all__ = [
     "Customer",
     "Hold",
     "PriceLine",
+    "Quote",
     "RunContractLot",
     "RunContractMultiple",
     "RunContractPool",

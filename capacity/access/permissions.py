@@ -42,6 +42,9 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     # What-ifs about a run: each asks about what they read or keep, and reads the answer by the same rules as the plan.
     "scenario.view": _MEETING,
     "scenario.ask": _MEETING,
+    # Quotes carry prices and margins: for those who sell, and those who read what was asked; each as far as they may.
+    "quotes.view": frozenset({CHAIR, FINANCE, SALES, EXEC}),
+    "quotes.ask": frozenset({FINANCE, SALES}),
     # A token opens what its owner's roles open, so that everybody with a role may have one.
     "tokens.own": frozenset(Role),
     # The tables behind the plan, by file, form and API: who reads and who keeps which (methods: Visibility).
@@ -96,7 +99,7 @@ def may_update_action(roles: Iterable[Role], *, owner_role: str) -> bool:
 
 # Where somebody starts who holds one of these roles and no other.
 _OWN_PAGES = {
-    Role.SALES: "contracts",
+    Role.SALES: "quotes",
     RESEARCH: "requests",
     PRODUCT: "workloads",
     Role.AUDITOR: "audit",

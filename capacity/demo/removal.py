@@ -21,7 +21,7 @@ from django.db.models.functions import Now
 
 from capacity.access.audit import record_event
 from capacity.access.models import AuditEvent, RoleGrant, User
-from capacity.allocation.models import CurrentRun, Run, RunTable
+from capacity.allocation.models import CurrentRun, Run, RunTable, WhatIf
 from capacity.allocation.services import request_run
 from capacity.decisions.models import Action, Comment, Decision, DecisionOption, DecisionVerdict
 from capacity.demo.builder import demo_tables
@@ -29,7 +29,7 @@ from capacity.demo.services import LOADED, REMOVED, SOURCE, DemoRefused, are_dem
 from capacity.imports.models import ImportBatch, InputsVersion, Proposal
 from capacity.imports.tables import Table, tables
 from capacity.review.models import Review
-from contracts.models import ContractTransition, Hold
+from contracts.models import ContractTransition, Hold, Quote
 
 # An account that the audit log names is closed, not deleted, and leaves its name to whoever comes.
 CLOSED_PREFIX = "removed-demo-"
@@ -115,6 +115,8 @@ def _runs_of_the_demo(since: datetime) -> list[int]:
 
 def _remove_runs(since: datetime) -> dict[str, int]:
     runs = _runs_of_the_demo(since)
+    _delete(Quote.objects.filter(what_if__run__in=runs))
+    _delete(WhatIf.objects.filter(run__in=runs))
     _delete(CurrentRun.objects.filter(run__in=runs))
     for model in apps.get_models():
         if issubclass(model, RunTable):

@@ -22,6 +22,7 @@ NAVIGATION = (
     ("Review", "home", "review.view", ("review", "review-freeze")),
     ("Workloads", "workloads", "workloads.view", ()),
     ("Requests", "requests", "requests.view", ()),
+    ("Quotes", "quotes", "quotes.view", ("quote", "quote-new", "quote-compare", "quote-sheet")),
     ("Contracts", "contracts", "contracts.view", ("contract",)),
     ("Pipeline", "pipeline", "pipeline.view", ()),
     ("Supply", "supply", "supply.view", ("pool",)),

@@ -300,8 +300,12 @@ class _Editor:
 
     def _breaks_a_rule(self, position: int, table: Table, key: Row, row: Row) -> bool:
         """Constraints of the table's own columns, in the words a form would use."""
-        own = {field.name for field in table.model._meta.concrete_fields if not field.is_relation}
-        instance = table.model(**{name: value for name, value in row.items() if name in own and value is not None})
+        fields = {field.name: field for field in table.model._meta.concrete_fields}
+        given = {name: value for name, value in row.items() if name in fields and value is not None}
+        # What a row points to is looked for elsewhere: to these rules it is there or not.
+        instance = table.model(
+            **{fields[name].attname: 1 if fields[name].is_relation else value for name, value in given.items()}
+        )
         broken = False
         for constraint in table.model._meta.constraints:
             if not isinstance(constraint, CheckConstraint):

@@ -6,7 +6,7 @@ from django.urls import path
 
 from capacity.imports import api_imports, api_proposals
 from capacity.imports.api_tables import all_table_views
-from capacity.review import api_docs, api_what_ifs, api_workflow
+from capacity.review import api_docs, api_quotes, api_what_ifs, api_workflow
 from capacity.review.api_views import VIEWS
 
 
@@ -35,6 +35,8 @@ urlpatterns = [
     path("contract-moves/<str:contract>/", api_workflow.MovesOfContract.as_view(), name="api-contract-moves-of"),
     path("contract-holds/", api_workflow.ContractHolds.as_view(), name="api-contract-holds"),
     path("contract-holds/release/", api_workflow.ReleaseContractHold.as_view(), name="api-contract-hold-release"),
+    path("quotes/", api_quotes.Quotes.as_view(), name="api-quotes"),
+    path("quotes/<uuid:number>/", api_quotes.OneQuote.as_view(), name="api-quote"),
     path("what-ifs/", api_what_ifs.WhatIfs.as_view(), name="api-what-ifs"),
     path("what-ifs/<uuid:number>/", api_what_ifs.OneWhatIf.as_view(), name="api-what-if"),
     *(path(route, view.as_view(), name=_route_name(route)) for route, view in all_table_views().items()),

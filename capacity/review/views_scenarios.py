@@ -58,7 +58,8 @@ def scenarios(request: HttpRequest) -> HttpResponse:
     now, viewer = timezone.now(), viewer_of(request)
     sees_all = bool(viewer.roles & SEES_ALL)
     found = what_ifs_of(user=_user(request), sees_all=sees_all)
-    found = found.annotate(shown=Coalesce("full", "quick")).defer("full", "quick")
+    # What was asked as a quote stands among the quotes.
+    found = found.filter(quote__isnull=True).annotate(shown=Coalesce("full", "quick")).defer("full", "quick")
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,

@@ -42,6 +42,8 @@ from capacity.review.compute import PreparedPlan, prepare_inputs
 from capacity.review.documents import OtherFormulas, inputs_of_document
 from capacity.review.input_edits import ChangesRefused, apply_changes
 from capacity.review.inputs import Inputs
+from capacity.review.quote_answer import quote_answer
+from contracts.models import Quote
 
 logger = logging.getLogger(__name__)
 
@@ -214,7 +216,13 @@ def _answer(claim: WhatIfClaim, lease: LeaseKeeper, clock: Callable[[], datetime
         quick_at.append(time.perf_counter())
 
     tell = Reporter(name=f"what-if {claim.what_if_id}", tell=partial(report_stage, claim=claim), lease=lease)
-    answer = resolve_with(run=run, changes=claim.changes, on_quick=on_quick, progress=tell)
+    quote = Quote.objects.filter(what_if_id=claim.what_if_id).first()
+    share = 0.5 if quote else 1.0
+    answer = resolve_with(
+        run=run, changes=claim.changes, on_quick=on_quick, progress=lambda stage, done: tell(stage, done * share)
+    )
+    if quote is not None:
+        answer["quote"] = _quoted(run, quote, lambda stage, done: tell(stage, share + 0.48 * done))
     seconds = {
         "read": round(heated - started, 3),
         "quick": round(quick_at[0] - heated, 3),
@@ -222,6 +230,20 @@ def _answer(claim: WhatIfClaim, lease: LeaseKeeper, clock: Callable[[], datetime
     }
     keep_full(claim=claim, answer=answer, seconds=seconds, now=clock())
     return "done"
+
+
+def _quoted(run: HotRun, quote: Quote, progress: Progress) -> dict[str, Any]:
+    """What is said of a quote beside what its rows change. Raises WhatIfRefused."""
+    try:
+        return quote_answer(
+            inputs=run.inputs,
+            prepared=run.prepared,
+            payload=quote.payload,
+            target_share=quote.target_margin_share,
+            progress=progress,
+        )
+    except ChangesRefused as error:
+        raise WhatIfRefused(code="bad_change", sentence=str(error)) from error
 
 
 def latest_run_id(run_id: int) -> int:

@@ -18,13 +18,14 @@ from capacity.imports.described import slug_of
 from capacity.imports.models import ImportBatch, ImportChange, Proposal, Upload
 from capacity.imports.selectors import latest_inputs_version
 from capacity.imports.tables import tables
-from contracts.models import Contract, Customer
+from contracts.models import Contract, Customer, Quote
 from tests.factories import make_policy, make_review, make_run
 from workloads.models import Team
 
 BATCH, UPLOAD = 4720, 4721
 PROPOSAL = 1
 WHAT_IF = UUID("11111111-2222-4333-8444-555555555555")
+QUOTE = UUID("11111111-2222-4333-8444-666666666666")
 # The plan shown, the frozen plan of the week before, and a run that can be tried again.
 CURRENT, FROZEN, FAILED = 4711, 4710, 4712
 LIVE_WEEK, FROZEN_WEEK = "2026-W48", "2026-W47"
@@ -52,6 +53,14 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "scenarios/<uuid:number>/": {"number": WHAT_IF},
     "scenarios/<uuid:number>/answer/": {"number": WHAT_IF},
     "api/v1/what-ifs/<uuid:number>/": {"number": WHAT_IF},
+    # A quote is its maker's, and theirs who read all of them.
+    "quotes/<uuid:number>/": {"number": QUOTE},
+    "quotes/<uuid:number>/answer/": {"number": QUOTE},
+    "quotes/<uuid:number>/sheet/": {"number": QUOTE},
+    "quotes/<uuid:number>/adopt/": {"number": QUOTE},
+    "quotes/<uuid:number>/again/": {"number": QUOTE},
+    "quotes/<uuid:number>/deal/": {"number": QUOTE},
+    "api/v1/quotes/<uuid:number>/": {"number": QUOTE},
     "decisions/D-<int:number>/": {"number": 1},
     "actions/A-<int:number>/": {"number": 1},
     "imports/<int:batch_id>/": {"batch_id": BATCH},
@@ -146,7 +155,15 @@ def build_world() -> None:
     make_run(id=CURRENT, week=LIVE_WEEK, inputs_version=latest_inputs_version())
     make_run("failed", id=FAILED, fencing_token=1000)
     change = {"table": "teams", "key": ["alignment"], "op": "removed", "values": {}}
-    WhatIf.objects.create(uuid=WHAT_IF, run_id=CURRENT, asked_by=somebody, changes=[change])
+    asked = WhatIf.objects.create(uuid=WHAT_IF, run_id=CURRENT, asked_by=somebody, changes=[change])
+    offered = {
+        "name": "A quote",
+        "contract": {"shape": "flat_fee"},
+        "price_lines": [],
+        "commit_steps": [],
+        "sla_lines": [],
+    }
+    Quote.objects.create(number=QUOTE, name="A quote", made_by=somebody, payload=offered, what_if=asked)
     decision = Decision.objects.create(
         number=1,
         review_week=FROZEN_WEEK,

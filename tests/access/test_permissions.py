@@ -51,6 +51,8 @@ EXPECTED = {
     "data.view": "CFSRPE",
     "scenario.view": "CFSRPE",
     "scenario.ask": "CFSRPE",
+    "quotes.view": "CFSE",
+    "quotes.ask": "FS",
     "tokens.own": "CFSRPEAD",
     "imports.use": "CFSRP",
     "imports.view": "CFSRP",
@@ -98,7 +100,7 @@ def test_who_opens_no_data_starts_on_their_own_page() -> None:
 
 
 def test_each_role_starts_on_its_own_page_and_whoever_holds_more_on_the_review() -> None:
-    assert landing_route({Role.SALES}) == "contracts"
+    assert landing_route({Role.SALES}) == "quotes"
     assert landing_route({Role.RESEARCH, Role.ADMIN}) == "requests"
     assert landing_route({Role.PRODUCT}) == "workloads"
     assert landing_route({Role.CHAIR}) == landing_route({Role.FINANCE}) == landing_route({Role.EXEC}) == "home"

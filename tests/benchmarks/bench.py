@@ -20,7 +20,7 @@ from tests.benchmarks import table
 from tests.benchmarks.made_problems import ASKS, SIZES, sized_problem
 from tests.benchmarks.other_tools import TOOLS
 from tests.benchmarks.processes import Ended, run_python
-from tests.benchmarks.table import PlanRow, ToolRow, WhatIfRow
+from tests.benchmarks.table import PlanRow, QuoteRow, ToolRow, WhatIfRow
 from tests.benchmarks.targets import DATABASE, EFFORTS, LIMITS, QUICK, TARGETS, WHAT_IF_P95
 
 SEED = 1
@@ -30,6 +30,7 @@ GOALS = ("L", "XL")
 WHAT_IF_LIMIT, TOOL_LIMIT, DATABASE_LIMIT = 900.0, 300.0, 600.0
 ROUNDS = 5
 TOOL_SIZES = ("M",)
+QUOTE_SIZES, QUOTE_LIMIT = ("M",), 1800.0
 PRODUCT = "product"
 OWN, OTHER = ("-m", "tests.benchmarks.own_route"), ("-m", "tests.benchmarks.other_tools")
 
@@ -48,8 +49,11 @@ def main() -> int:
             bench.what_ifs(size, LOW_ASK, quick=arguments.questions, full=arguments.full)
         for size in sizes_or(arguments.tool_sizes, named, TOOL_SIZES):
             bench.tools(size, LOW_ASK, rounds=arguments.rounds)
+        for size in sizes_or(arguments.quote_sizes, named, QUOTE_SIZES):
+            bench.quote_rooms(size, LOW_ASK)
         if arguments.database:
             bench.database()
+            bench.quotes()
         bench.tell()
     return 0
 
@@ -63,6 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--questions", type=int, default=20, help="quick what-ifs of a size (20)")
     parser.add_argument("--full", type=int, default=6, help="full what-ifs of a size (6)")
     parser.add_argument("--tool-sizes", help="where other tools solve the serving LP (M, if named)")
+    parser.add_argument("--quote-sizes", help="where a quote's room is looked for in a made problem (M, if named)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="alternating rounds of the tools")
     parser.add_argument("--no-database", dest="database", action="store_false", help="leave the demo world out")
     parser.add_argument("--limit", type=float, help="stop any single measurement after these seconds")
@@ -96,6 +101,7 @@ class Bench:
         self.plans: list[PlanRow] = []
         self.answers: list[WhatIfRow] = []
         self.others: list[ToolRow] = []
+        self.quoted: list[QuoteRow] = []
 
     def _problem(self, size: str, ask: int) -> Path:
         path = self.folder / f"{size}-{ask}.json"
@@ -181,11 +187,33 @@ class Bench:
             failure = failure_of(ended) or "no result"
             self.plans.append(PlanRow(DATABASE, None, QUICK, ended.seconds, failure=failure))
 
+    def quotes(self) -> None:
+        """Fifty quotes on the demo world, as the pages and the worker answer them."""
+        out = self.folder / "quotes.json"
+        os.environ["BENCH_QUOTES"] = str(out)
+        command = ["-m", "pytest", "tests/benchmarks/test_quote_speed.py", "-q", "-s", "-m", "long"]
+        ended = self._run("quotes on the demo world", command, QUOTE_LIMIT)
+        found = json.loads(out.read_text()) if out.exists() else {}
+        failure = "" if found else failure_of(ended) or "no result"
+        for kind in found or ("quick", "full"):
+            self.quoted.append(QuoteRow(DATABASE, kind, found.get(kind, ()), failure))
+
+    def quote_rooms(self, size: str, ask: int) -> None:
+        """A demand of the size of a quote in a made problem: its room by the engine, and its quick what-if."""
+        ended = self._run(
+            f"room for quotes {size}", ["-m", "tests.benchmarks.quotes", self._problem(size, ask)], QUOTE_LIMIT
+        )
+        failure = failure_of(ended)
+        found = {} if failure else json.loads(ended.output)
+        for kind in ("room", "quick"):
+            self.quoted.append(QuoteRow(size, kind, found.get(kind, ()), failure))
+
     def tell(self) -> None:
         cores = os.cpu_count()
         print(f"\nPython {platform.python_version()}, {platform.machine()}, {cores} cores; seed {SEED}\n")
         self._tell("Plans", table.PLAN_COLUMNS, map(table.plan_cells, self.plans))
         self._tell("What-ifs", table.WHAT_IF_COLUMNS, map(table.what_if_cells, self.answers))
+        self._tell("Quotes", table.QUOTE_COLUMNS, map(table.quote_cells, self.quoted))
         ours = {row.size: row for row in self.others if row.tool == PRODUCT}
         rows = (table.tool_cells(row, ours[row.size]) for row in self.others)
         self._tell("Serving LP, placements fixed, one column a demand, option and week", table.TOOL_COLUMNS, rows)

@@ -28,6 +28,7 @@ PLAN_COLUMNS = (
     *("serving gap", "P0-P1 gap", "lower gap", "target gaps", "MB", "target MB"),
 )
 WHAT_IF_COLUMNS = ("size", "E", "what-if", "answers", "p50 s", "p95 s", "target p95", "hot model s", "MB")
+QUOTE_COLUMNS = ("world", "answer", "answers", "p50 s", "p95 s", "slowest s")
 TOOL_COLUMNS = (
     *("size", "E", "tool", "solver", "rounds", "build s", "solve s", "total s", "× ours", "× solve"),
     *("MB", "objective", "target"),
@@ -119,6 +120,23 @@ def what_if_cells(row: WhatIfRow) -> list[str]:
         _seconds(row.hot),
         _megabytes(row.megabytes),
     ]
+
+
+@dataclass(frozen=True)
+class QuoteRow:
+    """seconds: of each answer. kind: quick or full, cold or warm; of a made problem room or quick."""
+
+    size: str
+    kind: str
+    seconds: Sequence[float]
+    failure: str = ""
+
+
+def quote_cells(row: QuoteRow) -> list[str]:
+    slowest = max(row.seconds, default=None)
+    p50, p95 = (percentile(row.seconds, share) for share in (0.5, 0.95))
+    count = row.failure or str(len(row.seconds))
+    return [row.size, row.kind, count, _seconds(p50), _seconds(p95), _seconds(slowest)]
 
 
 def tool_cells(row: ToolRow, ours: ToolRow) -> list[str]:
