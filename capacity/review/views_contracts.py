@@ -26,6 +26,7 @@ from capacity.allocation.models import PLAN_SCOPE, CurrentRun, RunPool
 from capacity.imports.rows import key_text
 from capacity.review import list_specs, verdicts
 from capacity.review.chosen import ChosenRun, chosen_run
+from capacity.review.compute import HOLDS
 from capacity.review.contract_detail import detail_context, detail_file, detail_lists, detail_rows
 from capacity.review.contract_page import contract_sections, deal_facts
 from capacity.review.hold_check import room_for_holds
@@ -119,7 +120,9 @@ def _in_force_context(
     viewer: Viewer, chosen: ChosenRun, row: Row, key: str, details: Mapping[str, list[Row]], year: int
 ) -> dict[str, Any]:
     """details: the contract's weeks with work and its remedies, by table."""
-    short = [each for each in details[SHORTFALLS.name] if each["short_accelerators"] not in (0, RESTRICTED)]
+    # A hold for its amendment is no promise of the contract in force.
+    weeks = [each for each in details[SHORTFALLS.name] if each["tier"] != HOLDS]
+    short = [each for each in weeks if each["short_accelerators"] not in (0, RESTRICTED)]
     return {
         "row": row,
         "what_if_url": _what_if_url(viewer, row),
