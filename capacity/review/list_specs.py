@@ -57,7 +57,7 @@ CONTRACTS = ListSpec(
         "worst_margin_usd",
         "loss_exposure_usd",
     ),
-    rows_per_page=40,
+    rows_per_page=36,
     empty="No contract is in force in this plan.",
 )
 

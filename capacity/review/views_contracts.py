@@ -121,8 +121,8 @@ def _in_force_context(
 ) -> dict[str, Any]:
     """details: the contract's weeks with work and its remedies, by table."""
     # A hold for its amendment is no promise of the contract in force.
-    promised = [each for each in details[SHORTFALLS.name] if each["tier"] != HOLDS]
-    short = [each for each in promised if each["short_accelerators"] not in (0, RESTRICTED)]
+    weeks = [each for each in details[SHORTFALLS.name] if each["tier"] != HOLDS]
+    short = [each for each in weeks if each["short_accelerators"] not in (0, RESTRICTED)]
     return {
         "row": row,
         "what_if_url": _what_if_url(viewer, row),
