@@ -30,7 +30,8 @@ def test_finance_goes_from_the_verdict_to_the_inputs_of_a_number(visit: Open, ch
     part.click()
     expect(page.locator("#contracts")).to_contain_text(name)
     page.locator("#contracts tbody td.n a").first.click()
-    opened = page.locator("dialog[open], main").first
+    opened = page.locator("#drawer")
+    expect(opened).to_be_visible()
     expect(opened).to_contain_text("Σ over weeks in term of revenue − reserved cost")
     expect(opened).to_contain_text("Worst, each alone")
 
