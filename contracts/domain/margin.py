@@ -103,9 +103,10 @@ def assess_contract(
     worst = month.at("worst", worst_multiple(terms=terms, usage=usage, policy=month.policy))
     reserved = planned.accelerators if reserved_accelerators is None else reserved_accelerators
     gap = None if worst.accelerators is None or reserved is None else max(0, worst.accelerators - reserved)
-    loss = _largest_loss(month, planned, worst)
+    steps: dict[Fraction, Decimal | None] = {}
+    loss = _largest_loss(month, planned, worst, steps)
     cases = tuple(month.at("multiple", exact(multiple)) for multiple in multiples)
-    losses = [_largest_loss(month, planned, case) for case in cases]
+    losses = [_largest_loss(month, planned, case, steps) for case in cases]
     more = expected_credits_usd + make_good_usd
     return ContractResult(
         key=terms.key,
@@ -174,23 +175,32 @@ def commitment_multiple(*, terms: ContractTerms, usage: Mapping[str, Decimal], h
     return exact(commitment.quantity) * months / quantity if quantity else Fraction(1)
 
 
-def _largest_loss(month: Month, planned: UsageCase, worst: UsageCase) -> Decimal | None:
-    """max over P50, worst use and each replica step between of (cost − revenue)⁺; None = unknown."""
+def _largest_loss(
+    month: Month, planned: UsageCase, worst: UsageCase, steps: dict[Fraction, Decimal | None]
+) -> Decimal | None:
+    """max over P50, worst use and each replica step between of (cost − revenue)⁺; None = unknown.
+
+    steps: losses at steps that are known already; those found are added.
+    """
     ends = [difference(case.reserved_cost_usd, case.revenue_usd) for case in (planned, worst)]
     known = [loss for loss in ends if loss is not None]
     if len(known) < len(ends):
         return None
-    return max(ZERO, *known, *_losses_at_steps(month, planned, worst))
+    return max(ZERO, *known, *_losses_at_steps(month, planned, worst, steps))
 
 
-def _losses_at_steps(month: Month, planned: UsageCase, worst: UsageCase) -> Iterator[Decimal]:
+def _losses_at_steps(
+    month: Month, planned: UsageCase, worst: UsageCase, known: dict[Fraction, Decimal | None]
+) -> Iterator[Decimal]:
     """Just above each multiple that fills replicas, the next is paid for while revenue has not grown yet."""
     if not all(each.is_sized for each in month.streams):
         return
     for multiple in sorted(set(_step_multiples(month, planned, worst))):
-        held = [each.accelerators_at_peak(multiple, just_above=True) for each in month.streams]
-        cost = total_or_none([each.cost(n) for each, n in zip(month.streams, held, strict=True)])
-        loss = difference(cost, month.bill_at(multiple).total_usd)
+        if multiple not in known:
+            held = [each.accelerators_at_peak(multiple, just_above=True) for each in month.streams]
+            cost = total_or_none([each.cost(n) for each, n in zip(month.streams, held, strict=True)])
+            known[multiple] = difference(cost, month.bill_at(multiple).total_usd)
+        loss = known[multiple]
         if loss is not None:
             yield loss
 

@@ -17,6 +17,7 @@ EXPECTED = {
     "run.view": "CFSRPE",
     "supply.view": "CFRPE",
     "contracts.view": "CFSRPE",
+    "contracts.detail": "CFSE",
     "contracts.move": "FS",
     "pipeline.view": "CFSRPE",
     "exposure.view": "CFSE",
