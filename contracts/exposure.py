@@ -82,9 +82,12 @@ def _row(versions: list[MeasuredContract], horizon: Horizon) -> dict[str, Any]:
         "customer_name": first.contract.customer["name"],
         "customer_alias": first.contract.customer["alias"],
         "owner_username": row["owner"] or "",
+        "state": row["state"],
         "shape": row["shape"],
         "workload_key": row["workload"] or "",
-        "model_tier": _model_tier(first),
+        "model_tier": _of_model(first, "model_tier"),
+        "model_name": _of_model(first, "name"),
+        "regions": list(first.contract.regions),
         "starts_date": min(version.contract.row["starts_date"] for version in versions),
         "ends_date": max(version.contract.row["ends_date"] for version in versions),
         "weeks": len(weeks),
@@ -163,9 +166,9 @@ def _key(first: Week, index: int) -> str:
     return first.plus(index).key
 
 
-def _model_tier(measured: MeasuredContract) -> str:
+def _of_model(measured: MeasuredContract, column: str) -> str:
     model = measured.contract.model_key
-    return measured.rules.models[model]["model_tier"] if model else ""
+    return str(measured.rules.models[model][column]) if model else ""
 
 
 def _flags(versions: list[MeasuredContract], *, is_sized: bool, is_priced: bool) -> list[str]:

@@ -50,15 +50,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "no_pool_in_region": "no pool in its regions",
     },
     "missing": MISSING_ON_CARD,
-    # Why a contract has no break-even multiple m*.
-    "break_even": {
-        "revenue_follows_use": "none: its revenue grows with use",
-        "fee_below_promise": "none: its fee does not pay what is promised",
-        "fee_below_one_replica": "none: its fee does not pay one replica",
-        "limit_holds": "none: its limit holds use below it",
-        "unsized": "not known: its need has no size",
-        "unknown_cost": "not known: an accelerator-hour has no rate",
-    },
     "purpose": {
         "serving": "Serving customers",
         "product": "Own products",
@@ -78,6 +69,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "smaller_tier_tested": {"no": "not tested", "pass": "passed", "fail": "failed"},
     "source_type": {"owned": "Owned", "leased": "Leased", "cloud": "Cloud", "partner": "Partner's"},
     "basis": {"multiple": "Multiple of expected use", "worst": "Worst reasonable use"},
+    # Why a contract has no break-even multiple m*.
     "break_even_reason": {
         "revenue_follows_use": "More use is paid for: there is no break-even use.",
         "fee_below_promise": "The fee does not pay for what is promised, whatever is used.",
