@@ -1,6 +1,6 @@
 """The parts of a contract's page beyond its exposure: use, supply, SLA, versions, changes. Composes; nothing is computed.
 
-One query reads all four detail tables of the run; each part is None or a sentence where there is nothing to show.
+One query reads all detail tables of the run; each part is None or a sentence where there is nothing to show.
 """
 
 from __future__ import annotations
@@ -27,18 +27,20 @@ from capacity.review.table_specs import (
     CONTRACT_POOLS,
     CONTRACT_SLAS,
     REMEDIES,
+    SCENARIOS,
     SHORTFALLS,
 )
 from capacity.review.tables import Row, rows_of_several
 from contracts.models import Contract
 
-DETAILS = (CONTRACT_MULTIPLES, CONTRACT_POOLS, CONTRACT_LOTS, CONTRACT_SLAS)
+DETAILS = (CONTRACT_MULTIPLES, CONTRACT_POOLS, CONTRACT_LOTS, CONTRACT_SLAS, SCENARIOS)
 _READ = (*DETAILS, SHORTFALLS, REMEDIES)
 _LISTS = {
     CONTRACT_MULTIPLES.name: list_specs.CONTRACT_USE,
     CONTRACT_POOLS.name: list_specs.CONTRACT_POOLS,
     CONTRACT_LOTS.name: list_specs.CONTRACT_LOTS,
     CONTRACT_SLAS.name: list_specs.CONTRACT_SLAS,
+    SCENARIOS.name: list_specs.CONTRACT_SCENARIOS,
 }
 
 
@@ -94,6 +96,7 @@ def detail_context(
         if lists
         else "",
         "supply": _supply(request, viewer, chosen, lists, rows, row, year) if lists else None,
+        "scenarios": list_context(request=request, listing=lists[SCENARIOS.name], year=year) if lists else None,
         "sla": _sla(request, viewer, lists, rows, versions, year) if lists else None,
         "differences": version_differences(viewer, key, year=year) if len(versions) > 1 else [],
         "changes": changes,

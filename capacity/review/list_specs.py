@@ -102,6 +102,17 @@ CONTRACT_LOTS = ListSpec(
     prefix="lots-",
     empty="No lot is counted under its pools.",
 )
+CONTRACT_SCENARIOS = ListSpec(
+    name="contract-scenarios",
+    title="Scenarios",
+    columns=_pick(
+        table_specs.SCENARIOS,
+        "scenario multiple revenue_usd reserved_cost_usd margin_usd consumed_margin_usd loss_exposure_usd "
+        "margin_swing_usd capacity_gap_accelerators",
+    ),
+    prefix="scenarios-",
+    empty="This run is from before scenarios were kept. The next plan has them.",
+)
 CONTRACT_SLAS = ListSpec(
     name="contract-slas",
     title="SLA",
