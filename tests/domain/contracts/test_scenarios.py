@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal as D
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -209,8 +210,9 @@ def test_what_holds_for_any_contracts_in_any_scenario(changes: list[dict[str, An
     rows = [contract(key=f"c-{number}", **each) for number, each in enumerate(changes)]
     lines = [{**line, "contract": row["key"]} for row in rows for line in TOKEN_PRICES]
     found = under_scenarios(*rows, served=served, price_lines=lines)
+    # Each column is rounded over all contracts on its own: two that are equal may differ by a cent.
     for (key, scenario), row in found.items():
-        assert 0 <= row["expected_credits_usd"] <= row["revenue_usd"]
+        assert 0 <= row["expected_credits_usd"] <= row["revenue_usd"] + CENT
         assert 0 <= row["consumed_cost_usd"] <= row["reserved_cost_usd"] + CENT
         assert row["loss_exposure_usd"] >= row["expected_credits_usd"] - CENT
         assert row["margin_usd"] == row["revenue_usd"] - row["reserved_cost_usd"]
@@ -220,8 +222,8 @@ def test_what_holds_for_any_contracts_in_any_scenario(changes: list[dict[str, An
     for row in rows:
         key = row["key"]
         revenues = [found[key, scenario]["revenue_usd"] for scenario in ("committed", P10, P50, WORST)]
-        assert revenues == sorted(revenues)
-        assert found[key, P90]["revenue_usd"] >= found[key, P50]["revenue_usd"]
+        assert all(one <= other + CENT for one, other in pairwise(revenues))
+        assert found[key, P90]["revenue_usd"] + CENT >= found[key, P50]["revenue_usd"]
         assert found[key, HEAVY]["revenue_usd"] == pytest.approx(found[key, WORST]["revenue_usd"], abs=CENT)
 
 
