@@ -76,12 +76,16 @@ def run_rows(
         if name == "serving_class" and class_in_words(viewer, str(value), labels=labels) != value:
             raise Http404
     rows = spec.model._default_manager.filter(run_id=run_id, **filters).order_by(*spec.order)
-    names = [column.name for column in spec.columns]
-    needed = {*names, *([spec.owner] if spec.owner else [])}
+    shown = [visible_row(viewer=viewer, spec=spec, row=row, labels=labels) for row in rows.values(*_needed(spec))]
+    return _behind_gate(spec, shown)
+
+
+def _needed(spec: RunTableSpec) -> list[str]:
+    """Columns that must be read to show those of the table: what a row may be called, and whose it is."""
+    needed = {*(column.name for column in spec.columns), *([spec.owner] if spec.owner else [])}
     if spec in (EXPOSURE, DEALS, SCENARIOS):
         needed |= {"contract_name", "customer_alias", "owner_username"}
-    shown = [visible_row(viewer=viewer, spec=spec, row=row, labels=labels) for row in rows.values(*sorted(needed))]
-    return _behind_gate(spec, shown)
+    return sorted(needed)
 
 
 def _behind_gate(spec: RunTableSpec, rows: list[Row]) -> list[Row]:
@@ -103,7 +107,7 @@ def rows_of_several(
     """
     parts = [
         spec.model._default_manager.filter(run_id=run_id, **filters).values_list(
-            Value(spec.name), JSONObject(**{column.name: F(column.name) for column in spec.columns})
+            Value(spec.name), JSONObject(**{name: F(name) for name in {*_needed(spec), *spec.order}})
         )
         for spec in specs
     ]
