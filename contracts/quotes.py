@@ -295,7 +295,7 @@ def _floor(
             kind = UNIT_PRICES[line.key][0] if line.key in UNIT_PRICES else line.key
             amounts[kind] = amounts.get(kind, Decimal(0)) + line.amount_usd
     prices: dict[str, Decimal] = {}
-    for row in tables["price_lines"]:
+    for row in sorted(tables["price_lines"], key=lambda row: (row["tier_from"], row["starts_date"])):
         prices.setdefault(row["kind"], row["price"])
     billed = {kind: amount for kind, amount in amounts.items() if kind in prices and amount > 0}
     if not billed:
@@ -307,7 +307,8 @@ def _floor(
         cost_usd=expected.reserved_cost_usd,
         target_share=target,
     )
-    return PriceFloor(kind=kind, asked=prices[kind], price=price)
+    reason = "" if price is not None else "No price of this line earns the margin: another one carries the bill."
+    return PriceFloor(kind=kind, asked=prices[kind], price=price, reason=reason)
 
 
 def _flags(
