@@ -14,14 +14,14 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize(
     ("role", "asked", "led_to"),
     [
-        (Role.SALES, "", "/contracts/"),
-        (Role.SALES, "/", "/contracts/"),
+        (Role.SALES, "", "/quotes/"),
+        (Role.SALES, "/", "/quotes/"),
         (Role.RESEARCH, "/", "/requests/"),
         (Role.RESEARCH, "/methods/", "/methods/"),
         (Role.CHAIR, "", "/"),
         (Role.AUDITOR, "/", "/audit/"),
-        (Role.SALES, "https://elsewhere.example/", "/contracts/"),
-        (Role.SALES, "//elsewhere.example/", "/contracts/"),
+        (Role.SALES, "https://elsewhere.example/", "/quotes/"),
+        (Role.SALES, "//elsewhere.example/", "/quotes/"),
     ],
 )
 def test_signing_in_leads_to_the_page_asked_for_or_to_the_roles_own(

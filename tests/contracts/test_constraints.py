@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from capacity.allocation.models import WhatIf
 from contracts.models import (
     CommitStep,
     Contract,
@@ -13,6 +14,7 @@ from contracts.models import (
     Customer,
     Hold,
     PriceLine,
+    Quote,
     RunContractLot,
     RunContractMultiple,
     RunContractPool,
@@ -125,12 +127,14 @@ ATTEMPTS: Attempts = {
     "hold_state_known": (Hold, {"state": "lost", "ended_date": date(2026, 11, 24)}),
     "ended_hold_has_its_day": (Hold, {"state": "expired"}),
     "one_granted_hold_per_contract": (Hold, {"key": "another"}),
+    "quote_target_is_a_share": (Quote, {"target_margin_share": 1}),
+    "quote_deal_has_its_version": (Quote, {"contract_key": "deal-1"}),
 }
 
 
 def test_the_database_refuses_what_breaks_a_rule_of_contracts() -> None:
     import_texts({name: text for name, text in GOOD.items() if name != "holds.csv"})
-    make_run()
+    run = make_run()
     add_deals(["deal-1"], state="draft")
     who = people()["fin"]
     move(who, "what_if")
@@ -141,6 +145,8 @@ def test_the_database_refuses_what_breaks_a_rule_of_contracts() -> None:
         granted_date=date(2026, 11, 23),
         expires_date=date(2026, 12, 7),
     )
+    question = WhatIf.objects.create(run=run, asked_by=who, changes=[])
+    Quote.objects.create(name="A quote", made_by=who, payload={}, what_if=question)
     assert set(ATTEMPTS) == named_constraints(["contracts"])
     assert refusals(ATTEMPTS) == {name: name for name in ATTEMPTS}
 

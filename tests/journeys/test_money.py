@@ -50,6 +50,7 @@ def test_sales_research_and_product_are_not_offered_it_and_do_not_get_in(visit: 
         window.go("/workloads/")
         assert "/money/" not in window.offered()
         window.go("/money/", status=403)
+        window.wrong.clear()
 
 
 def test_the_chair_reads_bands(visit: Open, checks: Checks) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -269,7 +270,8 @@ def test_a_question_is_answered_once_and_the_run_stays_as_it_is(
     run: Run, hot: service.HotRun, woken: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def counts() -> dict[str, int]:
-        return {model.__name__: model._default_manager.count() for model in RunTable.__subclasses__()}
+        tables = [model for model in apps.get_models() if issubclass(model, RunTable)]
+        return {model.__name__: model._default_manager.count() for model in tables}
 
     before, stored = counts(), RunDocument.objects.get(run=run)
     asked = make_what_if(run)
