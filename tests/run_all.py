@@ -75,7 +75,8 @@ def pytest_command(*, long: bool, browser: bool, extra: Sequence[str]) -> list[s
     marks = " and ".join([*(["long"] if long else ["not long"]), *([] if browser else ["not browser"])])
     command = [sys.executable, "-m", "capacity.local", "test-services", "--", sys.executable, "-m", "pytest"]
     # Two processes on two cores; a file stays together, so that its servers start once.
-    spread = [] if long else ["-n", "2", "--dist", "loadfile"]
+    # In the order of the folders: sorted by the number of tests, the browser journeys, few and long, would come last.
+    spread = [] if long else ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     return [*command, *spread, "-m", marks, *extra]
 
 

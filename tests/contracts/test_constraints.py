@@ -145,8 +145,8 @@ def test_the_database_refuses_what_breaks_a_rule_of_contracts() -> None:
         granted_date=date(2026, 11, 23),
         expires_date=date(2026, 12, 7),
     )
-    question = WhatIf.objects.create(run=run, asked_by=who, changes=[])
-    Quote.objects.create(name="A quote", made_by=who, payload={}, what_if=question)
+    question = WhatIf.objects.create(run=run, asked_by=who[0], changes=[])
+    Quote.objects.create(name="A quote", made_by=who[0], payload={}, what_if=question)
     assert set(ATTEMPTS) == named_constraints(["contracts"])
     assert refusals(ATTEMPTS) == {name: name for name in ATTEMPTS}
 
