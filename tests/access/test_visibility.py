@@ -229,9 +229,9 @@ contract_use.curve                  - F - - - F - -  F
 contract_use.break_even_reason      - F - - - F - -  F
 contract_use.reserved_cost_usd      B F - - - F - -  F
 contract_use.consumed_cost_usd      B F - - - F - -  F
-contract_use.margin_usd             B F - - - F - -  F
-contract_use.margin_share           B F - - - F - -  F
-contract_use.loss_exposure_usd      B F - - - F - -  F
+contract_use.margin_usd             - F - - - F - -  F
+contract_use.margin_share           - F - - - F - -  F
+contract_use.loss_exposure_usd      - F - - - F - -  F
 contract_pool.weekly                F F - - - F - -  F
 contract_lot.ends_date              F F - - - F - -  F
 contract_lot.weeks_uncovered        F F - - - F - -  F
@@ -260,6 +260,14 @@ input_job_usage.accelerator_hours   F F - F F F - -  -
 what_if.usd                         B F - - - F - -  -
 what_if.burst_usd                   B F - - - F - -  -
 what_if.value                       B F - - - F - -  -
+exposure_scenario_other.contract_key F F - - - F - -  F
+exposure_scenario_other.multiple    F F - - - F - -  F
+exposure_scenario_other.revenue_usd - F - - - F - -  F
+exposure_scenario_other.reserved_cost_usd - F - - - F - -  F
+exposure_scenario_other.margin_usd  - F - - - F - -  F
+exposure_scenario_other.margin_share - F - - - F - -  F
+exposure_scenario_other.loss_exposure_usd - F - - - F - -  F
+exposure_scenario_other.margin_swing_usd - F - - - F - -  F
 exposure_scenario.contract_key      F F - - - F - -  F
 exposure_scenario.contract_version  F F - - - F - -  F
 exposure_scenario.contract_name     F F - - - F - -  F

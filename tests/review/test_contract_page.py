@@ -89,8 +89,10 @@ def test_the_chair_reads_bands_and_no_curve(client: Client) -> None:
     html = page(client, "chair")
     rows = table_cells(html, "Use at multiples")
     assert [row[1] for row in rows] == ["32", "48", "64", "64"]
-    assert rows[0][3:6] == ["restricted", "$20k–$50k", "40–50%"]
-    assert rows[2][4] == "−$5k to −$2k"
+    # Costs in bands; margins at three uses, even in bands, would give the fee away.
+    assert rows[0][2] == "$20k–$50k"
+    assert all(row[3:7] == ["restricted"] * 4 for row in rows)
+    assert "It pays for itself up to 2×–5× its expected use. At" not in html
     # A colour or a word beside a band would narrow it.
     assert "use-meets" not in html
     assert "below target" not in html
@@ -186,8 +188,8 @@ def test_the_api_gives_what_the_page_shows(client: Client) -> None:
     assert rows[0]["curve"] == CURVE
     client.force_login(make_user("chair"))
     banded = client.get("/api/v1/contract-multiples/?contract_key=cygnus_flat").json()["results"]
-    assert banded[0]["margin_usd"] == {"low": "20000", "high": "50000"}
-    assert "curve" in banded[0]["restricted"]
+    assert banded[0]["reserved_cost_usd"] == {"low": "20000", "high": "50000"}
+    assert {"curve", "margin_usd", "margin_share", "loss_exposure_usd"} <= set(banded[0]["restricted"])
 
 
 def test_each_table_is_a_file_and_taking_it_is_written_down(client: Client) -> None:

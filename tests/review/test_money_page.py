@@ -124,6 +124,32 @@ def test_the_chair_reads_bands_and_no_revenue_of_few_customers(client: Client) -
     assert all(row.get("Revenue (USD)", "restricted") == "restricted" for row in by_week)
 
 
+@pytest.mark.security
+def test_the_chair_reads_bands_of_a_contract_at_expected_and_worst_use_only(client: Client) -> None:
+    run = make_run()
+    sight = {"resource": "exposure_scenario", "field": "margin_usd"}
+    shown = {"label": "Margin", "unit": "USD", "formula": "revenue − cost", "methods_anchor": "scenarios-of-use"}
+    for scenario in ("p50", "p90"):
+        terms = [figure_term("Reserved cost", D("2126074.18"), "USD", "this run", ("exposure_scenario", "margin_usd"))]
+        RunFigure.objects.create(
+            run=run, key=f"scenario:cygnus_flat:{scenario}", value=D("2126074.18"), terms=terms, **shown, **sight
+        )
+    client.force_login(make_user("chair"))
+    rows = client.get("/api/v1/exposure-scenarios/?contract_key=acme_pt").json()["results"]
+    in_bands = {row["scenario"]: isinstance(row["margin_usd"], dict) for row in rows}
+    assert in_bands == {s: s in ("p50", "worst") for s in ("committed", "p10", "p50", "p90", "heavy", "worst")}
+    hidden = next(row for row in rows if row["scenario"] == "p90")
+    assert {"margin_usd", "margin_share", "reserved_cost_usd", "loss_exposure_usd"} <= set(hidden["restricted"])
+    of_part = page(client, "chair", "/money/?by=shape&part=flat_fee&scenario=p90")
+    assert all("$" not in cell for row in table_cells(of_part, "Contracts") for cell in row)
+    opened = {
+        scenario: client.get(f"/runs/{run.pk}/figures/scenario:cygnus_flat:{scenario}/").content.decode()
+        for scenario in ("p50", "p90")
+    }
+    assert "$2M–$5M" in opened["p50"]
+    assert "$2M–$5M" not in opened["p90"]
+
+
 @pytest.mark.parametrize("role", ["sales", "research", "product"])
 @pytest.mark.parametrize(
     "address", ["/money/", "/money/?format=csv", "/api/v1/exposure-rollups/", "/api/v1/money-risk/"]
