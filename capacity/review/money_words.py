@@ -143,7 +143,8 @@ def chance_note(rows: Sequence[Row]) -> str:
     text = (
         f"{thousands(first['draws'])} draws with seed {first['seed']}: each contract's use varies between its P10 and P90, "
         f"{common} of it with the market, the rest its own; what ends is renewed as often as its probability says. "
-        "A shortfall counts what serving asks above what it holds and what is idle and not the floor's."
+        "A shortfall counts what serving asks above what it holds and, where it misses none at P50, what is idle and not "
+        "the floor's."
     )
     if first["left_out"]:
         text += f" {counted(first['left_out'], 'contract')} whose money is not known earn and cost nothing here."
