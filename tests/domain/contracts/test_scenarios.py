@@ -55,7 +55,7 @@ def under_scenarios(
         classes=classes,
         revenue=revenue,
         plan=costs,
-        fallback_rates={each.key: rate for each in classes},
+        fallback_rates={each.key: [rate] * WEEKS for each in classes},
         policy=policy(),
         models={each["key"]: each for each in given_rows["model_versions"]},
     )
@@ -148,6 +148,20 @@ def test_what_the_plan_leaves_short_earns_credits_and_is_a_gap() -> None:
     assert found["reserved_cost_usd"] == of(23_360)
     assert found["loss_exposure_usd"] == found["expected_credits_usd"]
     assert found["capacity_gap_accelerators"] == 16
+
+
+def test_credits_of_a_scenario_are_for_what_it_misses_and_not_what_p50_does() -> None:
+    card = {"key": "chat", "model_version": "big", "latency_class": "interactive", "regions": []}
+    workload = card | {"p10_multiple": D("0.5"), "p90_multiple": D("1.5")}
+    found = under_scenarios(contract(has_sla=True), workloads=[workload])
+    # The plan serves all of P50's 32 accelerators; P90 asks for 40, so 80 % of its peak: y = 2 of p = 2.5, of its
+    # tokens (0.5 ÷ 2.5)² = 4 % are not served, and 96 % uptime gives a quarter back.
+    assert [found["c-1", scenario]["expected_credits_usd"] for scenario in (P10, P50)] == [0, 0]
+    assert abs(found["c-1", P90]["expected_credits_usd"] - found["c-1", P90]["revenue_usd"] / 4) <= CENT
+    short = under_scenarios(contract(has_sla=True), workloads=[workload], served=D("0.75"))
+    # 24 held: all that P10 asks for, so nothing is credited there although P50 is short.
+    assert short["c-1", P10]["expected_credits_usd"] == 0
+    assert short["c-1", P50]["expected_credits_usd"] > 0
 
 
 def test_an_unknown_rate_is_a_range_and_no_zero() -> None:
