@@ -16,7 +16,7 @@ from capacity.access.visibility import ContractLabel, Viewer
 from capacity.review import list_specs
 from capacity.review.chosen import ChosenRun
 from capacity.review.contract_supply import KEY, strip_of, term_sentence, timeline
-from capacity.review.contract_terms import penalty_facts, sla_sentence, version_in_force
+from capacity.review.contract_terms import FROM_BEFORE, penalty_facts, sla_sentence, version_in_force
 from capacity.review.contract_use import use_context
 from capacity.review.contract_versions import changes_of_contract, version_differences
 from capacity.review.listing import Listing
@@ -120,7 +120,9 @@ def _supply(
         return reverse("pool", args=[row["pool_key"]]) + query
 
     sees_pools = may(viewer.roles, "supply.view")
-    sentence, is_uncovered = term_sentence(rows[CONTRACT_LOTS.name], year=year)
+    is_kept = bool(rows[CONTRACT_MULTIPLES.name])
+    empty = {} if is_kept else {"empty": FROM_BEFORE}
+    sentence, is_uncovered = term_sentence(rows[CONTRACT_LOTS.name], year=year) if is_kept else (FROM_BEFORE, False)
     first = chosen.first_week
 
     def strip(row: Row) -> dict[str, Any]:
@@ -128,11 +130,10 @@ def _supply(
         return {"heat": cells, "heat_label": label}
 
     return {
-        "pools": list_context(
-            request=request, listing=lists[CONTRACT_POOLS.name], year=year, link=pool_link, extra=strip
-        ),
+        "pools": list_context(request=request, listing=lists[CONTRACT_POOLS.name], year=year, link=pool_link, extra=strip)
+        | empty,
         "key": KEY,
-        "lots": list_context(request=request, listing=lists[CONTRACT_LOTS.name], year=year, link=pool_link),
+        "lots": list_context(request=request, listing=lists[CONTRACT_LOTS.name], year=year, link=pool_link) | empty,
         "sentence": sentence,
         "is_uncovered": is_uncovered,
         "timeline": timeline(contract=contract, lots=rows[CONTRACT_LOTS.name], first=first, year=year),
@@ -149,7 +150,8 @@ def _sla(
 ) -> dict[str, Any]:
     slas = rows[CONTRACT_SLAS.name]
     return {
-        "sentence": sla_sentence(slas),
+        # A contract in force has four rows of use in every run since these tables are kept.
+        "sentence": sla_sentence(slas, is_kept=bool(rows[CONTRACT_MULTIPLES.name])),
         "list": list_context(request=request, listing=lists[CONTRACT_SLAS.name], year=year) if slas else None,
         "facts": penalty_facts(viewer, version_in_force(versions), slas, year=year),
     }

@@ -139,6 +139,7 @@ def test_an_sla_is_priced_by_tier_and_what_nobody_priced_says_so(client: Client)
     assert "the standard ones hold. One bad month credits up to $89.3k." in html
     penalty = html[html.index('id="penalty"') :]
     assert penalty.index("Expected credits") < penalty.index("not priced")
+    assert "Loss exposure counts the credits of the weeks that the plan leaves short, no others." in penalty
     assert "No SLA: nothing is credited" in page(client, "exec", FLAT)
 
 
@@ -226,6 +227,9 @@ def test_a_run_from_before_these_tables_says_so(client: Client) -> None:
             model.objects.all().delete()
     html = page(client, "finance")
     assert "This run is from before use at multiples was kept." in html
+    assert html.count("This run is from before this was kept.") >= 3
+    for said in ("No SLA", "No lot is counted", "serves it from no pool"):
+        assert said not in html
     assert "$1.72M" in html
 
 

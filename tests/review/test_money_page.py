@@ -52,7 +52,8 @@ def test_finance_reads_where_every_dollar_goes_and_what_contracts_earn(client: C
     # 320 × 0.6 accelerators at $2.00 and 200 × 0.6 at $4.50: 64,512 + 90,720.
     assert lines[0][2:] == ["$155k", "29.3%", "Serving"]
     assert [row[0] for row in table_cells(html, "All contracts, by scenario")] == [
-        "Committed", "P10 of use", "Expected (P50)", "P90 of use", "Heavy, all at once", "Worst, each alone",
+        "Committed", "P10 of use", "Expected (P50)", "P90 of use and every renewal", "Heavy, all at once",
+        "Worst, each alone",
     ]  # fmt: skip
     assert "Left out of every sum, and not taken as zero: 1 unsized (delta_pilot)." in html
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from capacity.review.scenario_weeks import weeks_of_scenario
 from contracts.demand import contract_loads, weekly_revenue
 from contracts.domain.scenarios import HEAVY, P10, P50, P90, SCENARIOS, WORST, credit_share_when_short, use_band
 from contracts.domain.terms import SlaTier
@@ -137,6 +138,12 @@ def test_a_renewal_holds_its_whole_need_in_p90_and_nothing_elsewhere() -> None:
     assert found["c-1", P50]["revenue_usd"] == found["c-1", P10]["revenue_usd"] == half
     assert abs(found["c-1", P90]["revenue_usd"] - 2 * half) <= CENT
     assert found["c-1", P90]["gap_accelerators"] == [0] * 4 + [32] * 4
+    # In term P90 is P50 here: the renewal's margin is no swing, in all and by week.
+    assert found["c-1", P90]["margin_usd"] > found["c-1", P50]["margin_usd"]
+    assert abs(found["c-1", P90]["margin_swing_usd"]) <= CENT
+    weeks = list(weeks_of_scenario(found["c-1", P90], weeks=WEEKS, expected=found["c-1", P50]))
+    assert [week["margin_swing_usd"] for week in weeks[4:]] == [0] * 4
+    assert sum(week["margin_swing_usd"] for week in weeks) == found["c-1", P90]["margin_swing_usd"]
     without = under_scenarios(contract(ends_date=date(2026, 12, 21), renewal_probability=None, p95_multiple=None))
     assert without["c-1", P90]["revenue_usd"] == half
 
