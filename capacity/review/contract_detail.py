@@ -130,7 +130,9 @@ def _supply(
         return {"heat": cells, "heat_label": label}
 
     return {
-        "pools": list_context(request=request, listing=lists[CONTRACT_POOLS.name], year=year, link=pool_link, extra=strip)
+        "pools": list_context(
+            request=request, listing=lists[CONTRACT_POOLS.name], year=year, link=pool_link, extra=strip
+        )
         | empty,
         "key": KEY,
         "lots": list_context(request=request, listing=lists[CONTRACT_LOTS.name], year=year, link=pool_link) | empty,

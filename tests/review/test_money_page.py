@@ -17,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from capacity.access.models import AuditEvent
 from capacity.review.figure_terms import term as figure_term
 from capacity.review.models import RunChance, RunFigure, RunRollup, RunScenario
+from contracts.models import RunExposure
 from tests.factories import make_run, make_user
 from tests.factory_rows import CONTRACT_NAMES, CUSTOMER_NAMES
 from tests.review.pages_under_test import table_cells
@@ -45,7 +46,10 @@ def test_finance_reads_where_every_dollar_goes_and_what_contracts_earn(client: C
     make_run()
     html = page(client, "finance")
     # Pool A: 1,000 × 168 × $2.00 = 336,000; pool B: 256 × 168 × $4.50 = 193,536; pool C has no rate.
-    assert "Accelerators cost $530k this week: 29.3% is consumed by serving" in html
+    assert (
+        "Accelerators cost at least $530k this week, without 1 pool of unknown cost: 29.3% is consumed by serving"
+        in html
+    )
     assert "529,536.00" in html
     lines = table_cells(html, "Where every dollar goes")
     assert [row[0] for row in lines][:2] == ["Serving, consumed", "Serving, headroom"]
@@ -55,7 +59,10 @@ def test_finance_reads_where_every_dollar_goes_and_what_contracts_earn(client: C
         "Committed", "P10 of use", "Expected (P50)", "P90 of use and every renewal", "Heavy, all at once",
         "Worst, each alone",
     ]  # fmt: skip
-    assert "Left out of every sum, and not taken as zero: 1 unsized (delta_pilot)." in html
+    assert "Left out of the sums at P50, and not taken as zero: 1 unsized (delta_pilot)." in html
+    assert [row[-1] for row in table_cells(html, "All contracts, by scenario")] == ["1 unsized (delta_pilot)"] * 6
+    assert "at P90 of use and every renewal" in html
+    assert "Envelope, at least" in html
 
 
 def test_the_lines_of_every_span_make_the_envelope_to_the_cent(client: Client) -> None:
@@ -205,9 +212,14 @@ def test_a_plan_from_before_scenarios_says_so(client: Client) -> None:
         with pgtrigger.ignore(f"review.{model.__name__}:immutable"):
             model.objects.all().delete()
     html = text(client.get("/money/").content.decode())
-    assert "Accelerators cost $530k this week" in html
+    assert "Accelerators cost at least $530k this week" in html
     assert "made before chances were drawn" in html
-    assert "No contract is in force in this plan." in html
+    # Four contracts are in force in it: only their scenarios were not kept.
+    assert "No contract is in force in this plan." not in html
+    assert html.count("This run is from before this was kept.") == 3
+    with pgtrigger.ignore("contracts.RunExposure:immutable"):
+        RunExposure.objects.all().delete()
+    assert "No contract is in force in this plan." in text(client.get("/money/").content.decode())
 
 
 def test_the_page_keeps_to_its_queries_and_elements(client: Client) -> None:
