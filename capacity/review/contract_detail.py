@@ -1,4 +1,5 @@
-"""The parts of a contract's page beyond its exposure: use, supply, SLA, versions, changes. Composes; nothing is computed.
+"""The parts of a contract's page beyond its exposure: use, supply, SLA, versions, changes. Composes; nothing is computed,
+and that somebody read unit prices is written down.
 
 One query reads all detail tables of the run; each part is None or a sentence where there is nothing to show.
 """
@@ -11,11 +12,12 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
+from capacity.access.audit import record_event
 from capacity.access.permissions import may
 from capacity.access.visibility import ContractLabel, Viewer
 from capacity.review import list_specs
 from capacity.review.chosen import ChosenRun
-from capacity.review.contract_supply import KEY, strip_of, term_sentence, timeline
+from capacity.review.contract_supply import KEY, most_of, strip_of, term_sentence, timeline
 from capacity.review.contract_terms import FROM_BEFORE, penalty_facts, sla_sentence, version_in_force
 from capacity.review.contract_use import use_context
 from capacity.review.contract_versions import changes_of_contract, version_differences
@@ -81,6 +83,9 @@ def detail_context(
 ) -> dict[str, Any]:
     """What contracts/_use.html, _supply.html, _sla.html, _versions.html show of a contract in force. Two queries."""
     key = str(row["contract_key"])
+    differences = version_differences(viewer, key, year=year) if len(versions) > 1 else []
+    if any(each["shows_price"] for each in differences):
+        record_event(request=request, action="price_viewed", subject=f"versions of contract {key}")
     changes = changes_of_contract(viewer, chosen, key)
     rows: dict[str, list[Row]] = {name: listing.rows for name, listing in lists.items()}
     rows = {spec.name: rows.get(spec.name, []) for spec in DETAILS}
@@ -98,7 +103,7 @@ def detail_context(
         "supply": _supply(request, viewer, chosen, lists, rows, row, year) if lists else None,
         "scenarios": list_context(request=request, listing=lists[SCENARIOS.name], year=year) if lists else None,
         "sla": _sla(request, viewer, lists, rows, versions, year) if lists else None,
-        "differences": version_differences(viewer, key, year=year) if len(versions) > 1 else [],
+        "differences": differences,
         "changes": changes,
     }
 
@@ -122,7 +127,10 @@ def _supply(
     sees_pools = may(viewer.roles, "supply.view")
     is_kept = bool(rows[CONTRACT_MULTIPLES.name])
     empty = {} if is_kept else {"empty": FROM_BEFORE}
-    sentence, is_uncovered = term_sentence(rows[CONTRACT_LOTS.name], year=year) if is_kept else (FROM_BEFORE, False)
+    sentence, is_uncovered = (FROM_BEFORE, False)
+    if is_kept:
+        most = most_of(rows[CONTRACT_POOLS.name])
+        sentence, is_uncovered = term_sentence(rows[CONTRACT_LOTS.name], year=year, most=most)
     first = chosen.first_week
 
     def strip(row: Row) -> dict[str, Any]:

@@ -17,6 +17,9 @@ from django.test.utils import CaptureQueriesContext
 
 from capacity.access.models import AuditEvent
 from capacity.allocation.models import RunDocument
+from capacity.lib.figures import RESTRICTED
+from capacity.review.contract_supply import most_of, term_sentence
+from capacity.review.contract_use import finding
 from contracts.models import Contract, RunContractLot, RunContractMultiple, RunContractPool, RunContractSla
 from tests.contracts.pipeline import make_world
 from tests.factories import make_policy, make_review, make_run, make_user
@@ -99,6 +102,35 @@ def test_the_chair_reads_bands_and_no_curve(client: Client) -> None:
     assert "figure-use" not in html
     assert "would tell more than the bands beside it" in html
     assert "It pays for itself up to 2×–5× its expected use." in html
+
+
+def test_the_finding_names_the_use_there_is_and_not_the_one_asked_for() -> None:
+    row = {
+        "basis": "multiple",
+        "multiple": D(3),
+        "used_multiple": D("2.25"),
+        "margin_usd": D(-3_440),
+        "margin_share": None,
+    }
+    rows = [{**row, "break_even_reason": ""}]
+    assert finding(rows, None) == "At 2.25× it loses $3.44k a month."
+    assert finding([{**rows[0], "used_multiple": D(3)}], None) == "At 3× it loses $3.44k a month."
+
+
+def test_parts_of_lots_that_leave_in_different_weeks_are_no_more_than_it_ever_has() -> None:
+    """20 of one lot move to the next when it leaves, which then has 32: 52 were never there."""
+    shared = {"source_type": "leased", "lot_key": RESTRICTED, "usd_per_hour": None, "weeks_uncovered": 9}
+    lots = [
+        {**shared, "part_accelerators": D(20), "ends_date": date(2027, 1, 4)},
+        {**shared, "part_accelerators": D(32), "ends_date": date(2027, 2, 1)},
+    ]
+    pools = [{"weekly": ["20", "0"]}, {"weekly": ["12", "32"]}]
+    assert most_of(pools) == 32
+    assert most_of([]) is None
+    sentence, _ = term_sentence(lots, year=2026, most=most_of(pools))
+    assert sentence.startswith(
+        "2 of the 2 lots it stands on leave before the contract ends, with 32 accelerators of it"
+    )
 
 
 def test_it_says_which_pools_and_lots_it_stands_on_and_what_leaves_before_it_ends(client: Client) -> None:
@@ -278,6 +310,18 @@ def test_versions_differ_field_by_field_in_words(client: Client) -> None:
     assert "uncached input from 2029" not in part
     # Dates and states stand in the heads of the versions.
     assert "Starts date" not in part
+
+
+@pytest.mark.security
+def test_reading_a_price_in_the_versions_is_written_down_and_not_reading_it_is_not(client: Client) -> None:
+    make_world()
+    amend()
+    make_c1()
+    viewed = AuditEvent.objects.filter(action="price_viewed").values_list("user__username", "subject")
+    page(client, "exec", "/contracts/c-1/")
+    assert list(viewed) == []
+    page(client, "finance", "/contracts/c-1/")
+    assert list(viewed) == [("finance", "versions of contract c-1")]
 
 
 def test_who_may_not_read_prices_reads_that_something_is_kept_back(client: Client) -> None:

@@ -97,6 +97,19 @@ def test_a_part_opens_to_the_contracts_it_is_a_sum_of(client: Client) -> None:
     assert sum(row.margin_usd or D(0) for row in own) == part.margin_usd
 
 
+def test_only_the_contracts_that_are_listed_open_and_in_the_asked_scenario(client: Client) -> None:
+    run = make_run()
+    shown = {"label": "Margin", "unit": "USD", "formula": "revenue − cost", "methods_anchor": "scenarios-of-use"}
+    for key in ("scenario:cygnus_flat:p50", "scenario:cygnus_flat:p90", "money:p90"):
+        RunFigure.objects.create(run=run, key=key, value=D(1), resource="pool", field="name", **shown)
+    html = page(client, "finance")
+    assert "figures/money:p90/" in html
+    assert "figures/scenario:" not in html
+    html = text(client.get("/money/?by=shape&part=flat_fee&scenario=p90").content.decode())
+    assert "figures/scenario:cygnus_flat:p90/" in html
+    assert "figures/scenario:cygnus_flat:p50/" not in html
+
+
 def test_a_region_opens_to_the_contracts_it_serves(client: Client) -> None:
     make_run()
     html = page(client, "finance", "/money/?by=region&part=eu-west-1")
