@@ -326,7 +326,7 @@ TABLE: dict[str, dict[str, Rule]] = {
 # The same contract in the scenarios other than P50 and worst use: who sees bands there sees none here, since many bands
 # of one contract cross to its price.
 TABLE["exposure_scenario_other"] = {
-    name: replace(rule, band=frozenset()) for name, rule in TABLE["exposure_scenario"].items()
+    name: replace(rule, band=frozenset(), unit=None) for name, rule in TABLE["exposure_scenario"].items()
 }
 
 # The decisions whose words speak of a price or a customer, and those that speak of the floor.

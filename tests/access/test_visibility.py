@@ -260,14 +260,6 @@ input_job_usage.accelerator_hours   F F - F F F - -  -
 what_if.usd                         B F - - - F - -  -
 what_if.burst_usd                   B F - - - F - -  -
 what_if.value                       B F - - - F - -  -
-exposure_scenario_other.contract_key F F - - - F - -  F
-exposure_scenario_other.multiple    F F - - - F - -  F
-exposure_scenario_other.revenue_usd - F - - - F - -  F
-exposure_scenario_other.reserved_cost_usd - F - - - F - -  F
-exposure_scenario_other.margin_usd  - F - - - F - -  F
-exposure_scenario_other.margin_share - F - - - F - -  F
-exposure_scenario_other.loss_exposure_usd - F - - - F - -  F
-exposure_scenario_other.margin_swing_usd - F - - - F - -  F
 exposure_scenario.contract_key      F F - - - F - -  F
 exposure_scenario.contract_version  F F - - - F - -  F
 exposure_scenario.contract_name     F F - - - F - -  F
@@ -318,6 +310,12 @@ money_risk.mean                     B F - - - F - -  -
 audit.subject                       - - - - - - F -  -
 audit.detail                        - - - - - - F -  -
 """
+# In scenarios other than P50 and worst use: the same, but what the chair reads in bands there is hidden here.
+EXPECTED += "\n".join(
+    line.replace("exposure_scenario.", "exposure_scenario_other.").replace(" B ", " - ")
+    for line in EXPECTED.splitlines()
+    if line.startswith("exposure_scenario.")
+)
 ROWS = [line.split() for line in EXPECTED.strip().splitlines()]
 LISTED = {name for name, *_ in ROWS}
 ALL_FIELDS = [(resource, field) for resource, fields in TABLE.items() for field in fields]

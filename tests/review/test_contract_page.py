@@ -319,7 +319,7 @@ def test_reading_a_price_in_the_versions_is_written_down_and_not_reading_it_is_n
     make_c1()
     viewed = AuditEvent.objects.filter(action="price_viewed").values_list("user__username", "subject")
     page(client, "exec", "/contracts/c-1/")
-    assert list(viewed) == []
+    assert not viewed.exists()
     page(client, "finance", "/contracts/c-1/")
     assert list(viewed) == [("finance", "versions of contract c-1")]
 
