@@ -32,13 +32,13 @@ def exposure_rows(
     classes: Sequence[ServingClass],
     revenue: Mapping[str, tuple[Decimal | None, ...]],
     plan: PlanCosts,
-    fallback_rates: Mapping[str, Decimal | None],
+    fallback_rates: Mapping[str, Sequence[Decimal | None]],
     policy: Policy,
     models: Mapping[str, Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
     """One row a contract (its versions together), in key order, with the columns of the exposure table.
 
-    fallback_rates: class key → USD per accelerator-hour where the plan gave the class nothing that week.
+    fallback_rates: class key → by week USD per accelerator-hour where the plan gave the class nothing.
     """
     measured = measured_contracts(
         contracts=contracts,

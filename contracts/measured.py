@@ -60,7 +60,7 @@ def measured_contracts(
     classes: Sequence[ServingClass],
     revenue: Mapping[str, tuple[Decimal | None, ...]],
     plan: PlanCosts,
-    fallback_rates: Mapping[str, Decimal | None],
+    fallback_rates: Mapping[str, Sequence[Decimal | None]],
     policy: Policy,
     models: Mapping[str, Mapping[str, Any]],
 ) -> list[list[MeasuredContract]]:
@@ -96,7 +96,7 @@ def measured_contracts(
 class _ExposureRules:
     exposure: ExposurePolicy
     plan: PlanCosts
-    fallback_rates: Mapping[str, Decimal | None]
+    fallback_rates: Mapping[str, Sequence[Decimal | None]]
     revenue: Mapping[str, tuple[Decimal | None, ...]]
     models: Mapping[str, Mapping[str, Any]]
 
@@ -147,7 +147,8 @@ class MeasuredContract:
         """USD per accelerator-hour of what serves the contract that week."""
         cost = self.rules.plan.by_class.get((self.class_key, index))
         if cost is None or not cost.accelerators:
-            return self.rules.fallback_rates.get(self.class_key)
+            by_week = self.rules.fallback_rates.get(self.class_key)
+            return by_week[index] if by_week else None
         return None if cost.usd is None else to_decimal(exact(cost.usd) / (cost.accelerators * HOURS_PER_WEEK))
 
     def reserved_usd(self, index: int) -> Decimal | None:
@@ -200,13 +201,20 @@ class MeasuredContract:
 
     def credit_share(self, index: int) -> Decimal:
         """Of a week's revenue, what its SLA gives back for what the plan leaves short. (methods: Credits)"""
-        asked, terms = self.rules.plan.by_demand.get((self.demand_key, index)), self.contract.terms[index]
-        if asked is None or not asked.work or not asked.short_accelerators or terms is None:
+        asked = self.rules.plan.by_demand.get((self.demand_key, index))
+        if asked is None or not asked.work or not asked.short_accelerators:
+            return Decimal(0)
+        return self.credit_share_at(index, exact(asked.served) / exact(asked.work))
+
+    def credit_share_at(self, index: int, served_share: Fraction) -> Decimal:
+        """The same where only a share of what it then asks for is served."""
+        terms = self.contract.terms[index]
+        if terms is None:
             return Decimal(0)
         traffic = self.contract.traffic[index] if self.contract.traffic else None
         return credit_share_when_short(
             tiers=terms.sla_tiers,
-            served_share=exact(asked.served) / exact(asked.work),
+            served_share=served_share,
             peak_factor=traffic.peak_factor if traffic is not None and self.follows_use else 1,
         )
 

@@ -29,11 +29,11 @@ PATIENT = {"batch", "offline"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Remarks:
-    """What the remarks are made of. rates: class → USD per accelerator-hour, None where unknown."""
+    """What the remarks are made of. rates: class → by week USD per accelerator-hour, None where unknown."""
 
     contracts: Sequence[ContractInForce]
     classes: Sequence[ServingClass]
-    rates: Mapping[str, Decimal | None]
+    rates: Mapping[str, Sequence[Decimal | None]]
     models: Mapping[str, Mapping[str, Any]]
     policy: Policy
     horizon: Horizon
@@ -145,7 +145,8 @@ class Remarks:
         )
         need = own.weeks[index].total
         extra = need.accelerators - (with_it.need.accelerators - without.need.accelerators)
-        rate = self.rates.get(own.key)
+        by_week = self.rates.get(own.key)
+        rate = by_week[index] if by_week else None
         if rate is None:
             return extra, None
         return extra, pin_premium(own=need, pool_with=with_it, pool_without=without, rate_usd_per_hour=rate)

@@ -225,7 +225,12 @@ class _Costing:
                 credit_share=credit_share,
             )
         part = self._part(scenario, index)
-        return self._pooled(index, part, revenue, credit_share)
+        return self._pooled(index, part, revenue, self._credit_share(index, part.accelerators))
+
+    def _credit_share(self, index: int, need: Decimal) -> Decimal:
+        """What comes back of the revenue where the plan holds only a part of what the scenario needs."""
+        held = self._held(index)
+        return self.version.credit_share_at(index, exact(held) / exact(need)) if _gap(need, held) else ZERO
 
     def renewed(self, index: int, *, like: int, multiple: Fraction) -> WeekAmounts:
         """A week after the end, as in a week of its term, at a use that the class is sized for at P90."""

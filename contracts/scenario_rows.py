@@ -132,16 +132,27 @@ def _multiple(each: ContractScenarios, scenario: str) -> Decimal | None:
 
 
 def _swing(each: ContractScenarios, row: Row, expected: int | None) -> Decimal | None:
-    """Margin at P50 − margin here; at worst use both alone, so that sharing replicas is not counted as a swing."""
+    """Margin at P50 − margin here, both in term: a renewal, which P90 holds whole and P50 not, is no swing of use.
+
+    At worst use both alone, so that sharing replicas is not counted as a swing.
+    """
     if row["scenario"] != WORST:
-        margin = row["margin_usd"]
-        return None if margin is None or expected is None else usd_of(expected) - margin
+        margin = _in_term_cents(each, row)
+        return None if margin is None or expected is None else usd_of(expected - margin)
     if row["margin_usd"] is None:
         return None
     swings = [result.margin_swing_usd for version in each.versions for result in version.results.values()]
     if None in swings:
         return None
     return sum((swing for swing in swings if swing is not None), ZERO).quantize(Decimal("0.01"))
+
+
+def _in_term_cents(each: ContractScenarios, row: Row) -> int | None:
+    """The margin without the weeks of a renewal: those in which P50 has none of the contract."""
+    if row["margin_usd"] is None:
+        return None
+    weeks = [index for index, week in enumerate(each.weeks[P50]) if week is not None]
+    return sum(row["revenue_cents"][index] - row["reserved_cents"][index] for index in weeks)
 
 
 def _regions(each: ContractScenarios, plan: ScenarioPlan) -> dict[str, str]:

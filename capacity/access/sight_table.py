@@ -7,6 +7,8 @@ compares the table with the models. Reasons for the lines: methods: Visibility.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from capacity.access.sight_contracts import CONTRACT_INPUTS
 from capacity.access.sight_rules import (
     ALL,
@@ -170,16 +172,16 @@ TABLE: dict[str, dict[str, Rule]] = {
         **fields_of(TOTAL_SHARE, "margin_share consumed_margin_share worst_margin_share"),
     },
     # One contract in detail. Who may not know its key gets no row at all (RunTableSpec.gate). A curve in bands would tell
-    # where it crosses them: it is shown in full or not at all.
+    # where it crosses them: it is shown in full or not at all. So would margins at three uses beside their accelerators
+    # and hours: three bands of one straight line leave a fixed fee to a percent.
     "contract_use": {
         **fields_of(
             NAMES,
             "contract_key owner_username position basis on_date hours multiple used_multiple accelerators "
             "capacity_gap_accelerators",
         ),
-        **fields_of(REVENUE, "revenue_usd break_even_reason curve"),
-        **fields_of(MARGIN, "reserved_cost_usd consumed_cost_usd margin_usd loss_exposure_usd"),
-        **fields_of(MARGIN_SHARE, "margin_share"),
+        **fields_of(REVENUE, "revenue_usd break_even_reason curve margin_usd margin_share loss_exposure_usd"),
+        **fields_of(MARGIN, "reserved_cost_usd consumed_cost_usd"),
     },
     "contract_pool": fields_of(
         NAMES,
@@ -319,6 +321,12 @@ TABLE: dict[str, dict[str, Rule]] = {
     **WORKLOAD_INPUTS,
     **CONTRACT_INPUTS,
     "audit": fields_of(AUDIT, "at user action subject detail request_id"),
+}
+
+# The same contract in the scenarios other than P50 and worst use: who sees bands there sees none here, since many bands
+# of one contract cross to its price.
+TABLE["exposure_scenario_other"] = {
+    name: replace(rule, band=frozenset(), unit=None) for name, rule in TABLE["exposure_scenario"].items()
 }
 
 # The decisions whose words speak of a price or a customer, and those that speak of the floor.

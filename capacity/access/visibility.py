@@ -33,6 +33,7 @@ __all__ = [
     "label_blockers",
     "label_of_contract",
     "redact",
+    "scenario_resource",
     "see",
     "see_row",
     "sight",
@@ -175,6 +176,11 @@ def decision_resource(kind: str) -> str:
 def action_resource(kind: str = "") -> str:
     """The table's resource for an action; kind: that of the decision it carries out, "" without one."""
     return f"action{_speaks_of(kind)}"
+
+
+def scenario_resource(scenario: str) -> str:
+    """The table's resource for a contract in a scenario of use: bands of one are shown at two uses, not at six."""
+    return "exposure_scenario" if scenario in ("p50", "worst") else "exposure_scenario_other"
 
 
 def _speaks_of(kind: str) -> str:

@@ -1,6 +1,7 @@
 """What the draws of use are made of: each contract's curve and band, own products' bands, and who asks for which pool.
 
-Pure. Contracts' curves are their scenarios' sums; needs are averaged over spans of weeks (methods: Chances of use).
+Pure. Contracts' curves are their scenarios' sums; needs are averaged over spans of weeks that are all short or all not
+(methods: Chances of use).
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from capacity.lib.horizon import Week
 from capacity.review.plan_rows import PlanRows
-from contracts.domain.monte_carlo import RENEWAL, Draw, Knot, PoolSpan
+from contracts.domain.monte_carlo import OWED, RENEWAL, RENEWED_WHOLE, Draw, Knot, PoolSpan
 from contracts.domain.scenarios import HEAVY, P10, P50, P90
 from contracts.scenario_costing import ContractScenarios
 from workloads.domain.classes import ServingClass, ServingLoad
 
 # Weeks that are looked at together: needs of a month hardly differ, and a draw lasts the whole horizon.
 MOST_SPAN_WEEKS = 4
+# Heavy use this near to another scenario's is no point of a curve of its own: there all contracts are heavy at once, and
+# a line through two points so close would run anywhere beyond them.
+NEAR = Fraction(1, 5)
 
 
 def draws_of(rows: PlanRows, found: Sequence[ContractScenarios]) -> list[Draw]:
@@ -33,12 +36,14 @@ def _contract(each: ContractScenarios) -> Draw:
     row, index = first.contract.row, first.indexes[0]
     cap = first.cap(index) if first.contract.traffic is not None else None
     worst = first.worst_multiple(index)
-    at = {P10: each.band.p10, P50: Fraction(1), P90: each.band.p90, HEAVY: worst}
-    knots: dict[float, Knot] = {}
+    # P50 comes first: where two scenarios have one multiple, the money of the first is kept.
+    at = {P50: Fraction(1), P10: each.band.p10, P90: each.band.p90, HEAVY: worst}
+    knots: dict[Fraction, Knot] = {}
     for scenario, multiple in at.items():
         money = _in_term(each, scenario)
-        if money is not None:
-            knots.setdefault(float(multiple), _knot(multiple, money))
+        is_near = scenario == HEAVY and any(abs(multiple - other) < NEAR * other for other in knots)
+        if money is not None and not is_near:
+            knots.setdefault(multiple, _knot(multiple, money))
     is_known = _in_term(each, P50) is not None
     renewed = [
         _knot(at[scenario], (revenue, cost))
@@ -98,14 +103,16 @@ def pool_spans(rows: PlanRows, found: Sequence[ContractScenarios]) -> list[PoolS
     """Each pool over every span of weeks: what serving may take of it, and who asks for it at P50.
 
     Supply: what serving holds there and what is idle and not the floor's; experiments stay where they are. What is
-    short at P50 asks too, and no draw moves it.
+    short at P50 asks too, and no draw moves it; in weeks in which a pool is short, what it has idle is none that could
+    serve that, and no supply. Weeks that are short share no span with others, so that nobody's idle weeks make up for
+    them.
     """
     asks = _asks(rows, found)
     weeks = {(row["pool_key"], row["week_index"]): row for row in rows.pool_week_rows}
     spans = []
     for pool in sorted(rows.pools):
-        for start in range(0, len(rows.weeks), MOST_SPAN_WEEKS):
-            indexes = range(start, min(start + MOST_SPAN_WEEKS, len(rows.weeks)))
+        is_short = [bool(weeks[pool, index]["capacity_shortfall"]) for index in range(len(rows.weeks))]
+        for indexes in _spans(is_short):
             loads: dict[str, float] = defaultdict(float)
             supply = fixed = 0.0
             for index in indexes:
@@ -117,7 +124,8 @@ def pool_spans(rows: PlanRows, found: Sequence[ContractScenarios]) -> list[PoolS
                     rows.allocated[key, pool, rows.weeks[index]]
                     for key in rows.classes_in.get((pool, rows.weeks[index]), ())
                 )
-                supply += (serving + row["idle"] - row["idle_floor"]) / len(indexes)
+                idle = 0 if is_short[index] else row["idle"] - row["idle_floor"]
+                supply += (serving + idle) / len(indexes)
                 fixed += float(row["capacity_shortfall"]) / len(indexes)
             spans.append(
                 PoolSpan(pool=pool, weeks=len(indexes), supply=supply, fixed=fixed, loads=dict(sorted(loads.items())))
@@ -125,18 +133,41 @@ def pool_spans(rows: PlanRows, found: Sequence[ContractScenarios]) -> list[PoolS
     return spans
 
 
+def _spans(is_short: Sequence[bool]) -> list[range]:
+    """Weeks one after the other, at most so many, all of them short or none."""
+    found: list[range] = []
+    for index, short in enumerate(is_short):
+        last = found[-1] if found else range(0)
+        if len(last) in (0, MOST_SPAN_WEEKS) or is_short[last.start] != short:
+            found.append(range(index, index + 1))
+        else:
+            found[-1] = range(last.start, index + 1)
+    return found
+
+
 def _asks(rows: PlanRows, found: Sequence[ContractScenarios]) -> dict[tuple[str, int], dict[str, float]]:
-    """(pool, week index) → key of a draw → accelerators at P50; what no draw moves stands under its own key at 1."""
-    owner = {version.demand_key: each.key for each in found for version in each.versions}
+    """(pool, week index) → key of a draw → accelerators at P50; what no draw moves stands under its own key at 1.
+
+    What is reserved whatever the use is such; who is owed the capacity asks for no less than expected.
+    """
+    owner = {
+        version.demand_key: (OWED if version.contract.is_owed else "") + each.key
+        for each in found
+        for version in each.versions
+        if version.follows_use
+    }
     asks: dict[tuple[str, int], dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for (class_key, pool, week), accelerators in rows.allocated.items():
         index = rows.horizon.index(week)
         for key, share in _shares(rows, class_key, index).items():
             asks[pool, index][owner.get(key, key)] += accelerators * share
+    sizes = {pool.key: pool.allocatable for pool in rows.plan.problem.pools}
     for each in found:
-        for index, amount in each.renewed_accelerators.items():
-            for pool, share in _places(rows, each.renewed_class, rows.weeks[index]).items():
-                asks[pool, index][RENEWAL + each.key] += amount * share
+        last = max(each.versions, key=lambda version: version.indexes[-1])
+        key = (RENEWAL if last.follows_use else RENEWED_WHOLE) + each.key
+        for index, work in each.renewed_accelerators.items():
+            for pool, per_work in _places(rows, each.renewed_class, sizes, index).items():
+                asks[pool, index][key] += work * per_work
     return asks
 
 
@@ -150,14 +181,14 @@ def _shares(rows: PlanRows, class_key: str, index: int) -> Mapping[str, float]:
     return {key: work / whole for key, work in works.items()} if whole else {}
 
 
-def _places(rows: PlanRows, class_key: str, week: Week) -> dict[str, float]:
-    """Where more of a class would go: as it is spread in the week; where it has nothing, the first pool it may use."""
-    here = {
-        option.pool: rows.allocated.get((class_key, option.pool, week), 0)
+def _places(rows: PlanRows, class_key: str, sizes: Mapping[str, Sequence[int]], index: int) -> dict[str, float]:
+    """Pool → its accelerators for each one of the reference type that a class needs more: laid on the pools that may
+    serve it in proportion to their size, as every need without a place is."""
+    options = {
+        option.pool: float(option.work_per_accelerator)
         for key in rows.demands_of_class.get(class_key, [])[:1]
         for option in rows.demands[key].options
     }
-    whole = sum(here.values())
-    if whole:
-        return {pool: amount / whole for pool, amount in here.items() if amount}
-    return {next(iter(here)): 1.0} if here else {}
+    weights = {pool: max(1, sizes[pool][index]) for pool in options}
+    whole = sum(weights.values())
+    return {pool: weights[pool] / whole / rate for pool, rate in options.items()}

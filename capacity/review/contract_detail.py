@@ -1,4 +1,5 @@
-"""The parts of a contract's page beyond its exposure: use, supply, SLA, versions, changes. Composes; nothing is computed.
+"""The parts of a contract's page beyond its exposure: use, supply, SLA, versions, changes. Composes; nothing is computed,
+and that somebody read unit prices is written down.
 
 One query reads all detail tables of the run; each part is None or a sentence where there is nothing to show.
 """
@@ -11,12 +12,13 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
+from capacity.access.audit import record_event
 from capacity.access.permissions import may
 from capacity.access.visibility import ContractLabel, Viewer
 from capacity.review import list_specs
 from capacity.review.chosen import ChosenRun
-from capacity.review.contract_supply import KEY, strip_of, term_sentence, timeline
-from capacity.review.contract_terms import penalty_facts, sla_sentence, version_in_force
+from capacity.review.contract_supply import KEY, most_of, strip_of, term_sentence, timeline
+from capacity.review.contract_terms import FROM_BEFORE, penalty_facts, sla_sentence, version_in_force
 from capacity.review.contract_use import use_context
 from capacity.review.contract_versions import changes_of_contract, version_differences
 from capacity.review.listing import Listing
@@ -81,6 +83,9 @@ def detail_context(
 ) -> dict[str, Any]:
     """What contracts/_use.html, _supply.html, _sla.html, _versions.html show of a contract in force. Two queries."""
     key = str(row["contract_key"])
+    differences = version_differences(viewer, key, year=year) if len(versions) > 1 else []
+    if any(each["shows_price"] for each in differences):
+        record_event(request=request, action="price_viewed", subject=f"versions of contract {key}")
     changes = changes_of_contract(viewer, chosen, key)
     rows: dict[str, list[Row]] = {name: listing.rows for name, listing in lists.items()}
     rows = {spec.name: rows.get(spec.name, []) for spec in DETAILS}
@@ -98,7 +103,7 @@ def detail_context(
         "supply": _supply(request, viewer, chosen, lists, rows, row, year) if lists else None,
         "scenarios": list_context(request=request, listing=lists[SCENARIOS.name], year=year) if lists else None,
         "sla": _sla(request, viewer, lists, rows, versions, year) if lists else None,
-        "differences": version_differences(viewer, key, year=year) if len(versions) > 1 else [],
+        "differences": differences,
         "changes": changes,
     }
 
@@ -120,7 +125,12 @@ def _supply(
         return reverse("pool", args=[row["pool_key"]]) + query
 
     sees_pools = may(viewer.roles, "supply.view")
-    sentence, is_uncovered = term_sentence(rows[CONTRACT_LOTS.name], year=year)
+    is_kept = bool(rows[CONTRACT_MULTIPLES.name])
+    empty = {} if is_kept else {"empty": FROM_BEFORE}
+    sentence, is_uncovered = (FROM_BEFORE, False)
+    if is_kept:
+        most = most_of(rows[CONTRACT_POOLS.name])
+        sentence, is_uncovered = term_sentence(rows[CONTRACT_LOTS.name], year=year, most=most)
     first = chosen.first_week
 
     def strip(row: Row) -> dict[str, Any]:
@@ -130,9 +140,10 @@ def _supply(
     return {
         "pools": list_context(
             request=request, listing=lists[CONTRACT_POOLS.name], year=year, link=pool_link, extra=strip
-        ),
+        )
+        | empty,
         "key": KEY,
-        "lots": list_context(request=request, listing=lists[CONTRACT_LOTS.name], year=year, link=pool_link),
+        "lots": list_context(request=request, listing=lists[CONTRACT_LOTS.name], year=year, link=pool_link) | empty,
         "sentence": sentence,
         "is_uncovered": is_uncovered,
         "timeline": timeline(contract=contract, lots=rows[CONTRACT_LOTS.name], first=first, year=year),
@@ -149,7 +160,8 @@ def _sla(
 ) -> dict[str, Any]:
     slas = rows[CONTRACT_SLAS.name]
     return {
-        "sentence": sla_sentence(slas),
+        # A contract in force has four rows of use in every run since these tables are kept.
+        "sentence": sla_sentence(slas, is_kept=bool(rows[CONTRACT_MULTIPLES.name])),
         "list": list_context(request=request, listing=lists[CONTRACT_SLAS.name], year=year) if slas else None,
         "facts": penalty_facts(viewer, version_in_force(versions), slas, year=year),
     }

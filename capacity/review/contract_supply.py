@@ -42,8 +42,18 @@ def _step(value: Decimal, top: Decimal) -> str:
     return MOST if 2 * value >= top else LESS
 
 
-def term_sentence(lots: Sequence[Row], *, year: int) -> tuple[str, bool]:
-    """(its term against the lots it stands on, whether some leave before it ends)."""
+def most_of(pools: Sequence[Row]) -> Decimal | None:
+    """The most accelerators that the contract has in one week, over all its pools; None without any."""
+    weeks = zip(*([Decimal(value) for value in pool["weekly"]] for pool in pools), strict=True)
+    return max((sum(week, Decimal(0)) for week in weeks), default=None)
+
+
+def term_sentence(lots: Sequence[Row], *, year: int, most: Decimal | None = None) -> tuple[str, bool]:
+    """(its term against the lots it stands on, whether some leave before it ends).
+
+    most: what it has in any one week. Its part of each lot is of that lot's last week: what one lot leaves moves to
+    others, so that the parts of several may be more than it ever has.
+    """
     if not lots:
         return "No lot is counted under its pools.", False
     leaving = sorted(
@@ -55,6 +65,7 @@ def term_sentence(lots: Sequence[Row], *, year: int) -> tuple[str, bool]:
             " it stands on stays at least as long as the contract."
         ), False
     total = sum((lot["part_accelerators"] for lot in leaving), Decimal(0))
+    total = total if most is None else min(total, most)
     verb = "leaves" if len(leaving) == 1 else "leave"
     text = (
         f"{len(leaving)} of the {counted(len(lots), 'lot')} it stands on {verb} before the contract ends, with "

@@ -12,8 +12,12 @@ from contracts.domain.workflow import IN_FORCE
 from contracts.models import TERMINATION_RIGHTS, Contract
 
 NOT_PRICED = Absent("not priced", "unknown", "Nothing on file says what it would cost, so no sum counts it.")
-NO_CHANCE = NOT_PRICED.because("No chance of a breach is on file: loss exposure counts no credits.")
+NO_CHANCE = NOT_PRICED.because(
+    "No chance of an outage is on file. Loss exposure counts the credits of the weeks that the plan leaves short, no others."
+)
 NO_MAKE_GOOD = NOT_PRICED.because("The terms on file name no make-good; loss exposure counts none.")
+# What a run that has no such rows says of them, where every run since has some.
+FROM_BEFORE = "This run is from before this was kept."
 _RIGHTS = dict(TERMINATION_RIGHTS)
 
 
@@ -54,8 +58,11 @@ def _written(value: Any, write: Any, *, otherwise: Absent | None = None) -> Any:
     return write(value)
 
 
-def sla_sentence(slas: Sequence[Row]) -> str:
-    """Whether there is an SLA, whose tiers it has, and the most that one month can cost."""
+def sla_sentence(slas: Sequence[Row], *, is_kept: bool = True) -> str:
+    """Whether there is an SLA, whose tiers it has, and the most that one month can cost. is_kept: whether the run has
+    tables of single contracts at all."""
+    if not is_kept:
+        return FROM_BEFORE
     if not slas:
         return "No SLA: nothing is credited when it is down or slow."
     text = "It promises an SLA without tiers of its own: the standard ones hold." if slas[0]["is_standard"] else ""

@@ -122,7 +122,9 @@ def finding(rows: Sequence[Row], broken: Any) -> str:
 
 def _at(row: Row) -> str:
     margin, part = row["margin_usd"], row["margin_share"]
-    use = ratio(row["multiple"], places=0)
+    # At its cap it uses less than the multiple that was asked for.
+    used = row["used_multiple"]
+    use = ratio(used, places=0 if used == int(used) else 2)
     if isinstance(margin, Banded):
         return f"At {use} its margin is {margin.word} a month."
     if not isinstance(margin, Decimal):

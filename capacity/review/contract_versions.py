@@ -49,9 +49,11 @@ Row = dict[str, Any]
 
 
 def version_differences(viewer: Viewer, key: str, *, year: int) -> list[dict[str, Any]]:
-    """The newest first: {version, before, starts, lines, hidden} of each version against the one before it. One query.
+    """The newest first: {version, before, starts, lines, hidden, shows_price} of each version against the one before it.
+    One query.
 
-    lines: sentences, old → new. hidden: the note that some differences are kept back, or "".
+    lines: sentences, old → new. hidden: the note that some differences are kept back, or "". shows_price: whether the
+    viewer reads a unit price in them, which is to be written down.
     """
     versions = sorted(_versions(key), key=lambda each: each["row"]["version"])
     found = []
@@ -66,9 +68,17 @@ def version_differences(viewer: Viewer, key: str, *, year: int) -> list[dict[str
                 "starts": day(new["row"]["starts_date"], year=year),
                 "lines": [text for group in groups for line in group["lines"] for text in _texts(line)],
                 "hidden": next((group["hidden"] for group in groups if group["hidden"]), ""),
+                "shows_price": any(_shows_price(viewer, line) for line in lines),
             }
         )
     return found[::-1]
+
+
+def _shows_price(viewer: Viewer, line: Mapping[str, Any]) -> bool:
+    return line["table"] == "price_lines" and any(
+        field["field"] == "price" and see(viewer, field["resource"], "price", "", owner=line["owner"]) is not RESTRICTED
+        for field in line["fields"]
+    )
 
 
 def _texts(line: Mapping[str, Any]) -> list[str]:

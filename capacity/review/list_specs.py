@@ -295,7 +295,8 @@ SCENARIO_TOTALS = ListSpec(
         ROLLUPS,
         "scenario revenue_usd consumed_cost_usd reserved_cost_usd headroom_cost_usd margin_usd margin_share "
         "consumed_margin_usd expected_credits_usd loss_exposure_usd margin_swing_usd capacity_gap_accelerator_weeks",
-    ),
+    )
+    + (Column(name="left_out_words", label="Left out"),),
     prefix="totals-",
     empty="No contract is in force in this plan.",
 )

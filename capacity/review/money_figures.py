@@ -25,7 +25,7 @@ _AMOUNTS = (
     ("Reserved cost", "reserved_cost_usd"),
     ("Expected credits", "expected_credits_usd"),
     ("Loss exposure", "loss_exposure_usd"),
-    ("Margin swing against P50", "margin_swing_usd"),
+    ("Margin swing against P50, in term", "margin_swing_usd"),
 )
 _CHANCES = {
     "margin": "Margin, renewals drawn",

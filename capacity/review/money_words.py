@@ -1,4 +1,4 @@
-"""What the page of money says: its verdict, what is left out, how concentrated it is, the chances. Pure.
+"""What the page of money says: its verdict, what is left out, the chances. Pure.
 
 Made of rows as their reader sees them: bands stay bands, and what is hidden is left out of a sentence, never guessed.
 """
@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from capacity.access.bands import Banded
-from capacity.access.visibility import RESTRICTED
 from capacity.lib.figures import EM_DASH, MINUS, Absent, counted, share, thousands, usd
+from capacity.review.contract_terms import FROM_BEFORE
 from capacity.review.envelope_rows import Step
 from capacity.review.listing import cell_text
 from capacity.review.words import word
@@ -21,8 +21,14 @@ Row = dict[str, Any]
 LARGEST = 5
 
 
-def money_verdict(*, steps: Sequence[Step], span: str, totals: Mapping[str, Row]) -> tuple[str, str]:
-    """Where the dollars go, then what contracts earn between P10 and P90 and what they may lose."""
+def money_verdict(
+    *, steps: Sequence[Step], span: str, totals: Mapping[str, Row], unknown_pools: int = 0, has_contracts: bool = False
+) -> tuple[str, str]:
+    """Where the dollars go, then what contracts earn between P10 and P90 and what they may lose.
+
+    unknown_pools: pools of unknown cost, which the steps leave out. has_contracts: whether the plan has any, which a run
+    from before scenarios has without totals.
+    """
     if not steps:
         first = "What accelerators cost is not known: no pool has a cost rate."
     else:
@@ -30,18 +36,27 @@ def money_verdict(*, steps: Sequence[Step], span: str, totals: Mapping[str, Row]
         of = {step.line: step.share for step in steps}
         reliability = of["serving_headroom"] + of["serving_spare"]
         first = (
-            f"Accelerators cost {usd(total)} {span}: {share(of['serving_consumed'])} is consumed by serving, "
+            f"Accelerators cost {without_unknown(usd(total), unknown_pools, span)}: "
+            f"{share(of['serving_consumed'])} is consumed by serving, "
             f"{share(reliability)} is headroom and spares, {share(of['learning'])} learning, {share(of['idle'])} idle."
         )
     if P50 not in totals:
-        return first, "No contract is in force in this plan."
+        return first, FROM_BEFORE if has_contracts else "No contract is in force in this plan."
     expected = totals[P50]
     text = f"Contracts earn a margin of {money_text(expected['margin_usd'])} ({share_text(expected['margin_share'])}) at P50"
     text += (
-        f", {money_text(totals[P10]['margin_usd'])} at P10 and {money_text(totals[P90]['margin_usd'])} at P90 of use; "
+        f", {money_text(totals[P10]['margin_usd'])} at P10 and {money_text(totals[P90]['margin_usd'])} at P90 of use and "
+        "every renewal; "
     )
     text += f"loss exposure at worst use {money_text(totals[WORST]['loss_exposure_usd'])}."
     return first, text
+
+
+def without_unknown(total: str, unknown_pools: int, span: str = "") -> str:
+    """A sum over pools in words: at least so much, where the cost of some of them is not known."""
+    if not unknown_pools:
+        return f"{total} {span}".strip()
+    return f"at least {total} {span}".strip() + f", without {counted(unknown_pools, 'pool')} of unknown cost"
 
 
 def money_text(value: Any) -> str:
@@ -70,34 +85,18 @@ def with_missing(row: Row) -> Row:
 
 
 def left_out_note(total: Row) -> str:
-    """Which contracts the totals leave out; "" where none."""
-    if not total["left_out"]:
-        return ""
+    """Which contracts the totals of a scenario leave out; "" where none."""
+    words = with_names(total)["left_out_words"]
+    return f"Left out of the sums at P50, and not taken as zero: {words}." if words else ""
+
+
+def with_names(total: Row) -> Row:
+    """with_missing, and the keys of the contracts that are left out."""
+    row = with_missing(total)
+    if not isinstance(total["left_out"], list) or not total["left_out"]:
+        return row
     names = ", ".join(total["left_out"][:LARGEST]) + (" and more" if len(total["left_out"]) > LARGEST else "")
-    return f"Left out of every sum, and not taken as zero: {with_missing(total)['left_out_words']} ({names})."
-
-
-def concentration(customers: Sequence[Row], *, column: str) -> Row | None:
-    """Of what is known: the largest customer's share, the five largest ones', and HHI = Σ share². None: not to be seen."""
-    if any(row[column] is RESTRICTED or isinstance(row[column], Banded) for row in customers):
-        return None
-    known = [
-        (row[column], str(row["part_name"]))
-        for row in customers
-        if isinstance(row[column], Decimal) and row[column] > 0
-    ]
-    whole = sum((amount for amount, _ in known), Decimal(0))
-    if not whole:
-        return None
-    ranked = sorted(known, key=lambda each: (-each[0], each[1]))
-    shares = [amount / whole for amount, _ in ranked]
-    return {
-        "largest": ranked[0][1],
-        "largest_share": share(shares[0]),
-        "five_share": share(sum(shares[:LARGEST], Decimal(0))),
-        "hhi": f"{sum((each * each for each in shares), Decimal(0)):.3f}",
-        "customers": len(ranked),
-    }
+    return {**row, "left_out_words": f"{row['left_out_words']} ({names})"}
 
 
 def chance_rows_shown(rows: Sequence[Row], links: Mapping[str, str]) -> list[Row]:
@@ -143,7 +142,8 @@ def chance_note(rows: Sequence[Row]) -> str:
     text = (
         f"{thousands(first['draws'])} draws with seed {first['seed']}: each contract's use varies between its P10 and P90, "
         f"{common} of it with the market, the rest its own; what ends is renewed as often as its probability says. "
-        "A shortfall counts what serving asks above what it holds and what is idle and not the floor's."
+        "A shortfall counts what serving asks above what it holds and, where it misses none at P50, what is idle and not "
+        "the floor's."
     )
     if first["left_out"]:
         text += f" {counted(first['left_out'], 'contract')} whose money is not known earn and cost nothing here."

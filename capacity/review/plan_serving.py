@@ -6,6 +6,7 @@ Only bookkeeping and sums; the arithmetic it uses stands in the domain packages.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import cached_property
@@ -211,11 +212,19 @@ class ServingRows:
         return found
 
     @cached_property
-    def fallback_rates(self) -> dict[str, Decimal | None]:
-        """Class → mean rate of the pools that could serve it, for weeks in which the plan gives it nothing."""
-        by_pool = {pool.key: pool.usd_per_accelerator_hour for pool in self.plan.problem.pools}
-        rates: dict[str, Decimal | None] = {}
-        for demand in self.plan.problem.serving:
-            known = [exact(by_pool[option.pool]) for option in demand.options]
-            rates[demand.class_] = to_decimal(sum(known, Fraction(0)) / len(known)) if known else None
-        return rates
+    def fallback_rates(self) -> dict[str, tuple[Decimal | None, ...]]:
+        """Class → by week the mean rate of the pools that could serve it, for weeks in which the plan gives it nothing.
+
+        None as soon as one of them has no known rate: the rates that break ties between pools are no costs.
+        """
+        pools = {demand.class_: [option.pool for option in demand.options] for demand in self.plan.problem.serving}
+        return {
+            class_key: tuple(mean_rate([self.plan.rates[pool, week] for pool in of_class]) for week in self.weeks)
+            for class_key, of_class in pools.items()
+        }
+
+
+def mean_rate(rates: Sequence[Decimal | None]) -> Decimal | None:
+    """The mean of known rates; None of none, and where one is not known."""
+    known = [exact(rate) for rate in rates if rate is not None]
+    return to_decimal(sum(known, Fraction(0)) / len(known)) if known and len(known) == len(rates) else None

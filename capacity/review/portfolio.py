@@ -31,10 +31,11 @@ COLUMNS = (
     Column(name="accelerators", label="Planned (P50), alone", unit="accelerators", kind="thousands"),
     Column(name="capacity_share", label="Share of capacity", kind="share"),
 )
-_NAME_OF: Mapping[str, Callable[[Row], str]] = {
-    "Customer": lambda row: str(row["customer_name"]),
-    "Model": lambda row: str(row["model_name"] or NO_MODEL),
-    "Region": lambda row: " or ".join(row["regions"]) or ANYWHERE,
+# Dimension → (what contracts of one part have in common, its name). Two customers of one name are two.
+_PART_OF: Mapping[str, Callable[[Row], tuple[str, str]]] = {
+    "Customer": lambda row: (str(row["customer_key"]), str(row["customer_name"])),
+    "Model": lambda row: (str(row["model_name"]), str(row["model_name"] or NO_MODEL)),
+    "Region": lambda row: (" or ".join(row["regions"]), " or ".join(row["regions"]) or ANYWHERE),
 }
 _SHARES = (("revenue_usd", "revenue_share"), ("accelerators", "capacity_share"))
 
@@ -52,13 +53,18 @@ class Concentration:
 def concentration_rows(rows: Sequence[Row]) -> list[Row]:
     """One row a customer, model and region set, the largest capacity first within each."""
     with localcontext(exact_context()):
-        return [row for dimension in _NAME_OF for row in _rows_by(dimension, rows)]
+        return [row for dimension in _PART_OF for row in _rows_by(dimension, rows)]
+
+
+def _grouped(dimension: str, rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    """(name, its rows) of each part of a dimension."""
+    grouped: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        grouped.setdefault(_PART_OF[dimension](row), []).append(row)
+    return [(name, members) for (_, name), members in grouped.items()]
 
 
 def _rows_by(dimension: str, rows: Sequence[Row]) -> list[Row]:
-    grouped: dict[str, list[Row]] = {}
-    for row in rows:
-        grouped.setdefault(_NAME_OF[dimension](row), []).append(row)
     found = [
         {
             "dimension": dimension,
@@ -67,13 +73,38 @@ def _rows_by(dimension: str, rows: Sequence[Row]) -> list[Row]:
             "revenue_usd": total_of([row["revenue_usd"] for row in members]),
             "accelerators": total_of([row["planned_accelerators"] for row in members]),
         }
-        for name, members in grouped.items()
+        for name, members in _grouped(dimension, rows)
     ]
     for part, its_share in _SHARES:
-        whole = total_of([row[part] for row in found])
-        for row in found:
-            row[its_share] = _share(row[part], whole)
+        _add_share(found, part, its_share)
     return sorted(found, key=lambda row: (-_number(row["accelerators"]), -_number(row["revenue_usd"]), row["name"]))
+
+
+def _add_share(rows: Sequence[Row], part: str, its_share: str) -> None:
+    whole = total_of([row[part] for row in rows])
+    for row in rows:
+        row[its_share] = _share(row[part], whole)
+
+
+def customer_concentration(rows: Sequence[Row], *, column: str) -> Row | None:
+    """What the cards say of customers, of any column of contracts: the largest by name, its share, that of the five
+    largest, HHI. None where a part may not be seen, or nothing is known."""
+    with localcontext(exact_context()):
+        parts: list[Row] = [
+            {"name": name, "part": total_of([row[column] for row in members])}
+            for name, members in _grouped("Customer", rows)
+        ]
+        _add_share(parts, "part", "share")
+        known = [part for part in parts if isinstance(part["share"], Decimal)]
+        if not known or any(part["share"] is RESTRICTED for part in parts):
+            return None
+        return {
+            "largest": min(known, key=lambda part: (-part["share"], part["name"]))["name"],
+            "largest_share": _written(_top(parts, "share", 1)),
+            "five_share": _written(_top(parts, "share", 5)),
+            "hhi": _index(parts, "share"),
+            "customers": len(known),
+        }
 
 
 def _share(part: Any, whole: Any) -> Any:
@@ -97,7 +128,7 @@ def concentrations(rows: Sequence[Row]) -> list[Concentration]:
             rows=[row for row in rows if row["dimension"] == dimension][:SHOWN],
             count=sum(row["dimension"] == dimension for row in rows),
         )
-        for dimension in _NAME_OF
+        for dimension in _PART_OF
     ]
 
 

@@ -35,7 +35,7 @@ def weeks_of_scenario(
     """The row's weeks: contract_key, scenario, week and its amounts in USD; None where not known.
 
     row: stored, or visible with the first week seen. expected: the contract's row at P50, for margin_swing_usd; without
-    it, and at worst use (alone, not by week), the swing is None.
+    it, and at worst use (alone, not by week), the swing is None. In weeks of a renewal, which P50 has not, it is 0.
     """
     first = Week.parse(row["first_week"])
     for index in range(weeks):
@@ -55,7 +55,10 @@ def _swing(row: Mapping[str, Any], expected: Mapping[str, Any] | None, index: in
     if expected is None or row["scenario"] == WORST:
         return None
     here, there = (_difference(_at(each, _REVENUE, index), _at(each, _COST, index)) for each in (row, expected))
-    return _usd(_difference(there, here))
+    swing = _difference(there, here)
+    # A contract in term has a gap, if only 0, in every week; out of term none.
+    is_renewal = swing is not None and swing is not RESTRICTED and _at(expected, "gap_accelerators", index) is None
+    return _usd(0 if is_renewal else swing)
 
 
 def _at(row: Mapping[str, Any], name: str, index: int) -> Any:

@@ -129,6 +129,7 @@ EXPOSURE = RunTableSpec(
         contract_key
         contract_version|Version||thousands
         contract_name|Name||text
+        customer_key|Customer key||text
         customer_name|Customer||text
         customer_alias|Alias||text
         owner_username|Owner||text

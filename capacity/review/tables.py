@@ -26,6 +26,7 @@ from capacity.access.visibility import (
     label_blockers,
     label_of_contract,
     redact,
+    scenario_resource,
     see,
 )
 from capacity.lib.figures import UNKNOWN_COST, UNKNOWN_PRICE, UNSIZED, Absent
@@ -164,9 +165,8 @@ def visible_row(*, viewer: Viewer, spec: RunTableSpec, row: Mapping[str, Any], l
     owner = str(row.get(spec.owner, "")) if spec.owner else ""
     if spec in (SHORTFALLS, REMEDIES) and row["contract_key"]:
         owner = next((each.owner for each in labels if each.key == row["contract_key"]), "")
-    shown = {
-        column.name: see(viewer, spec.resource, column.name, row[column.name], owner=owner) for column in spec.columns
-    }
+    resource = scenario_resource(row["scenario"]) if spec is SCENARIOS else spec.resource
+    shown = {column.name: see(viewer, resource, column.name, row[column.name], owner=owner) for column in spec.columns}
     if spec is EXPOSURE:
         shown["label"] = label_of_contract(
             viewer, name=row["contract_name"], alias=row["customer_alias"], owner=row["owner_username"]

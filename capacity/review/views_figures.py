@@ -18,7 +18,7 @@ from django.views.decorators.http import require_safe
 from capacity.access.audit import record_event
 from capacity.access.bands import Banded
 from capacity.access.viewer import requires, viewer_of
-from capacity.access.visibility import ContractLabel, Viewer, redact, see
+from capacity.access.visibility import ContractLabel, Viewer, redact, scenario_resource, see
 from capacity.allocation.models import Run, RunDocument
 from capacity.lib import figures
 from capacity.lib.figures import NOT_APPLICABLE, RESTRICTED, UNKNOWN_COST, UNSIZED, Absent
@@ -32,7 +32,9 @@ _WHEN = ("measured_date", "usage_date", "forecast_date", "availability_measured_
 _BASIS = ("basis", "usage_basis", "forecast_source", "state")
 _PRICE_RESOURCES = frozenset({"price_line"})
 # Resources whose rows are one contract, request or lot each.
-_ROW_RESOURCES = frozenset({"exposure", "exposure_scenario", "demand", "placement", "unplaced", "lot"})
+_ROW_RESOURCES = frozenset(
+    {"exposure", "exposure_scenario", "exposure_scenario_other", "demand", "placement", "unplaced", "lot"}
+)
 # The sight of a row's key: of the rows that whole figures are about, by the figure's kind; of inputs, by their table.
 _KEY_OF_KIND = {"request": ("unplaced", "experiment_key")}
 _KEY_OF_TABLE = {"lots": ("lot", "lot_key"), "experiments": ("unplaced", "experiment_key")}
@@ -62,6 +64,7 @@ def figure(request: HttpRequest, run_id: int, key: str) -> HttpResponse:
 
 def shown_figure(*, viewer: Viewer, found: RunFigure, labels: Sequence[ContractLabel], year: int) -> dict[str, Any]:
     """What includes/_figure.html shows of a figure, as the viewer may see it."""
+    found = _of_its_scenario(found)
     owner = owner_of(found.owner_key, labels)
     value = see(viewer, found.resource, found.field, found.value, owner=owner)
     if value is None:
@@ -80,6 +83,20 @@ def shown_figure(*, viewer: Viewer, found: RunFigure, labels: Sequence[ContractL
         "run_url": reverse("run", args=[run.pk]),
         "methods_url": f"{reverse('methods')}#{found.methods_anchor}" if found.methods_anchor else "",
     }
+
+
+def _of_its_scenario(found: RunFigure) -> RunFigure:
+    """The figure with the sight of the scenario it is of: its key ends with that (`scenario:…:p90`, `money:p90`)."""
+    kind, _, rest = found.key.partition(":")
+    if kind not in ("scenario", "money"):
+        return found
+    resource = scenario_resource(rest.rpartition(":")[2])
+    if found.resource == "exposure_scenario":
+        found.resource = resource
+    found.terms = [
+        {**term, "resource": resource} if term["resource"] == "exposure_scenario" else term for term in found.terms
+    ]
+    return found
 
 
 def owner_of(owner_key: str, labels: Sequence[ContractLabel]) -> str:

@@ -15,23 +15,25 @@ from django.views.decorators.http import require_safe
 from capacity.access.viewer import requires, viewer_of
 from capacity.access.visibility import Viewer, see
 from capacity.allocation.models import RunPool, RunPoolWeek
-from capacity.lib.figures import RESTRICTED, Absent
+from capacity.lib.figures import RESTRICTED, UNKNOWN_COST, Absent, counted
 from capacity.review import list_specs
 from capacity.review.chosen import ChosenRun, chosen_run
+from capacity.review.contract_terms import FROM_BEFORE
 from capacity.review.envelope_rows import envelope_by_pool, waterfall
 from capacity.review.listing import Link, Listing
 from capacity.review.models import RunFigure
 from capacity.review.money_words import (
     chance_note,
     chance_rows_shown,
-    concentration,
     left_out_note,
     money_verdict,
     with_missing,
+    with_names,
 )
 from capacity.review.pages import asks_for_file, list_context, list_file, listed, run_line, sees_column, visible_rows
+from capacity.review.portfolio import customer_concentration
 from capacity.review.scenario_weeks import weeks_of_scenario
-from capacity.review.table_specs import CHANCES, ROLLUPS, SCENARIOS
+from capacity.review.table_specs import CHANCES, EXPOSURE, ROLLUPS, SCENARIOS
 from capacity.review.tables import Row
 from capacity.review.views_lists import no_plan, withhold_small
 from capacity.review.words import word
@@ -126,7 +128,7 @@ def _envelope(request: HttpRequest, viewer: Viewer, chosen: ChosenRun, asked: _A
 def _totals(request: HttpRequest, viewer: Viewer, chosen: ChosenRun) -> Listing:
     rows = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=ROLLUPS, dimension=ALL)
     asked = _Asked(request)
-    ordered = sorted(rows, key=lambda row: ALL_SCENARIOS.index(row["scenario"]))
+    ordered = sorted(map(with_names, rows), key=lambda row: ALL_SCENARIOS.index(row["scenario"]))
     return _listed(
         request,
         chosen,
@@ -206,12 +208,22 @@ def _context(
 ) -> dict[str, Any]:
     totals = {row["scenario"]: row for row in lists["totals"].rows}
     steps = waterfall(lists["envelope"].rows)
-    links = _figure_links(chosen.run_id)
+    links = _figure_links(chosen.run_id, asked)
     chances = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=CHANCES)
-    customers = _customers(viewer, chosen, asked, lists["rolled"])
+    contracts = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=EXPOSURE)
+    unknown_pools = sum(row["envelope_usd"] is UNKNOWN_COST for row in lists["envelope"].rows)
+    # Without totals but with contracts the run is older than the tables of scenarios.
+    older = {"empty": FROM_BEFORE} if contracts and not totals else {}
     part = lists.get("part")
     return {
-        "verdict": money_verdict(steps=steps, span=asked.span_words, totals=totals),
+        "verdict": money_verdict(
+            steps=steps,
+            span=asked.span_words,
+            totals=totals,
+            unknown_pools=unknown_pools,
+            has_contracts=bool(contracts),
+        ),
+        "unknown_pools": counted(unknown_pools, "pool") if unknown_pools else "",
         "run_line": run_line(chosen, now=now),
         "spans": _choices(chosen, asked, "span", [(value, words) for value, words, _ in SPANS]),
         "span_words": asked.span_words,
@@ -220,14 +232,16 @@ def _context(
         "envelope": list_context(
             request=request, listing=lists["envelope"], year=now.year, link=_pool_link(chosen), total_label="All pools"
         ),
-        "totals": list_context(request=request, listing=lists["totals"], year=now.year, link=_total_link(links)),
+        "totals": list_context(request=request, listing=lists["totals"], year=now.year, link=_total_link(links))
+        | older,
         "left_out": left_out_note(totals[P50]) if P50 in totals else "",
         "by_choices": [(value, _BY_WORDS[value], value == asked.by) for value in BY],
         "scenario_choices": [(value, word("scenario", value), value == asked.scenario) for value in ALL_SCENARIOS],
         "kept": [*chosen.asked.items(), *(("span", asked.span),)],
         "rolled": list_context(
             request=request, listing=lists["rolled"], year=now.year, link=_part_link(chosen, asked), total_label="Total"
-        ),
+        )
+        | older,
         "rolled_words": f"by {_BY_WORDS[asked.by].lower()}; {word('scenario', asked.scenario)}",
         "weeks_url": "?"
         + urlencode({**chosen.asked, **asked.kept(), "format": "csv", "table": list_specs.SCENARIO_WEEKS.name}),
@@ -239,7 +253,8 @@ def _context(
             year=now.year,
             link=_contract_link(chosen, asked, links),
             guard=withhold_small(viewer, part.rows),
-        ),
+        )
+        | older,
         "part_words": _part_words(asked, lists["rolled"].rows),
         "part_off": "?" + urlencode({**chosen.asked, **asked.kept(part=None)}),
         "chances": chance_rows_shown(
@@ -247,10 +262,10 @@ def _context(
         ),
         "chance_note": chance_note(chances),
         "concentration": [
-            (words, concentration(customers, column=column))
+            (words, customer_concentration(contracts, column=column))
             for words, column in (("Revenue", "revenue_usd"), ("Reserved cost", "reserved_cost_usd"))
         ]
-        if customers
+        if contracts
         else [],
     }
 
@@ -282,18 +297,12 @@ def _part_words(asked: _Asked, rows: Sequence[Row]) -> str:
     return f"{name}; {word('scenario', asked.scenario)}"
 
 
-def _customers(viewer: Viewer, chosen: ChosenRun, asked: _Asked, rolled: Listing) -> list[Row]:
-    """Customers at P50, for concentration; those of the roll-up where they are these. At most one query."""
-    if asked.by == "customer" and asked.scenario == P50 and not rolled.is_filtered:
-        return rolled.rows
-    return visible_rows(viewer=viewer, run_id=chosen.run_id, spec=ROLLUPS, dimension="customer", scenario=P50)
-
-
-def _figure_links(run_id: int) -> dict[str, str]:
-    """Key → address of every figure this page opens. One query."""
-    keys = RunFigure.objects.filter(run_id=run_id, key__regex=r"^(envelope|money|chance|scenario):").values_list(
-        "key", flat=True
-    )
+def _figure_links(run_id: int, asked: _Asked) -> dict[str, str]:
+    """Key → address of every figure this page opens; of single contracts those that it lists. One query."""
+    opened = r"^(envelope|money|chance):"
+    if asked.part is not None:
+        opened += rf"|^scenario:.*:{asked.scenario}$"
+    keys = RunFigure.objects.filter(run_id=run_id, key__regex=opened).values_list("key", flat=True)
     return {key: reverse("figure", args=[run_id, key]) for key in keys}
 
 
@@ -308,7 +317,7 @@ def _pool_link(chosen: ChosenRun) -> Link:
 
 def _total_link(links: dict[str, str]) -> Link:
     def link(row: Row, name: str) -> str:
-        return "" if name == "scenario" else links.get(f"money:{row['scenario']}", "")
+        return "" if name in ("scenario", "left_out_words") else links.get(f"money:{row['scenario']}", "")
 
     return link
 

@@ -30,7 +30,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "committed": "Committed",
         "p10": "P10 of use",
         "p50": "Expected (P50)",
-        "p90": "P90 of use",
+        "p90": "P90 of use and every renewal",
         "heavy": "Heavy, all at once",
         "worst": "Worst, each alone",
     },

@@ -18,7 +18,11 @@ Z90 = _NORMAL.inv_cdf(0.9)
 # The least and most a uniform draw may be, so that its normal quantile is finite.
 _TINY = 2.0**-53
 MARKET = "market"
+# Before the key of a contract: what moves an asked load. Its use, but at least as expected where it is owed its capacity;
+# its use if it is renewed; whether it is renewed, of what is reserved whatever the use.
+OWED = "owed to "
 RENEWAL = "renewal of "
+RENEWED_WHOLE = "whole renewal of "
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,8 +56,8 @@ class Draw:
 class PoolSpan:
     """A pool over some weeks: accelerators there for serving, and what asks for them at P50 on average.
 
-    loads: (key of a Draw, or RENEWAL and its key) → accelerators at P50, of a key that is not drawn just these. fixed:
-    accelerators that no draw moves.
+    loads: (key of a Draw, or OWED, RENEWAL or RENEWED_WHOLE and its key) → accelerators at P50, of a key that is not
+    drawn just these. fixed: accelerators that no draw moves.
     """
 
     pool: str
@@ -101,14 +105,18 @@ def chances(*, facts: Sequence[Draw], pools: Sequence[PoolSpan], market_share: f
     revenue, cost = [0.0] * draws, [0.0] * draws
     more, spent = [0.0] * draws, [0.0] * draws
     factors: dict[str, list[float]] = {}
+    asked = {key for span in pools for key in span.loads}
     for each in sorted(facts, key=lambda fact: fact.key):
         used = multiples(fact=each, market=market, market_share=market_share, seed=seed)
         factors[each.key] = used
+        if OWED + each.key in asked:
+            factors[OWED + each.key] = [max(1.0, multiple) for multiple in used]
         _add(revenue, cost, each.knots, used)
         if each.renewal_probability:
             uniform = random.Random(f"{seed}:{RENEWAL}{each.key}")
             renewed = [float(uniform.random() < each.renewal_probability) for _ in range(draws)]
             factors[RENEWAL + each.key] = list(map(mul, used, renewed))
+            factors[RENEWED_WHOLE + each.key] = renewed
             _add(more, spent, each.renewed, used, renewed)
     in_term = [one - other for one, other in zip(revenue, cost, strict=True)]
     revenue, cost = list(map(add, revenue, more)), list(map(add, cost, spent))

@@ -17,6 +17,9 @@ from django.test.utils import CaptureQueriesContext
 
 from capacity.access.models import AuditEvent
 from capacity.allocation.models import RunDocument
+from capacity.lib.figures import RESTRICTED
+from capacity.review.contract_supply import most_of, term_sentence
+from capacity.review.contract_use import finding
 from contracts.models import Contract, RunContractLot, RunContractMultiple, RunContractPool, RunContractSla
 from tests.contracts.pipeline import make_world
 from tests.factories import make_policy, make_review, make_run, make_user
@@ -89,14 +92,45 @@ def test_the_chair_reads_bands_and_no_curve(client: Client) -> None:
     html = page(client, "chair")
     rows = table_cells(html, "Use at multiples")
     assert [row[1] for row in rows] == ["32", "48", "64", "64"]
-    assert rows[0][3:6] == ["restricted", "$20k–$50k", "40–50%"]
-    assert rows[2][4] == "−$5k to −$2k"
+    # Costs in bands; margins at three uses, even in bands, would give the fee away.
+    assert rows[0][2] == "$20k–$50k"
+    assert all(row[3:7] == ["restricted"] * 4 for row in rows)
+    assert "It pays for itself up to 2×–5× its expected use. At" not in html
     # A colour or a word beside a band would narrow it.
     assert "use-meets" not in html
     assert "below target" not in html
     assert "figure-use" not in html
     assert "would tell more than the bands beside it" in html
     assert "It pays for itself up to 2×–5× its expected use." in html
+
+
+def test_the_finding_names_the_use_there_is_and_not_the_one_asked_for() -> None:
+    row = {
+        "basis": "multiple",
+        "multiple": D(3),
+        "used_multiple": D("2.25"),
+        "margin_usd": D(-3_440),
+        "margin_share": None,
+    }
+    rows = [{**row, "break_even_reason": ""}]
+    assert finding(rows, None) == "At 2.25× it loses $3.44k a month."
+    assert finding([{**rows[0], "used_multiple": D(3)}], None) == "At 3× it loses $3.44k a month."
+
+
+def test_parts_of_lots_that_leave_in_different_weeks_are_no_more_than_it_ever_has() -> None:
+    """20 of one lot move to the next when it leaves, which then has 32: 52 were never there."""
+    shared = {"source_type": "leased", "lot_key": RESTRICTED, "usd_per_hour": None, "weeks_uncovered": 9}
+    lots = [
+        {**shared, "part_accelerators": D(20), "ends_date": date(2027, 1, 4)},
+        {**shared, "part_accelerators": D(32), "ends_date": date(2027, 2, 1)},
+    ]
+    pools = [{"weekly": ["20", "0"]}, {"weekly": ["12", "32"]}]
+    assert most_of(pools) == 32
+    assert most_of([]) is None
+    sentence, _ = term_sentence(lots, year=2026, most=most_of(pools))
+    assert sentence.startswith(
+        "2 of the 2 lots it stands on leave before the contract ends, with 32 accelerators of it"
+    )
 
 
 def test_it_says_which_pools_and_lots_it_stands_on_and_what_leaves_before_it_ends(client: Client) -> None:
@@ -137,6 +171,7 @@ def test_an_sla_is_priced_by_tier_and_what_nobody_priced_says_so(client: Client)
     assert "the standard ones hold. One bad month credits up to $89.3k." in html
     penalty = html[html.index('id="penalty"') :]
     assert penalty.index("Expected credits") < penalty.index("not priced")
+    assert "Loss exposure counts the credits of the weeks that the plan leaves short, no others." in penalty
     assert "No SLA: nothing is credited" in page(client, "exec", FLAT)
 
 
@@ -186,8 +221,8 @@ def test_the_api_gives_what_the_page_shows(client: Client) -> None:
     assert rows[0]["curve"] == CURVE
     client.force_login(make_user("chair"))
     banded = client.get("/api/v1/contract-multiples/?contract_key=cygnus_flat").json()["results"]
-    assert banded[0]["margin_usd"] == {"low": "20000", "high": "50000"}
-    assert "curve" in banded[0]["restricted"]
+    assert banded[0]["reserved_cost_usd"] == {"low": "20000", "high": "50000"}
+    assert {"curve", "margin_usd", "margin_share", "loss_exposure_usd"} <= set(banded[0]["restricted"])
 
 
 def test_each_table_is_a_file_and_taking_it_is_written_down(client: Client) -> None:
@@ -224,6 +259,9 @@ def test_a_run_from_before_these_tables_says_so(client: Client) -> None:
             model.objects.all().delete()
     html = page(client, "finance")
     assert "This run is from before use at multiples was kept." in html
+    assert html.count("This run is from before this was kept.") >= 3
+    for said in ("No SLA", "No lot is counted", "serves it from no pool"):
+        assert said not in html
     assert "$1.72M" in html
 
 
@@ -272,6 +310,18 @@ def test_versions_differ_field_by_field_in_words(client: Client) -> None:
     assert "uncached input from 2029" not in part
     # Dates and states stand in the heads of the versions.
     assert "Starts date" not in part
+
+
+@pytest.mark.security
+def test_reading_a_price_in_the_versions_is_written_down_and_not_reading_it_is_not(client: Client) -> None:
+    make_world()
+    amend()
+    make_c1()
+    viewed = AuditEvent.objects.filter(action="price_viewed").values_list("user__username", "subject")
+    page(client, "exec", "/contracts/c-1/")
+    assert not viewed.exists()
+    page(client, "finance", "/contracts/c-1/")
+    assert list(viewed) == [("finance", "versions of contract c-1")]
 
 
 def test_who_may_not_read_prices_reads_that_something_is_kept_back(client: Client) -> None:

@@ -17,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from capacity.access.models import AuditEvent
 from capacity.review.figure_terms import term as figure_term
 from capacity.review.models import RunChance, RunFigure, RunRollup, RunScenario
+from contracts.models import RunExposure
 from tests.factories import make_run, make_user
 from tests.factory_rows import CONTRACT_NAMES, CUSTOMER_NAMES
 from tests.review.pages_under_test import table_cells
@@ -45,16 +46,23 @@ def test_finance_reads_where_every_dollar_goes_and_what_contracts_earn(client: C
     make_run()
     html = page(client, "finance")
     # Pool A: 1,000 × 168 × $2.00 = 336,000; pool B: 256 × 168 × $4.50 = 193,536; pool C has no rate.
-    assert "Accelerators cost $530k this week: 29.3% is consumed by serving" in html
+    assert (
+        "Accelerators cost at least $530k this week, without 1 pool of unknown cost: 29.3% is consumed by serving"
+        in html
+    )
     assert "529,536.00" in html
     lines = table_cells(html, "Where every dollar goes")
     assert [row[0] for row in lines][:2] == ["Serving, consumed", "Serving, headroom"]
     # 320 × 0.6 accelerators at $2.00 and 200 × 0.6 at $4.50: 64,512 + 90,720.
     assert lines[0][2:] == ["$155k", "29.3%", "Serving"]
     assert [row[0] for row in table_cells(html, "All contracts, by scenario")] == [
-        "Committed", "P10 of use", "Expected (P50)", "P90 of use", "Heavy, all at once", "Worst, each alone",
+        "Committed", "P10 of use", "Expected (P50)", "P90 of use and every renewal", "Heavy, all at once",
+        "Worst, each alone",
     ]  # fmt: skip
-    assert "Left out of every sum, and not taken as zero: 1 unsized (delta_pilot)." in html
+    assert "Left out of the sums at P50, and not taken as zero: 1 unsized (delta_pilot)." in html
+    assert [row[-1] for row in table_cells(html, "All contracts, by scenario")] == ["1 unsized (delta_pilot)"] * 6
+    assert "at P90 of use and every renewal" in html
+    assert "Envelope, at least" in html
 
 
 def test_the_lines_of_every_span_make_the_envelope_to_the_cent(client: Client) -> None:
@@ -87,6 +95,19 @@ def test_a_part_opens_to_the_contracts_it_is_a_sum_of(client: Client) -> None:
     part = RunRollup.objects.get(dimension="workload", part_key="chat_assistant", scenario="worst")
     own = RunScenario.objects.filter(workload_key="chat_assistant", scenario="worst")
     assert sum(row.margin_usd or D(0) for row in own) == part.margin_usd
+
+
+def test_only_the_contracts_that_are_listed_open_and_in_the_asked_scenario(client: Client) -> None:
+    run = make_run()
+    shown = {"label": "Margin", "unit": "USD", "formula": "revenue − cost", "methods_anchor": "scenarios-of-use"}
+    for key in ("scenario:cygnus_flat:p50", "scenario:cygnus_flat:p90", "money:p90"):
+        RunFigure.objects.create(run=run, key=key, value=D(1), resource="pool", field="name", **shown)
+    html = page(client, "finance")
+    assert "figures/money:p90/" in html
+    assert "figures/scenario:" not in html
+    html = text(client.get("/money/?by=shape&part=flat_fee&scenario=p90").content.decode())
+    assert "figures/scenario:cygnus_flat:p90/" in html
+    assert "figures/scenario:cygnus_flat:p50/" not in html
 
 
 def test_a_region_opens_to_the_contracts_it_serves(client: Client) -> None:
@@ -122,6 +143,31 @@ def test_the_chair_reads_bands_and_no_revenue_of_few_customers(client: Client) -
     assert "restricted" in html[html.index('id="concentration"') :]
     by_week = file_rows(client, "/money/?format=csv&table=exposure-scenario-weeks")
     assert all(row.get("Revenue (USD)", "restricted") == "restricted" for row in by_week)
+
+
+@pytest.mark.security
+def test_the_chair_reads_bands_of_a_contract_at_expected_and_worst_use_only(client: Client) -> None:
+    run = make_run()
+    sight = {"resource": "exposure_scenario", "field": "margin_usd"}
+    shown = {"label": "Margin", "unit": "USD", "formula": "revenue − cost", "methods_anchor": "scenarios-of-use"}
+    for scenario in ("p50", "p90"):
+        terms = [figure_term("Reserved cost", D("2126074.18"), "USD", "this run", ("exposure_scenario", "margin_usd"))]
+        RunFigure.objects.create(
+            run=run, key=f"scenario:cygnus_flat:{scenario}", value=D("2126074.18"), terms=terms, **shown, **sight
+        )
+    of_part = page(client, "chair", "/money/?by=shape&part=flat_fee&scenario=p90")
+    assert all("$" not in cell for row in table_cells(of_part, "Contracts") for cell in row)
+    rows = client.get("/api/v1/exposure-scenarios/?contract_key=acme_pt").json()["results"]
+    in_bands = {row["scenario"]: isinstance(row["margin_usd"], dict) for row in rows}
+    assert in_bands == {s: s in ("p50", "worst") for s in ("committed", "p10", "p50", "p90", "heavy", "worst")}
+    hidden = next(row for row in rows if row["scenario"] == "p90")
+    assert {"margin_usd", "margin_share", "reserved_cost_usd", "loss_exposure_usd"} <= set(hidden["restricted"])
+    opened = {
+        scenario: client.get(f"/runs/{run.pk}/figures/scenario:cygnus_flat:{scenario}/").content.decode()
+        for scenario in ("p50", "p90")
+    }
+    assert "$2M–$5M" in opened["p50"]
+    assert "$2M–$5M" not in opened["p90"]
 
 
 @pytest.mark.parametrize("role", ["sales", "research", "product"])
@@ -179,9 +225,14 @@ def test_a_plan_from_before_scenarios_says_so(client: Client) -> None:
         with pgtrigger.ignore(f"review.{model.__name__}:immutable"):
             model.objects.all().delete()
     html = text(client.get("/money/").content.decode())
-    assert "Accelerators cost $530k this week" in html
+    assert "Accelerators cost at least $530k this week" in html
     assert "made before chances were drawn" in html
-    assert "No contract is in force in this plan." in html
+    # Four contracts are in force in it: only their scenarios were not kept.
+    assert "No contract is in force in this plan." not in html
+    assert html.count("This run is from before this was kept.") == 3
+    with pgtrigger.ignore("contracts.RunExposure:immutable"):
+        RunExposure.objects.all().delete()
+    assert "No contract is in force in this plan." in text(client.get("/money/").content.decode())
 
 
 def test_the_page_keeps_to_its_queries_and_elements(client: Client) -> None:

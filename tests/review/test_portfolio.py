@@ -9,7 +9,13 @@ import pytest
 from django.test import Client
 
 from capacity.lib.figures import RESTRICTED, UNSIZED
-from capacity.review.portfolio import concentration_rows, concentration_sentence, concentrations, herfindahl
+from capacity.review.portfolio import (
+    concentration_rows,
+    concentration_sentence,
+    concentrations,
+    customer_concentration,
+    herfindahl,
+)
 from tests.factories import make_run, make_user
 from tests.review.pages_under_test import csv_rows, table_cells
 
@@ -20,6 +26,7 @@ def contract(
     customer: str, revenue: object, accelerators: object, regions: list[str] | None = None
 ) -> dict[str, object]:
     return {
+        "customer_key": customer.lower(),
         "customer_name": customer,
         "model_name": "L",
         "regions": regions or [],
@@ -61,6 +68,28 @@ def test_a_share_with_a_hidden_part_is_hidden_whole() -> None:
     assert {row["revenue_share"] for row in rows} == {RESTRICTED}
     assert concentrations(rows)[0].facts[0] == ("Largest", RESTRICTED, "25.0%")
     assert concentration_sentence(rows) == "Its three largest of 4 customers make 75.0% of planned capacity."
+
+
+def test_two_customers_of_one_name_are_two() -> None:
+    rows = [contract("A", D(30), 1), {**contract("A", D(70), 1), "customer_key": "other"}]
+    by_customer = concentrations(concentration_rows(rows))[0]
+    assert by_customer.facts[-1] == ("HHI", "0.580", "0.500")
+    assert customer_concentration(rows, column="revenue_usd") == {
+        "largest": "A", "largest_share": "70.0%", "five_share": "100.0%", "hhi": "0.580", "customers": 2,
+    }  # fmt: skip
+
+
+def test_the_page_of_money_and_the_portfolio_say_one_concentration(client: Client) -> None:
+    make_run()
+    client.force_login(make_user("finance"))
+    on_portfolio = client.get("/contracts/").content.decode()
+    [revenue, _] = table_cells(client.get("/money/").content.decode(), "Concentration")
+    part = on_portfolio[on_portfolio.index('aria-label="By customer"') :]
+    largest, index = (
+        re.search(rf'<th scope="row">{name}</th><td></td><td class="n">([^<]+)<', part)[1]  # type: ignore[index]
+        for name in ("Largest", "HHI")
+    )
+    assert (largest, index) == (revenue[2], revenue[4])
 
 
 def ranking(client: Client, address: str) -> list[str]:

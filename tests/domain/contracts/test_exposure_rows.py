@@ -37,7 +37,7 @@ def exposure(row: Row, **tables: Any) -> Row:
         classes=classes,
         revenue=revenue,
         plan=PlanCosts(horizon=HORIZON, by_class={}, by_demand={}),
-        fallback_rates={each.key: D(2) for each in classes},
+        fallback_rates={each.key: [D(2)] * len(HORIZON) for each in classes},
         policy=policy(),
         models={each["key"]: each for each in rows["model_versions"]},
     )

@@ -75,7 +75,7 @@ def remarks_of(row: Row, **tables: Any) -> dict[str, str]:
     found = Remarks(
         contracts=contracts,
         classes=classes,
-        rates={each.key: D(2) for each in classes},
+        rates={each.key: [D(2)] * len(HORIZON) for each in classes},
         models={each["key"]: each for each in rows["model_versions"]},
         policy=policy(),
         horizon=HORIZON,
@@ -299,7 +299,7 @@ def test_the_premium_is_the_own_need_less_what_the_shared_pool_would_add() -> No
     said = Remarks(
         contracts=contracts,
         classes=classes,
-        rates={OLD: D(2)},
+        rates={OLD: [D(2)] * len(HORIZON)},
         models={each["key"]: each for each in models},
         policy=policy(),
         horizon=HORIZON,

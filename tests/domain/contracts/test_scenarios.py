@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from capacity.review.scenario_weeks import weeks_of_scenario
 from contracts.demand import contract_loads, weekly_revenue
 from contracts.domain.scenarios import HEAVY, P10, P50, P90, SCENARIOS, WORST, credit_share_when_short, use_band
 from contracts.domain.terms import SlaTier
@@ -55,7 +56,7 @@ def under_scenarios(
         classes=classes,
         revenue=revenue,
         plan=costs,
-        fallback_rates={each.key: rate for each in classes},
+        fallback_rates={each.key: [rate] * WEEKS for each in classes},
         policy=policy(),
         models={each["key"]: each for each in given_rows["model_versions"]},
     )
@@ -137,6 +138,12 @@ def test_a_renewal_holds_its_whole_need_in_p90_and_nothing_elsewhere() -> None:
     assert found["c-1", P50]["revenue_usd"] == found["c-1", P10]["revenue_usd"] == half
     assert abs(found["c-1", P90]["revenue_usd"] - 2 * half) <= CENT
     assert found["c-1", P90]["gap_accelerators"] == [0] * 4 + [32] * 4
+    # In term P90 is P50 here: the renewal's margin is no swing, in all and by week.
+    assert found["c-1", P90]["margin_usd"] > found["c-1", P50]["margin_usd"]
+    assert abs(found["c-1", P90]["margin_swing_usd"]) <= CENT
+    weeks = list(weeks_of_scenario(found["c-1", P90], weeks=WEEKS, expected=found["c-1", P50]))
+    assert [week["margin_swing_usd"] for week in weeks[4:]] == [0] * 4
+    assert sum(week["margin_swing_usd"] for week in weeks) == found["c-1", P90]["margin_swing_usd"]
     without = under_scenarios(contract(ends_date=date(2026, 12, 21), renewal_probability=None, p95_multiple=None))
     assert without["c-1", P90]["revenue_usd"] == half
 
@@ -148,6 +155,20 @@ def test_what_the_plan_leaves_short_earns_credits_and_is_a_gap() -> None:
     assert found["reserved_cost_usd"] == of(23_360)
     assert found["loss_exposure_usd"] == found["expected_credits_usd"]
     assert found["capacity_gap_accelerators"] == 16
+
+
+def test_credits_of_a_scenario_are_for_what_it_misses_and_not_what_p50_does() -> None:
+    card = {"key": "chat", "model_version": "big", "latency_class": "interactive", "regions": []}
+    workload = card | {"p10_multiple": D("0.5"), "p90_multiple": D("1.5")}
+    found = under_scenarios(contract(has_sla=True), workloads=[workload])
+    # The plan serves all of P50's 32 accelerators; P90 asks for 40, so 80 % of its peak: y = 2 of p = 2.5, of its
+    # tokens (0.5 ÷ 2.5)² = 4 % are not served, and 96 % uptime gives a quarter back.
+    assert [found["c-1", scenario]["expected_credits_usd"] for scenario in (P10, P50)] == [0, 0]
+    assert abs(found["c-1", P90]["expected_credits_usd"] - found["c-1", P90]["revenue_usd"] / 4) <= CENT
+    short = under_scenarios(contract(has_sla=True), workloads=[workload], served=D("0.75"))
+    # 24 held of the 32 that it is owed in P10 as in P50: (0.625 ÷ 2.5)² = 6.25 % are not served, all comes back.
+    for scenario in (P10, P50):
+        assert short["c-1", scenario]["expected_credits_usd"] == short["c-1", scenario]["revenue_usd"]
 
 
 def test_an_unknown_rate_is_a_range_and_no_zero() -> None:
