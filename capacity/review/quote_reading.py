@@ -20,7 +20,7 @@ from capacity.imports.tables import tables
 from capacity.review.input_edits import MOST_CHANGES, ChangesRefused
 from capacity.review.inputs import Inputs
 from capacity.review.quote_sizing import QuotedInputs, quoted_inputs
-from contracts.domain.quote_payload import LINE_TABLES, column, lines_of
+from contracts.domain.quote_payload import KEY, LINE_TABLES, VERSION, column, lines_of
 
 MOST_LINES = MOST_CHANGES - 2
 MOST_TEXT = 300
@@ -222,7 +222,7 @@ def _named(refused: ChangesRefused, payload: Mapping[str, Any]) -> list[QuoteErr
 
 
 def _plain(message: str) -> str:
-    return message.replace("new-quote~1", "the quote").replace("new-quote", "the quote")
+    return message.replace(f"{KEY}~{VERSION}", "the quote").replace(KEY, "the quote")
 
 
 def days_of(payload: Mapping[str, Any]) -> tuple[date, date] | None:

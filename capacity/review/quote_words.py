@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from capacity.access.bands import Banded
 from capacity.lib import figures
 from capacity.lib.figures import RESTRICTED, Absent
 from capacity.lib.horizon import Week
@@ -50,7 +51,8 @@ def verdict(answer: Row, *, year: int) -> tuple[str, str]:
         return "Does not fit: no pool can serve it.", ""
     short = answer["short"]
     lead = "Looks short" if answer["is_quick"] else "Does not fit"
-    size = f"{figures.thousands(short['most'])} short from {_monday(short['week'], year)}"
+    most = short["most"]
+    size = f"{most if isinstance(most, Absent) else figures.thousands(most)} short from {_monday(short['week'], year)}"
     weeks = figures.counted(short["weeks"], "week")
     more = f"{short['in_all']} weeks short in all. " if short["in_all"] != short["weeks"] else ""
     if short.get("held_only"):
@@ -142,13 +144,13 @@ def weeks_figure(*, weeks: Sequence[Row], supply: Mapping[str, tuple[int, Decima
     if not shown:
         return None
     asked = {row["week"]: row["need"] for row in weeks if isinstance(row["need"], Decimal)}
-    short = {row["week"]: row["short"] for row in weeks if isinstance(row["short"], int)}
+    short = {row["week"]: _upper(row["short"]) for row in weeks}
     x = [Week.parse(key).monday.isoformat() for key in shown]
     x.append(Week.parse(shown[-1]).plus(1).monday.isoformat())
     firm = [round(supply[key][1]) for key in shown]
     quoted = [round(supply[key][1] + asked.get(key, Decimal(0))) for key in shown]
     sizes = [supply[key][0] for key in shown]
-    missing = [top - short.get(key, 0) for key, top in zip(shown, quoted, strict=True)]
+    missing = [max(least, top - short.get(key, 0)) for key, least, top in zip(shown, firm, quoted, strict=True)]
 
     def trace(name: str, values: list[int], role: str, **more: Any) -> dict[str, Any]:
         line = {"type": "scatter", "mode": "lines", "x": x, "y": [*values, values[-1]], "name": name}
@@ -182,6 +184,11 @@ def weeks_figure(*, weeks: Sequence[Row], supply: Mapping[str, tuple[int, Decima
             "yaxis": {"range": [0, top], "tickformat": "~s"},
         },
     }
+
+
+def _upper(short: Any) -> int:
+    """What is drawn as short: the upper end of what is told in steps."""
+    return int(short.high) if isinstance(short, Banded) else short if isinstance(short, int) else 0
 
 
 def _apart(items: list[tuple[str, int, str]], *, gap: float) -> list[tuple[str, int, str, float]]:

@@ -84,3 +84,32 @@ def earliest(last_short: Callable[[int], int | None], *, first: int, last: int, 
             return begin
         begin = max(begin + 1, found + 1) if may_skip else begin + 1
     return None
+
+
+# --- what the floor must not be read from -----------------------------------------------------------------------------
+
+
+def ladder_step(size: int) -> tuple[int, int]:
+    """(above, up to) of the steps 1, 2, 5, 10, 20, 50, … that a shortage lies in. size: at least 1."""
+    low, decade = 0, 1
+    while True:
+        for top in (decade, 2 * decade, 5 * decade):
+            if size <= top:
+                return low, top
+            low = top
+        decade *= 10
+
+
+def two_digits_up(size: int) -> tuple[int, int]:
+    """(above, up to) of two significant digits: 1,420 is above 1,400, up to 1,500. Below 100 the ladder's step."""
+    if size < 100:
+        return ladder_step(size)
+    step: int = 10 ** (len(str(size)) - 2)
+    top = -(-size // step) * step
+    return top - step, top
+
+
+def two_digits_down(size: int) -> int:
+    """Room as whoever may not read the floor counts with it: 1,437 is 1,400; below 100 whole tens."""
+    step: int = 10 ** max(1, len(str(size)) - 2)
+    return size // step * step

@@ -19,7 +19,8 @@ from capacity.lib.units import ceil_fraction
 Payload = Mapping[str, Any]
 Line = Mapping[str, str]
 
-KEY, VERSION = "new-quote", "1"
+# A space: no key that people give has one (capacity/imports/limits.py), so that no row of theirs is ever the quote's.
+KEY, VERSION = "new quote", "1"
 LINE_TABLES = ("price_lines", "commit_steps", "sla_lines")
 # Key columns of a line that the payload itself gives; the contract and its version are the quote's.
 LINE_KEYS = {

@@ -7,6 +7,7 @@ dedicated accelerators takes n and one spare node.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from decimal import Decimal
@@ -17,9 +18,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from capacity.access.models import AuditEvent
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
 from capacity.allocation.models import CurrentRun, Run, WhatIf
+from capacity.imports.limits import KEY as KEY_FORM
 from capacity.review import what_if
 from capacity.review.compute import prepare_inputs
 from capacity.review.inputs import Inputs, read_inputs
@@ -30,7 +33,7 @@ from capacity.review.quote_reading import MOST_LINES, QuoteRefused, ReadQuote, r
 from capacity.review.quote_rows import visible_quote_answer
 from capacity.review.quote_sizing import FitCheck, quoted_inputs, sized_quote
 from capacity.review.what_if import HotRuns, answer_question
-from contracts.domain.quote_payload import changes_of, later, with_volume
+from contracts.domain.quote_payload import KEY, changes_of, later, with_volume
 from contracts.models import Contract, Quote
 from contracts.quotes import PoolRates, QuoteTerms
 from tests.contracts.pipeline import ALLOCATABLE, NODE, NOW, TODAY, make_world, people
@@ -242,6 +245,34 @@ def test_the_quick_answer_counts_stored_rows_and_agrees_with_the_full_one(run: R
     assert quick["terms"] == full["terms"]
     assert quick["fits"] is full["fits"] is True
     assert quick_answer(run_id=run.pk, quote=read(pod(400)), viewer=viewer(Role.SALES))["short"]["most"] > 0
+
+
+def test_sales_cannot_work_out_the_floor_from_what_is_short(run: Run) -> None:
+    """A node more or less moves nothing that they read; finance reads the count."""
+    shown = {}
+    for role in (Role.SALES, Role.FINANCE):
+        who = viewer(role)
+        answers = [quick_answer(run_id=run.pk, quote=read(pod(size)), viewer=who) for size in (360, 368)]
+        seen = [visible_quote_answer(who, each, owner="ann", is_typed_target=False) for each in answers]
+        shown[role] = [(str(each["short"]["most"]), {str(week["short"]) for week in each["weeks"]}) for each in seen]
+    assert shown[Role.SALES][0] == shown[Role.SALES][1] == ("up to 500", {"up to 500"})
+    assert shown[Role.FINANCE][0] != shown[Role.FINANCE][1]
+
+
+def test_a_kept_quote_that_does_not_fit_is_in_the_audit_log(run: Run) -> None:
+    quote = kept(run)
+    event = AuditEvent.objects.get(action="quote.refused")
+    assert event.user == quote.made_by and str(quote.number) in event.subject
+    assert event.detail["short"] == quote_document(quote)["short"]["most"]
+
+
+def test_a_contract_or_customer_called_like_a_quote_stops_none(run: Run, check: FitCheck) -> None:
+    assert not re.match(KEY_FORM, KEY)
+    pattern = Contract.objects.get(key="c-1")
+    Contract.objects.filter(pk=pattern.pk).update(key="new-quote")
+    inputs = read_inputs(as_of=TODAY).in_order()
+    quoted = quoted_inputs(inputs=inputs, payload=read(pod(8)).payload)
+    assert [row["key"] for row in quoted.rows["contracts"]] == [KEY]
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------

@@ -12,7 +12,16 @@ import pytest
 
 from contracts.domain import quote_payload as payloads
 from contracts.domain.contract_file import agreement_from_bytes
-from contracts.domain.quote import earliest, largest, lowest_price, margin_at, short_time
+from contracts.domain.quote import (
+    earliest,
+    ladder_step,
+    largest,
+    lowest_price,
+    margin_at,
+    short_time,
+    two_digits_down,
+    two_digits_up,
+)
 from contracts.domain.quote_from_file import payload_of_agreement
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "contracts" / "examples").glob("*.json"))
@@ -102,6 +111,19 @@ def test_the_earliest_start_is_the_first_week_from_which_no_week_is_short() -> N
         assert earliest(last_short, first=4, last=7, may_skip=may_skip) is None
 
 
+def test_a_shortage_is_told_in_steps_to_whoever_may_not_read_the_floor() -> None:
+    assert [ladder_step(size) for size in (1, 2, 5, 6, 201, 500)] == [
+        (0, 1),
+        (1, 2),
+        (2, 5),
+        (5, 10),
+        (200, 500),
+        (200, 500),
+    ]
+    assert two_digits_up(1420) == (1400, 1500) and two_digits_up(1500) == (1400, 1500) and two_digits_up(37) == (20, 50)
+    assert [two_digits_down(size) for size in (1437, 88, 8, 0)] == [1400, 80, 0, 0]
+
+
 # --- variations -------------------------------------------------------------------------------------------------------
 
 
@@ -149,9 +171,9 @@ def test_the_rows_of_a_quote_are_those_of_a_contract_with_its_lines() -> None:
     changes = payloads.changes_of(dedicated(customer="acme"))
     assert [change["table"] for change in changes] == ["contracts", "price_lines", "commit_steps"]
     assert changes[0]["values"]["state"] == "signed" and changes[0]["values"]["customer"] == "acme"
-    assert changes[1]["key"] == ["new-quote", "1", "accelerator_hour", "2027-01-04", "0"]
+    assert changes[1]["key"] == ["new quote", "1", "accelerator_hour", "2027-01-04", "0"]
     stand_in = payloads.changes_of(dedicated())
-    assert stand_in[0]["table"] == "customers" and stand_in[1]["values"]["customer"] == "new-quote"
+    assert stand_in[0]["table"] == "customers" and stand_in[1]["values"]["customer"] == "new quote"
 
 
 # --- contract files ---------------------------------------------------------------------------------------------------
