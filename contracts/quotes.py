@@ -22,7 +22,7 @@ from contracts.demand import HOURS_PER_DAY, contract_loads, dedicated_demands, w
 from contracts.domain.margin import ContractResult, assess_contract
 from contracts.domain.month import ExposurePolicy, UsageCase, UsageProfile
 from contracts.domain.promises import burndown_flags
-from contracts.domain.quote import lowest_price
+from contracts.domain.quote import lowest_factor, lowest_price, times
 from contracts.inputs import ContractInForce, contracts_in_force
 from contracts.lines import UNIT_PRICES
 from workloads.demand import ClassLoad, profiles_of, serving_classes, spare_rule
@@ -160,20 +160,42 @@ class QuoteCase:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FloorLine:
+    """A price or money commitment as asked, and the least it may be where all move together. In the contract's currency."""
+
+    kind: str
+    starts: date
+    tier_from: Decimal
+    asked: Decimal
+    least: Decimal
+    is_commitment: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PriceFloor:
-    """The lowest price of the line that earns most, all others moving with it. price None: `reason` says why."""
+    """The lowest price for the target margin, in the contract's currency. price None: `reason` says why.
+
+    moves: "one" where a single price is all that is billed, "all" where all prices, and "commitments" where all prices
+    and money commitments × factor are needed; lines are then what each becomes, kind and price those of the line that
+    earns most.
+    """
 
     kind: str = ""
     asked: Decimal | None = None
     price: Decimal | None = None
     reason: str = ""
+    currency: str = "USD"
+    moves: str = ""
+    factor: Decimal | None = None
+    lines: tuple[FloorLine, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QuoteTerms:
     """What the terms code says of a quote over its planned weeks.
 
-    weeks: of the term inside the plan, term_weeks: all of them. need: accelerators by week, alone; None where unsized.
+    weeks: of the term inside the plan, term_weeks: all of them. heavy_multiple: the largest of the weeks,
+    break_even_multiple: the lowest. need: accelerators by week, alone; None where unsized.
     flags: (code, sentence) of what a person must look at.
     """
 
@@ -205,6 +227,7 @@ def quote_terms(
             cases = {name: replace(case, consumed_cost_usd=case.reserved_cost_usd) for name, case in cases.items()}
         losses = [each.loss_exposure_usd for each in weeks]
         first = weeks[0]
+        even = [each.break_even.multiple for each in weeks if each.break_even.multiple is not None]
         row = sized.parts[0].row
         return QuoteTerms(
             weeks=len({index for part in sized.parts for index, days in enumerate(part.days) if days}),
@@ -212,8 +235,8 @@ def quote_terms(
             committed=cases["committed"],
             expected=cases["planned"],
             heavy=cases["worst"],
-            heavy_multiple=to_decimal(first.worst.multiple),
-            break_even_multiple=None if first.break_even.multiple is None else to_decimal(first.break_even.multiple),
+            heavy_multiple=to_decimal(max(each.worst.multiple for each in weeks)),
+            break_even_multiple=to_decimal(min(even)) if even else None,
             loss_exposure_usd=_total(losses) if is_priced else None,
             need=None if sized.unsized else sized.need(),
             floor=_floor(sized, weeks, cases["planned"], target_share, tables),
@@ -283,7 +306,7 @@ def _case(cases: Sequence[UsageCase], is_priced: bool) -> QuoteCase:
 def _floor(
     sized: SizedQuote, weeks: Sequence[ContractResult], expected: QuoteCase, target: Decimal, tables: Rows
 ) -> PriceFloor:
-    """The price of the line with the largest part of the bill."""
+    """The least of the single price that is billed; else of all prices and money commitments together."""
     if expected.revenue_usd is None:
         return PriceFloor(reason="What it earns is not known: it needs a price for all it sells.")
     if expected.reserved_cost_usd is None:
@@ -301,14 +324,37 @@ def _floor(
     if not billed:
         return PriceFloor(reason="Nothing is billed in the planned weeks: give it a price.")
     kind = max(sorted(billed), key=lambda each: billed[each])
-    price = lowest_price(
-        price=prices[kind],
-        revenue_usd=expected.revenue_usd,
-        cost_usd=expected.reserved_cost_usd,
-        target_share=target,
+    found = PriceFloor(kind=kind, asked=prices[kind], currency=str(sized.parts[0].row["currency"] or "USD"))
+    sums = {"revenue_usd": expected.revenue_usd, "cost_usd": expected.reserved_cost_usd, "target_share": target}
+    money = [row for row in tables["commit_steps"] if "usd" in row["kind"]]
+    of_kind = [row for row in tables["price_lines"] if row["kind"] == kind]
+    if not money and len(of_kind) == 1 and all(not amount for each, amount in amounts.items() if each != kind):
+        price = lowest_price(price=prices[kind], **sums)
+        if price is not None:
+            return replace(found, price=price, moves="one")
+    factor = lowest_factor(**sums)
+    if factor is None or not prices[kind]:
+        return replace(found, reason="No price of this line earns the margin: another one carries the bill.")
+    return replace(
+        found,
+        price=times(prices[kind], factor),
+        moves="commitments" if money else "all",
+        factor=factor,
+        lines=tuple(_floor_lines(tables["price_lines"], money, factor)),
     )
-    reason = "" if price is not None else "No price of this line earns the margin: another one carries the bill."
-    return PriceFloor(kind=kind, asked=prices[kind], price=price, reason=reason)
+
+
+def _floor_lines(prices: Sequence[Row], money: Sequence[Row], factor: Decimal) -> Iterator[FloorLine]:
+    for rows, name in ((prices, "price"), (money, "quantity")):
+        for row in rows:
+            yield FloorLine(
+                kind=str(row["kind"]),
+                starts=row["starts_date"],
+                tier_from=row.get("tier_from") or Decimal(0),
+                asked=row[name],
+                least=times(row[name], factor),
+                is_commitment=name == "quantity",
+            )
 
 
 def _flags(

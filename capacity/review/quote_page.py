@@ -118,11 +118,28 @@ def _floor(terms: Mapping[str, Any]) -> dict[str, Any]:
     floor = terms["floor"]
     return {
         "target": words.target_words(terms),
-        "price": words.price_words(floor["price"], floor["kind"]) if floor["price"] is not None else None,
-        "asked": words.price_words(floor["asked"], floor["kind"]) if floor["asked"] is not None else None,
+        "price": words.least_words(floor) if floor["price"] is not None else None,
+        "asked": words.price_words(floor["asked"], floor["kind"], floor["currency"])
+        if floor["asked"] is not None and floor["moves"] not in words.TOGETHER
+        else None,
+        "lines": [_floor_line(line, floor["currency"]) for line in floor["lines"]],
         "reason": floor["reason"],
         "kind": words.PRICE_NAMES.get(floor["kind"], ""),
     }
+
+
+def _floor_line(line: Mapping[str, Any], currency: str) -> tuple[str, Any, Any]:
+    """(what, asked, the least it may be) of a price or commitment that moves with the others."""
+    if line["is_commitment"]:
+        label = f"Commits {line['kind'].replace('_', ' ')} from {line['starts_date']}"
+    else:
+        tier = "" if line["tier_from"] in (None, "0") else f" from {line['tier_from']}"
+        label = f"{words.PRICE_NAMES.get(line['kind'], 'Price')}{tier}"
+    asked, least = (
+        words.money_words(each, currency) if isinstance(each, Decimal) else each
+        for each in (line["asked"], line["least"])
+    )
+    return label, asked, least
 
 
 def _term_facts(terms: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -276,13 +293,15 @@ def _costs(cost: Mapping[str, Any] | None) -> list[tuple[str, Any, str]]:
 def _offer(offer: Mapping[str, Any], year: int) -> dict[str, Any]:
     terms = offer["terms"]
     expected = terms["expected"]
-    floor = terms["floor"]["price"]
+    floor = terms["floor"]
     return {
         "number": offer["number"],
         "words": words.offer_words(offer, year=year),
         "accelerators": _written(offer["accelerators"], "thousands"),
         "margin": _written(expected["margin_share"], "share"),
         "revenue": _written(expected["revenue_usd"], "usd"),
-        "floor": words.price_words(floor, terms["floor"]["kind"]) if floor is not None else None,
+        "revenue_a_week": _written(offer["revenue_usd_per_week"], "usd"),
+        "planned": words.planned_words(terms),
+        "floor": words.least_words(floor) if floor["price"] is not None else None,
         "is_least": offer["is_least"],
     }

@@ -112,10 +112,11 @@ def _target(value: Any, errors: list[QuoteError]) -> Decimal | None:
         number = Decimal(text.rstrip("%").strip()) / (100 if text.endswith("%") else 1)
     except InvalidOperation:
         number = Decimal(-1)
-    if not number.is_finite() or not 0 <= number < 1:
-        errors.append(QuoteError("target_margin_share", "The target margin is a share of at least 0 and below 1: 0.6."))
-        return None
-    return number.quantize(Decimal("0.00001"))
+    # Of five places: what rounds to all of the revenue is no target either.
+    if number.is_finite() and 0 <= number < 1 and number.quantize(Decimal("0.00001")) < 1:
+        return number.quantize(Decimal("0.00001"))
+    errors.append(QuoteError("target_margin_share", "The target margin is a share of at least 0 and below 1: 0.6."))
+    return None
 
 
 def _columns(given: Any, place: str, known: Sequence[str], errors: list[QuoteError]) -> dict[str, str]:

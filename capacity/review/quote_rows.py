@@ -69,6 +69,8 @@ def visible_quote_answer(viewer: Viewer, answer: Document, *, owner: str, is_typ
         "is_unsized": bool(answer["unsized"]),
         "fits": see(viewer, "exposure", "coverage_share", answer["fits"], owner=owner),
         "earliest": see(viewer, "exposure", "first_short_week", answer.get("earliest"), owner=owner),
+        "earliest_weeks": answer.get("earliest_weeks"),
+        "earliest_stopped": see(viewer, "exposure", "first_short_week", answer.get("earliest_stopped"), owner=owner),
         "short": _short(viewer, short, owner, is_quick=answer.get("kind") == "quick"),
         "weeks": [_week(viewer, row, owner) for row in weeks],
         "pools": answer.get("pools", []),
@@ -126,12 +128,23 @@ def visible_terms(viewer: Viewer, terms: Document, *, owner: str, is_typed_targe
             "kind": floor["kind"],
             "asked": see(viewer, "price_line", "price", number(floor["asked"]), owner=owner),
             "price": see(viewer, "price_line", "price", number(floor["price"]), owner=owner),
+            "currency": floor.get("currency") or "USD",
+            "moves": floor.get("moves", ""),
+            "factor": see(viewer, "price_line", "price", number(floor.get("factor")), owner=owner),
+            "lines": [_floor_line(viewer, line, owner) for line in floor.get("lines", ())],
             "reason": see(viewer, "exposure", "flags", floor["reason"], owner=owner),
         },
         "flags": []
         if sight(viewer, "exposure", "flags", owner=owner) is not Sight.FULL
         else [{"code": code, "sentence": sentence} for code, sentence in terms["flags"]],
     }
+
+
+def _floor_line(viewer: Viewer, line: Document, owner: str) -> Row:
+    """A price as price lines are seen, a commitment as commitments are."""
+    table, column = ("input_commit_steps", "quantity") if line["is_commitment"] else ("price_line", "price")
+    values = {name: see(viewer, table, column, number(line[name]), owner=owner) for name in ("asked", "least")}
+    return {**line, **values}
 
 
 def _case(viewer: Viewer, case: Document, owner: str, *, is_unsized: bool) -> Row:
@@ -192,14 +205,23 @@ def _coarse_after(sides: dict[str, Row]) -> Row:
 
 
 def _offer(viewer: Viewer, offer: Document, position: int, owner: str, is_typed_target: bool) -> Row:
+    terms = visible_terms(viewer, offer["terms"], owner=owner, is_typed_target=is_typed_target)
     return {
         "number": position + 1,
         "kind": offer["kind"],
         "says": offer["says"],
         "is_least": offer["is_least"],
         "accelerators": see(viewer, "exposure", "committed_accelerators", offer["accelerators"], owner=owner),
-        "terms": visible_terms(viewer, offer["terms"], owner=owner, is_typed_target=is_typed_target),
+        "revenue_usd_per_week": _per_week(terms),
+        "terms": terms,
+        "payload": visible_payload(viewer, offer["payload"], owner=owner),
     }
+
+
+def _per_week(terms: Row) -> Any:
+    """Of offers whose terms lie in the plan for longer or shorter, what compares. A band has none of its own."""
+    revenue = terms["expected"]["revenue_usd"]
+    return revenue / terms["weeks"] if isinstance(revenue, Decimal) and terms["weeks"] else revenue
 
 
 def visible_payload(viewer: Viewer, payload: Document, *, owner: str) -> Row:

@@ -297,7 +297,7 @@ def adopt(request: HttpRequest, number: UUID) -> HttpResponse:
     found = found_quote(request, number)
     text = request.POST.get("offer", "")
     offers = ((found.what_if.full or {}).get("quote") or {}).get("offers", [])
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= len(offers)):
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= len(offers)):
         messages.error(request, "There is no such offer: look at the quote again.")
         return redirect("quote", number=number)
     payload = dict(offers[int(text) - 1]["payload"])

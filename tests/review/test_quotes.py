@@ -35,7 +35,7 @@ from capacity.review.quote_sizing import FitCheck, quoted_inputs, sized_quote
 from capacity.review.what_if import HotRuns, answer_question
 from contracts.domain.quote_payload import KEY, changes_of, later, with_volume
 from contracts.models import Contract, Quote
-from contracts.quotes import PoolRates, QuoteTerms
+from contracts.quotes import PoolRates, PriceFloor, QuoteTerms
 from tests.contracts.pipeline import ALLOCATABLE, NODE, NOW, TODAY, make_world, people
 from tests.factories import make_user
 
@@ -149,7 +149,9 @@ def test_what_does_not_fit_comes_with_offers_that_do_and_are_least(check: FitChe
 def test_the_earliest_start_is_the_smallest_week_that_fits(check: FitCheck) -> None:
     answer = answered(check, pod(24))
     first = check.inputs.horizon.first
-    assert answer["fits"] and answer["earliest"] == first.plus(1).key
+    # It asks to begin in 2027-W01, which is the seventh planned week.
+    assert answer["fits"] and answer["earliest"] == answer["weeks"][0]["week"] == "2027-W01"
+    assert first.plus(6).key == "2027-W01" and answer["earliest_weeks"] == 26
 
 
 def priced(check: FitCheck, price: Decimal, target: Decimal) -> QuoteTerms:
@@ -170,6 +172,35 @@ def test_the_price_floor_met_in_the_bill_meets_the_target_and_a_cent_less_does_n
     at, below = (priced(check, each, target).expected.margin_share for each in (price, price - Decimal("0.01")))
     assert at is not None and below is not None
     assert below < target <= at
+
+
+def test_with_a_minimum_the_single_price_does_not_carry_the_bill(check: FitCheck) -> None:
+    """Twice the minimum is billed whatever the price is: only all of it together, × one factor, meets the target."""
+    sent = pod(24)
+    sent["commit_steps"].append({"kind": "minimum_usd_month", "quantity": "1000000"})
+    sent["contract"]["currency"] = "USD"
+    found = floor_of(check, sent)
+    assert (found.moves, found.currency) == ("commitments", "USD")
+    assert {line.kind: line.asked for line in found.lines} == {
+        "accelerator_hour": Decimal(4),
+        "minimum_usd_month": Decimal(1_000_000),
+    }
+    moved = deepcopy(sent)
+    moved["price_lines"][0]["price"] = str(found.lines[0].least)
+    moved["commit_steps"][1]["quantity"] = str(found.lines[1].least)
+    assert floor_of(check, moved).factor in (Decimal("0.9999"), Decimal(1))
+    alone = deepcopy(sent)
+    alone["price_lines"][0]["price"] = str(found.price)
+    assert floor_of(check, alone).factor == found.factor
+
+
+def floor_of(check: FitCheck, sent: dict[str, Any]) -> PriceFloor:
+    quoted = quoted_inputs(inputs=check.inputs, payload=read(sent).payload)
+    rates = PoolRates(by_pool={pool.key: [(112, Decimal(2))] * 104 for pool in check.prepared.problem.pools})
+    sized = sized_quote(quoted=quoted, policy=check.policy)
+    return terms_of_sized(
+        sized=sized, quoted=quoted, policy=check.policy, rates=rates, target_share=Decimal("0.55")
+    ).floor
 
 
 def test_money_over_the_planned_weeks_is_the_bill_by_hand(check: FitCheck) -> None:
@@ -295,6 +326,7 @@ def errors_of(sent: Any, *, run: Run | None = None) -> dict[str, str]:
         (lambda q: q["contract"].update(exclusivity="x" * 301), "contract.exclusivity"),
         (lambda q: q.update(target_margin_share="1.5"), "target_margin_share"),
         (lambda q: q.update(target_margin_share="NaN"), "target_margin_share"),
+        (lambda q: q.update(target_margin_share="99.9999%"), "target_margin_share"),
         (lambda q: q.update(price_lines=[{"kind": "output"}] * (MOST_LINES + 1)), "price_lines"),
         (lambda q: q.update(price_lines="x"), "price_lines"),
         (lambda q: q.update(commit_steps=[{"kind": {"a": 1}}]), "commit_steps.0.kind"),
@@ -495,6 +527,10 @@ def test_the_api_answers_as_the_page_does(run: Run) -> None:
     made = Quote.objects.order_by("-pk").first()
     assert made is not None and taken.status_code == 302
     assert made.earlier_id == quote.pk
+    offered = {**offer["payload"], "name": "Again"}
+    assert client.post("/api/v1/quotes/", offered, content_type="application/json").status_code == 202
+    digits = client.post(f"/quotes/{body['id']}/adopt/", {"offer": "1" * 5_000})
+    assert digits.status_code == 302
 
 
 def test_the_api_names_the_field_that_is_wrong(run: Run) -> None:
