@@ -30,6 +30,12 @@ MOST_TERM_WEEKS = 520
 # What a quote does not say of itself: it has no key, is of one version, and is nobody's contract yet.
 _NOT_TYPED = {"key", "version", "state", "name", "owner", "provenance", "source_ref"}
 _NOT_OF_LINES = {"contract", "version", "provenance", "note"}
+# What a line is nothing without.
+MUST = {
+    "price_lines": ("kind", "price"),
+    "commit_steps": ("kind", "quantity"),
+    "sla_lines": ("metric", "below_share", "credit_share"),
+}
 _TOP = ("name", "target_margin_share", "contract", *LINE_TABLES)
 
 
@@ -156,6 +162,15 @@ def _lines(given: Any, table: str, starts: str, errors: list[QuoteError]) -> lis
             row.setdefault("starts_date", starts)
         if "tier_from" in known:
             row.setdefault("tier_from", "0")
+        for name in MUST[table]:
+            # Half a line is no line that may be left out: somebody meant it.
+            if name not in row:
+                where = f"{table}.{position}.{name}"
+                errors.append(
+                    QuoteError(
+                        where, f"Line {position + 1} says no {name.replace('_', ' ')}: give it, or empty the line."
+                    )
+                )
         found.append(row)
     return found
 

@@ -35,7 +35,9 @@ from capacity.review.quote_sizing import FitCheck, quoted_inputs, sized_quote
 from capacity.review.what_if import HotRuns, answer_question
 from contracts.domain.quote_payload import KEY, changes_of, later, with_volume
 from contracts.models import Contract, Quote
+from contracts.quote_deals import make_deal
 from contracts.quotes import PoolRates, PriceFloor, QuoteTerms
+from contracts.services import makers_of
 from tests.contracts.pipeline import ALLOCATABLE, NODE, NOW, TODAY, make_world, people
 from tests.factories import make_user
 
@@ -331,6 +333,9 @@ def errors_of(sent: Any, *, run: Run | None = None) -> dict[str, str]:
         (lambda q: q.update(price_lines="x"), "price_lines"),
         (lambda q: q.update(commit_steps=[{"kind": {"a": 1}}]), "commit_steps.0.kind"),
         (lambda q: q.update(contract=None), "contract"),
+        (lambda q: q["price_lines"].append({"kind": "output"}), "price_lines.1.price"),
+        (lambda q: q["commit_steps"].append({"starts_date": "2027-02-01"}), "commit_steps.1.kind"),
+        (lambda q: q.update(sla_lines=[{"metric": "uptime", "below_share": "0.99"}]), "sla_lines.0.credit_share"),
     ],
 )
 def test_a_quote_that_cannot_be_read_names_its_field(change: Callable[[dict[str, Any]], Any], field: str) -> None:
@@ -498,6 +503,22 @@ def test_what_is_typed_into_a_quote_is_text_on_every_page(run: Run) -> None:
     assert nasty not in client.post("/quotes/new/", form).content.decode()
 
 
+def test_a_line_is_added_to_the_form_without_losing_what_is_typed(run: Run) -> None:
+    client = signed_in("sales")
+    assert 'name="price_lines-2-tier_mode"' in client.get("/quotes/new/").content.decode()
+    form = {"name": "A pod", "c-shape": "pay_as_you_go", "price_lines-0-price": "4.75", "price_lines-2-price": ""}
+    shown = client.post("/quotes/new/", form | {"price_lines-1-kind": "", "add": "price_lines"})
+    page = shown.content.decode()
+    assert shown.status_code == 200 and "4.75" in page and "errorlist" not in page
+    assert 'name="price_lines-3-price"' in page and 'name="price_lines-4-price"' not in page
+    assert (
+        'name="sla_lines-1-metric"'
+        in client.post("/quotes/new/", {"sla_lines-0-metric": "", "add": "sla_lines"}).content.decode()
+    )
+    asked = client.post("/quotes/new/", form)
+    assert asked.status_code == 400 and "Line 1 says no kind" in asked.content.decode()
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"contract": {"a\\u0000": "b"}}', '{"versions": 1}', "x" * 70_000])
 def test_what_cannot_be_pasted_is_said_in_words(run: Run, text: str) -> None:
     client = signed_in("sales")
@@ -566,6 +587,22 @@ def test_a_quote_becomes_a_draft_with_its_lines_once(run: Run) -> None:
     assert [step.quantity for step in deal.commit_steps.all()] == [Decimal(24)]
     taken = client.post(f"/quotes/{kept(run, 'ann2').number}/deal/", {"key": "pod-1", "customer": customer.key})
     assert taken.status_code == 404
+
+
+def test_who_asked_a_quote_does_not_approve_its_deal_and_the_customers_owner_keeps_it(run: Run) -> None:
+    who = people()
+    customer = Contract.objects.get(key="c-1").customer
+    customer.owner = who["ann"][0]
+    customer.save()
+    fin = who["fin"][0]
+    first = ask_quote(run_id=run.pk, quote=read(pod(24)), viewer=who["fin"][1], user=fin, now=NOW)
+    quote = ask_quote(
+        run_id=run.pk, quote=read(pod(16)), viewer=who["con"][1], user=who["con"][0], now=NOW, earlier=first
+    )
+    make_deal(quote_id=quote.pk, key="pod-2", customer=customer.key, user=who["con"][0], viewer=who["con"][1])
+    deal = Contract.objects.get(key="pod-2")
+    assert deal.owner == who["ann"][0]
+    assert makers_of(deal) == {fin.pk, who["con"][0].pk}
 
 
 def test_a_later_start_keeps_the_length_of_the_term() -> None:
