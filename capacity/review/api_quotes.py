@@ -181,6 +181,10 @@ class QuoteAnswer(serializers.Serializer):
     short = serializers.JSONField(help_text="The first run of short weeks, the most, and how many in all; or null.")
     weeks = QuoteWeekRow(many=True)
     pools = serializers.ListField(child=serializers.CharField())
+    work = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="Pool: what one accelerator there does, in those the need is counted in.",
+    )
     terms = QuoteTermsRow(allow_null=True)
     cost = serializers.JSONField(
         help_text="Alone, average and marginal, USD over the planned weeks; null in a quick one."

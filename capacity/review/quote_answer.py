@@ -68,6 +68,7 @@ def quote_answer(
             if tried.work[index]
         ],
         "pools": sorted(tried.sized.options),
+        "work": work_document(tried.sized),
         "terms": terms_document(terms_of(check, tried, target)),
         "cost": _costs(check, tried),
         "headline": _headline(check, tried),
@@ -128,6 +129,11 @@ def terms_document(terms: QuoteTerms) -> Document:
         },
         "flags": [list(flag) for flag in terms.flags],
     }
+
+
+def work_document(sized: SizedQuote) -> dict[str, str | None]:
+    """Pool → reference accelerators' work one accelerator there does: what sums over unlike pools count in."""
+    return {pool: _text(to_decimal(rate)) for pool, rate in sorted(sized.options.items())}
 
 
 def _case(case: QuoteCase) -> Document:

@@ -23,7 +23,7 @@ from capacity.allocation.what_ifs import ask_what_if
 from capacity.lib.units import ceil_fraction, exact, floor_fraction
 from capacity.review.input_edits import apply_changes
 from capacity.review.inputs import Inputs
-from capacity.review.quote_answer import terms_document, terms_of_sized
+from capacity.review.quote_answer import terms_document, terms_of_sized, work_document
 from capacity.review.quote_reading import QuoteError, QuoteRefused, ReadQuote, check_quote
 from capacity.review.quote_rows import reads_floor
 from capacity.review.quote_sizing import sized_quote
@@ -114,6 +114,7 @@ def quick_answer(*, run_id: int, quote: ReadQuote, viewer: Viewer) -> dict[str, 
             if need and need[index]
         ],
         "pools": sorted(sized.options),
+        "work": work_document(sized),
         "terms": terms_document(terms),
     }
 

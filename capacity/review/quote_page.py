@@ -10,7 +10,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Sum
 from django.urls import reverse
 
 from capacity.access.visibility import Viewer
@@ -241,19 +240,22 @@ def offered_lines(viewer: Viewer, row: Quote) -> list[tuple[str, Any]]:
 
 
 def _figure(run_id: int, answer: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Supply, promises and the quote in the pools that may serve it. One query."""
+    """Supply, promises and the quote in the pools that may serve it. One query.
+
+    Unlike pools are summed by the work an accelerator does there: the quote's need is counted in reference accelerators.
+    """
     pools = answer["pools"]
     if not pools or not answer["weeks"]:
         return None
-    rows = (
-        RunPoolWeek.objects.filter(run_id=run_id, pool_key__in=pools)
-        .values_list("week", "week_index")
-        .annotate(size=Sum("allocatable"), firm=Sum("committed_need"), idle=Sum("idle"))
-        .order_by("week_index")
-    )
-    return words.weeks_figure(
-        weeks=answer["weeks"], supply={week: (size, firm, size - idle) for week, _, size, firm, idle in rows}
-    )
+    work = {pool: Decimal(rate) for pool, rate in answer["work"].items()}
+    rows = RunPoolWeek.objects.filter(run_id=run_id, pool_key__in=pools).order_by("week_index")
+    columns = rows.values_list("week", "pool_key", "allocatable", "committed_need", "idle")
+    sums: dict[str, tuple[Decimal, Decimal, Decimal]] = {}
+    for week, pool, size, firm, idle in columns:
+        rate, sum_of = work.get(pool, Decimal(1)), sums.get(week, (Decimal(0), Decimal(0), Decimal(0)))
+        sums[week] = (sum_of[0] + size * rate, sum_of[1] + firm * rate, sum_of[2] + (size - idle) * rate)
+    supply = {week: (int(size), firm, round(used)) for week, (size, firm, used) in sums.items()}
+    return words.weeks_figure(weeks=answer["weeks"], supply=supply)
 
 
 def _headline(headline: Mapping[str, Any] | None, displaced: Mapping[str, Any] | None) -> list[tuple[str, Any, Any]]:

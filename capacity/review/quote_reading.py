@@ -20,6 +20,7 @@ from capacity.imports.tables import tables
 from capacity.review.input_edits import MOST_CHANGES, ChangesRefused
 from capacity.review.inputs import Inputs
 from capacity.review.quote_sizing import QuotedInputs, quoted_inputs
+from contracts.domain.quote_checks import quote_errors
 from contracts.domain.quote_payload import KEY, LINE_TABLES, VERSION, column, lines_of
 
 MOST_LINES = MOST_CHANGES - 2
@@ -190,6 +191,10 @@ def check_quote(*, inputs: Inputs, payload: Mapping[str, Any], viewer: Viewer) -
     row = found.rows["contracts"][0]
     if (row["ends_date"] - row["starts_date"]).days > MOST_TERM_WEEKS * 7:
         raise QuoteRefused([QuoteError("contract.ends_date", f"A term of at most {MOST_TERM_WEEKS} weeks, please.")])
+    lines = {"prices": found.rows["price_lines"], "steps": found.rows["commit_steps"]}
+    wrong = [QuoteError(field, said) for field, said in quote_errors(contract=row, **lines)]
+    if wrong:
+        raise QuoteRefused(wrong)
     return found
 
 

@@ -74,6 +74,7 @@ def visible_quote_answer(viewer: Viewer, answer: Document, *, owner: str, is_typ
         "short": _short(viewer, short, owner, is_quick=answer.get("kind") == "quick"),
         "weeks": [_week(viewer, row, owner) for row in weeks],
         "pools": answer.get("pools", []),
+        "work": answer.get("work", {}),
         "terms": None if terms is None else visible_terms(viewer, terms, owner=owner, is_typed_target=is_typed_target),
         "cost": _cost(viewer, answer.get("cost"), owner),
         "headline": _headline(viewer, answer.get("headline")),

@@ -23,7 +23,8 @@ from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
 from capacity.allocation.models import CurrentRun, Run, WhatIf
 from capacity.imports.limits import KEY as KEY_FORM
-from capacity.review import what_if
+from capacity.review import quote_page, what_if
+from capacity.review import quote_words as words
 from capacity.review.compute import prepare_inputs
 from capacity.review.inputs import Inputs, read_inputs
 from capacity.review.plan_source import ReviewPlanSource
@@ -227,6 +228,38 @@ def test_a_quote_whose_need_is_not_known_is_unsized_and_never_zero(check: FitChe
 def test_the_same_quote_of_the_same_run_has_the_same_answer(check: FitCheck) -> None:
     again = FitCheck(inputs=check.inputs, prepared=check.prepared)
     assert json.dumps(answered(check, pod(200))) == json.dumps(answered(again, pod(200)))
+
+
+def test_words_say_what_moves_together_in_which_currency_and_how_much_is_planned() -> None:
+    floor = {"kind": "accelerator_hour", "currency": "EUR", "moves": "one", "factor": None, "price": Decimal("2.31")}
+    assert words.least_words(floor) == "EUR 2.31 per accelerator-hour"
+    assert words.least_words({**floor, "currency": "USD"}) == "$2.31 per accelerator-hour"
+    together = {**floor, "moves": "commitments", "factor": Decimal("1.38")}
+    assert words.least_words(together) == "all prices and commitments × 1.38"
+    assert words.least_words({**together, "moves": "all", "factor": Decimal("1.4063")}) == "all prices × 1.4063"
+    assert words.planned_words({"weeks": 91, "term_weeks": 104}) == "91 of 104 weeks are planned"
+    assert words.planned_words({"weeks": 104, "term_weeks": 104}) == ""
+
+
+def test_offers_say_how_much_of_them_is_planned_and_earn_by_the_week(check: FitCheck) -> None:
+    """Three years asked of a plan of two: what fits begins later, so that fewer of its weeks are planned."""
+    sent = pod(200, ends_date="2030-01-07")
+    answer = answered(check, sent)
+    who = viewer(Role.FINANCE)
+    shown = visible_quote_answer(who, answer, owner="ann", is_typed_target=False)
+    for offer in shown["offers"]:
+        terms = offer["terms"]
+        assert terms["weeks"] < terms["term_weeks"]
+        assert offer["revenue_usd_per_week"] * terms["weeks"] == pytest.approx(terms["expected"]["revenue_usd"])
+        assert offer["payload"]["contract"]["ends_date"] >= "2030-01-07"
+    assert shown["offers"]
+
+
+def test_a_search_that_stopped_says_where() -> None:
+    answer = {"earliest": None, "earliest_stopped": "2027-W40", "earliest_weeks": 0, "terms": {"term_weeks": 104}}
+    assert words._earliest(answer) == "No start up to 2027-W40 fits; later ones were not looked at. "
+    found = answer | {"earliest": "2027-W20", "earliest_stopped": None, "earliest_weeks": 80}
+    assert words._earliest(found) == "The earliest start that fits is 2027-W20, with 80 of 104 weeks planned. "
 
 
 # --- the question and its life ----------------------------------------------------------------------------------------
@@ -455,6 +488,20 @@ def quote_document(quote: Quote) -> dict[str, Any]:
     quote.what_if.refresh_from_db()
     assert quote.what_if.full is not None
     return dict(quote.what_if.full["quote"])
+
+
+def test_the_figure_counts_every_pool_by_what_an_accelerator_there_does(run: Run) -> None:
+    document = quote_document(kept(run))
+    (pool,) = document["pools"]
+    assert Decimal(document["work"][pool]) == 1
+    who = viewer(Role.FINANCE)
+    tops = []
+    for rate in ("1", "0.5"):
+        answer = visible_quote_answer(who, document | {"work": {pool: rate}}, owner="sales", is_typed_target=False)
+        figure = quote_page._figure(run.pk, answer)
+        assert figure is not None
+        tops.append(next(line["y"][0] for line in figure["data"] if line["name"] == "Allocatable supply"))
+    assert tops == [ALLOCATABLE, ALLOCATABLE // 2]
 
 
 def test_pages_of_quotes_keep_to_their_budget_of_queries(run: Run) -> None:
