@@ -22,9 +22,8 @@ from contracts.demand import HOURS_PER_DAY, contract_loads, dedicated_demands, w
 from contracts.domain.margin import ContractResult, assess_contract
 from contracts.domain.month import ExposurePolicy, UsageCase, UsageProfile
 from contracts.domain.promises import burndown_flags
-from contracts.domain.quote import lowest_factor, lowest_price, times
 from contracts.inputs import ContractInForce, contracts_in_force
-from contracts.lines import UNIT_PRICES
+from contracts.quote_floor import PriceFloor, price_floor
 from workloads.demand import ClassLoad, profiles_of, serving_classes, spare_rule
 from workloads.domain.classes import ServingClass
 
@@ -160,37 +159,6 @@ class QuoteCase:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FloorLine:
-    """A price or money commitment as asked, and the least it may be where all move together. In the contract's currency."""
-
-    kind: str
-    starts: date
-    tier_from: Decimal
-    asked: Decimal
-    least: Decimal
-    is_commitment: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PriceFloor:
-    """The lowest price for the target margin, in the contract's currency. price None: `reason` says why.
-
-    moves: "one" where a single price is all that is billed, "all" where all prices, and "commitments" where all prices
-    and money commitments × factor are needed; lines are then what each becomes, kind and price those of the line that
-    earns most.
-    """
-
-    kind: str = ""
-    asked: Decimal | None = None
-    price: Decimal | None = None
-    reason: str = ""
-    currency: str = "USD"
-    moves: str = ""
-    factor: Decimal | None = None
-    lines: tuple[FloorLine, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class QuoteTerms:
     """What the terms code says of a quote over its planned weeks.
 
@@ -306,55 +274,21 @@ def _case(cases: Sequence[UsageCase], is_priced: bool) -> QuoteCase:
 def _floor(
     sized: SizedQuote, weeks: Sequence[ContractResult], expected: QuoteCase, target: Decimal, tables: Rows
 ) -> PriceFloor:
-    """The least of the single price that is billed; else of all prices and money commitments together."""
+    """The price floor, or why there is none."""
     if expected.revenue_usd is None:
         return PriceFloor(reason="What it earns is not known: it needs a price for all it sells.")
     if expected.reserved_cost_usd is None:
         why = sized.unsized or "The cost of what would serve it is not known."
         return PriceFloor(reason=why)
-    amounts: dict[str, Decimal] = {}
-    for week in weeks:
-        for line in week.planned.bill.lines:
-            kind = UNIT_PRICES[line.key][0] if line.key in UNIT_PRICES else line.key
-            amounts[kind] = amounts.get(kind, Decimal(0)) + line.amount_usd
-    prices: dict[str, Decimal] = {}
-    for row in sorted(tables["price_lines"], key=lambda row: (row["tier_from"], row["starts_date"])):
-        prices.setdefault(row["kind"], row["price"])
-    billed = {kind: amount for kind, amount in amounts.items() if kind in prices and amount > 0}
-    if not billed:
-        return PriceFloor(reason="Nothing is billed in the planned weeks: give it a price.")
-    kind = max(sorted(billed), key=lambda each: billed[each])
-    found = PriceFloor(kind=kind, asked=prices[kind], currency=str(sized.parts[0].row["currency"] or "USD"))
-    sums = {"revenue_usd": expected.revenue_usd, "cost_usd": expected.reserved_cost_usd, "target_share": target}
-    money = [row for row in tables["commit_steps"] if "usd" in row["kind"]]
-    of_kind = [row for row in tables["price_lines"] if row["kind"] == kind]
-    if not money and len(of_kind) == 1 and all(not amount for each, amount in amounts.items() if each != kind):
-        price = lowest_price(price=prices[kind], **sums)
-        if price is not None:
-            return replace(found, price=price, moves="one")
-    factor = lowest_factor(**sums)
-    if factor is None or not prices[kind]:
-        return replace(found, reason="No price of this line earns the margin: another one carries the bill.")
-    return replace(
-        found,
-        price=times(prices[kind], factor),
-        moves="commitments" if money else "all",
-        factor=factor,
-        lines=tuple(_floor_lines(tables["price_lines"], money, factor)),
+    return price_floor(
+        weeks=weeks,
+        revenue_usd=expected.revenue_usd,
+        cost_usd=expected.reserved_cost_usd,
+        target_share=target,
+        prices=tables["price_lines"],
+        steps=tables["commit_steps"],
+        currency=str(sized.parts[0].row["currency"] or "USD"),
     )
-
-
-def _floor_lines(prices: Sequence[Row], money: Sequence[Row], factor: Decimal) -> Iterator[FloorLine]:
-    for rows, name in ((prices, "price"), (money, "quantity")):
-        for row in rows:
-            yield FloorLine(
-                kind=str(row["kind"]),
-                starts=row["starts_date"],
-                tier_from=row.get("tier_from") or Decimal(0),
-                asked=row[name],
-                least=times(row[name], factor),
-                is_commitment=name == "quantity",
-            )
 
 
 def _flags(

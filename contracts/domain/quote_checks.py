@@ -35,7 +35,7 @@ def _steps_outside(contract: Row, steps: Sequence[Row]) -> Found:
 def _caps_below(contract: Row, steps: Sequence[Row]) -> Found:
     """A rate limit that does not let the customer take what is committed."""
     sides = [contract["rate_limit_input_tokens_per_minute"], contract["rate_limit_output_tokens_per_minute"]]
-    limits = {
+    limits: dict[Any, tuple[Any, Any]] = {
         "input_bundles": (sides[0], contract["unit_tokens_per_minute"]),
         "output_bundles": (sides[1], contract["unit_output_tokens_per_minute"]),
         "throughput_units": (sides[0], contract["unit_tokens_per_minute"]),
