@@ -90,6 +90,14 @@ def _wrong(key: str, customer: str, viewer: Viewer) -> list[DealError]:
     return errors
 
 
+def _owner(quote: Quote, customer: str) -> str:
+    """Sales keep the deals they asked about; what finance asked is the customer's owner's."""
+    grants = quote.made_by.role_grants.filter(role=Role.SALES.value, revoked_at=None)
+    if grants.exists():
+        return quote.made_by.get_username()
+    return Customer.objects.filter(key=customer).values_list("owner__username", flat=True).first() or ""
+
+
 def _write(quote: Quote, key: str, customer: str, user: User, viewer: Viewer, request: Any) -> None:
     payload: Mapping[str, Any] = quote.payload
     contract = {
@@ -99,7 +107,7 @@ def _write(quote: Quote, key: str, customer: str, user: User, viewer: Viewer, re
         "name": quote.name,
         "customer": customer,
         "state": "draft",
-        "owner": quote.made_by.get_username(),
+        "owner": _owner(quote, customer),
         "source_ref": f"quote {quote.number}",
     }
     place = {"contract": key, "version": str(FIRST_VERSION)}

@@ -22,9 +22,8 @@ from contracts.demand import HOURS_PER_DAY, contract_loads, dedicated_demands, w
 from contracts.domain.margin import ContractResult, assess_contract
 from contracts.domain.month import ExposurePolicy, UsageCase, UsageProfile
 from contracts.domain.promises import burndown_flags
-from contracts.domain.quote import lowest_price
 from contracts.inputs import ContractInForce, contracts_in_force
-from contracts.lines import UNIT_PRICES
+from contracts.quote_floor import PriceFloor, price_floor
 from workloads.demand import ClassLoad, profiles_of, serving_classes, spare_rule
 from workloads.domain.classes import ServingClass
 
@@ -160,20 +159,11 @@ class QuoteCase:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PriceFloor:
-    """The lowest price of the line that earns most, all others moving with it. price None: `reason` says why."""
-
-    kind: str = ""
-    asked: Decimal | None = None
-    price: Decimal | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class QuoteTerms:
     """What the terms code says of a quote over its planned weeks.
 
-    weeks: of the term inside the plan, term_weeks: all of them. need: accelerators by week, alone; None where unsized.
+    weeks: of the term inside the plan, term_weeks: all of them. heavy_multiple: the largest of the weeks,
+    break_even_multiple: the lowest. need: accelerators by week, alone; None where unsized.
     flags: (code, sentence) of what a person must look at.
     """
 
@@ -205,6 +195,7 @@ def quote_terms(
             cases = {name: replace(case, consumed_cost_usd=case.reserved_cost_usd) for name, case in cases.items()}
         losses = [each.loss_exposure_usd for each in weeks]
         first = weeks[0]
+        even = [each.break_even.multiple for each in weeks if each.break_even.multiple is not None]
         row = sized.parts[0].row
         return QuoteTerms(
             weeks=len({index for part in sized.parts for index, days in enumerate(part.days) if days}),
@@ -212,8 +203,8 @@ def quote_terms(
             committed=cases["committed"],
             expected=cases["planned"],
             heavy=cases["worst"],
-            heavy_multiple=to_decimal(first.worst.multiple),
-            break_even_multiple=None if first.break_even.multiple is None else to_decimal(first.break_even.multiple),
+            heavy_multiple=to_decimal(max(each.worst.multiple for each in weeks)),
+            break_even_multiple=to_decimal(min(even)) if even else None,
             loss_exposure_usd=_total(losses) if is_priced else None,
             need=None if sized.unsized else sized.need(),
             floor=_floor(sized, weeks, cases["planned"], target_share, tables),
@@ -283,32 +274,21 @@ def _case(cases: Sequence[UsageCase], is_priced: bool) -> QuoteCase:
 def _floor(
     sized: SizedQuote, weeks: Sequence[ContractResult], expected: QuoteCase, target: Decimal, tables: Rows
 ) -> PriceFloor:
-    """The price of the line with the largest part of the bill."""
+    """The price floor, or why there is none."""
     if expected.revenue_usd is None:
         return PriceFloor(reason="What it earns is not known: it needs a price for all it sells.")
     if expected.reserved_cost_usd is None:
         why = sized.unsized or "The cost of what would serve it is not known."
         return PriceFloor(reason=why)
-    amounts: dict[str, Decimal] = {}
-    for week in weeks:
-        for line in week.planned.bill.lines:
-            kind = UNIT_PRICES[line.key][0] if line.key in UNIT_PRICES else line.key
-            amounts[kind] = amounts.get(kind, Decimal(0)) + line.amount_usd
-    prices: dict[str, Decimal] = {}
-    for row in sorted(tables["price_lines"], key=lambda row: (row["tier_from"], row["starts_date"])):
-        prices.setdefault(row["kind"], row["price"])
-    billed = {kind: amount for kind, amount in amounts.items() if kind in prices and amount > 0}
-    if not billed:
-        return PriceFloor(reason="Nothing is billed in the planned weeks: give it a price.")
-    kind = max(sorted(billed), key=lambda each: billed[each])
-    price = lowest_price(
-        price=prices[kind],
+    return price_floor(
+        weeks=weeks,
         revenue_usd=expected.revenue_usd,
         cost_usd=expected.reserved_cost_usd,
         target_share=target,
+        prices=tables["price_lines"],
+        steps=tables["commit_steps"],
+        currency=str(sized.parts[0].row["currency"] or "USD"),
     )
-    reason = "" if price is not None else "No price of this line earns the margin: another one carries the bill."
-    return PriceFloor(kind=kind, asked=prices[kind], price=price, reason=reason)
 
 
 def _flags(

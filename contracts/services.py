@@ -41,7 +41,7 @@ from contracts.holding import (
     lock_holds,
     require_room,
 )
-from contracts.models import Contract, ContractTransition, UsageProfile
+from contracts.models import Contract, ContractTransition, Quote, UsageProfile
 from contracts.write_rules import says_use
 
 logger = logging.getLogger(__name__)
@@ -168,7 +168,9 @@ def possible_moves(
 
 
 def makers_of(contract: Contract) -> set[int]:
-    """Who worded the contract, or submitted it last: none of them approves it. Two queries, four with a usage profile.
+    """Who worded the contract or the quote it was made of, or submitted it last: none of them approves it.
+
+    Three queries, five with a usage profile.
 
     What a change says decides, never what it is called: a source is typed by whoever imports.
     """
@@ -178,11 +180,18 @@ def makers_of(contract: Contract) -> set[int]:
     )
     changes = wrote.values_list("batch__imported_by", "before", "after")
     found = {by for by, before, after in changes if _is_wording(before or {}, after or {})}
-    found |= _sizers_of(contract)
+    found |= _sizers_of(contract) | _quoted_by(contract)
     submitted = (
         contract.transitions.filter(to_state="submitted").order_by("-id").values_list("by_id", flat=True).first()
     )
     return found | ({submitted} if submitted else set())
+
+
+def _quoted_by(contract: Contract) -> set[int]:
+    """Who asked the quote that the contract was made of, and those which that one was another version of."""
+    asked = ("made_by", "earlier__made_by", "earlier__earlier__made_by", "earlier__earlier__earlier__made_by")
+    rows = Quote.objects.filter(contract_key=contract.key, contract_version=contract.version).values_list(*asked)
+    return {by for row in rows for by in row if by is not None}
 
 
 def _sizers_of(contract: Contract) -> set[int]:

@@ -108,12 +108,20 @@ class QuoteCaseRow(serializers.Serializer):
 
 
 class QuoteFloorRow(serializers.Serializer):
-    """The lowest price of the line that earns most, all others moving with it, for the target margin."""
+    """The lowest price for the target margin, in the contract's currency, of the line that earns most.
+
+    moves: "one" where it is all that is billed; "all" or "commitments" where all prices, or they and the money
+    commitments, must be × factor: lines says what each becomes.
+    """
 
     kind = serializers.CharField(allow_blank=True)
     asked = VisibleDecimal()
     price = VisibleDecimal()
     reason = VisibleText()
+    currency = serializers.CharField()
+    moves = serializers.CharField(allow_blank=True)
+    factor = VisibleDecimal()
+    lines = serializers.ListField(child=serializers.DictField())
 
 
 class QuoteFlagRow(serializers.Serializer):
@@ -155,7 +163,9 @@ class QuoteOfferRow(serializers.Serializer):
     says = serializers.DictField()
     is_least = serializers.BooleanField(help_text="One step more of its kind does not fit.")
     accelerators = VisibleInteger()
+    revenue_usd_per_week = VisibleDecimal()
     terms = QuoteTermsRow()
+    payload = serializers.JSONField(help_text="Columns hidden from the reader are null.")
 
 
 class QuoteAnswer(serializers.Serializer):
@@ -166,9 +176,15 @@ class QuoteAnswer(serializers.Serializer):
     fits = VisibleFlag()
     unsized = VisibleText()
     earliest = VisibleText()
+    earliest_weeks = serializers.IntegerField(allow_null=True, help_text="Of the term, planned from that start.")
+    earliest_stopped = VisibleText(help_text="The last start looked at, where later ones were left out.")
     short = serializers.JSONField(help_text="The first run of short weeks, the most, and how many in all; or null.")
     weeks = QuoteWeekRow(many=True)
     pools = serializers.ListField(child=serializers.CharField())
+    work = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="Pool: what one accelerator there does, in those the need is counted in.",
+    )
     terms = QuoteTermsRow(allow_null=True)
     cost = serializers.JSONField(
         help_text="Alone, average and marginal, USD over the planned weeks; null in a quick one."

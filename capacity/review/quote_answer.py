@@ -15,7 +15,7 @@ from capacity.lib.money import exact_context, to_decimal
 from capacity.lib.units import HOURS_PER_WEEK, ceil_fraction, exact
 from capacity.review.compute import PreparedPlan
 from capacity.review.inputs import Inputs
-from capacity.review.quote_offers import Offer, earliest_start, nearest_offers
+from capacity.review.quote_offers import Offer, Start, earliest_start, nearest_offers
 from capacity.review.quote_sizing import FitCheck, QuotedInputs, Tried, quoted_inputs
 from contracts.domain.quote import short_time
 from contracts.domain.quote_payload import Payload
@@ -37,11 +37,11 @@ def quote_answer(
     if not tried.sized.parts:
         return {"unsized": tried.sized.unsized, "fits": False, "weeks": [], "offers": [], "terms": None}
     progress("Looking for the earliest start", 0.15)
-    begin = None if tried.sized.unsized else earliest_start(check, tried)
+    start = Start(None, 0) if tried.sized.unsized else earliest_start(check, tried)
     offers: list[Offer] = []
     if not tried.fits and not tried.sized.unsized:
         offers = nearest_offers(
-            check=check, tried=tried, begin=begin, progress=lambda stage, share: progress(stage, 0.3 + 0.6 * share)
+            check=check, tried=tried, begin=start.week, progress=lambda stage, share: progress(stage, 0.3 + 0.6 * share)
         )
     progress("Pricing", 0.95)
     horizon = inputs.horizon
@@ -50,7 +50,9 @@ def quote_answer(
         "unsized": tried.sized.unsized,
         "tier": tried.sized.tier,
         "fits": tried.fits,
-        "earliest": None if begin is None else horizon.first.plus(begin).key,
+        "earliest": None if start.week is None else horizon.first.plus(start.week).key,
+        "earliest_weeks": start.weeks,
+        "earliest_stopped": None if start.stopped is None else horizon.first.plus(start.stopped).key,
         "short": None
         if short is None
         else {
@@ -66,6 +68,7 @@ def quote_answer(
             if tried.work[index]
         ],
         "pools": sorted(tried.sized.options),
+        "work": work_document(tried.sized),
         "terms": terms_document(terms_of(check, tried, target)),
         "cost": _costs(check, tried),
         "headline": _headline(check, tried),
@@ -109,9 +112,28 @@ def terms_document(terms: QuoteTerms) -> Document:
             "asked": _text(terms.floor.asked),
             "price": _text(terms.floor.price),
             "reason": terms.floor.reason,
+            "currency": terms.floor.currency,
+            "moves": terms.floor.moves,
+            "factor": _text(terms.floor.factor),
+            "lines": [
+                {
+                    "kind": line.kind,
+                    "starts_date": line.starts.isoformat(),
+                    "tier_from": _text(line.tier_from),
+                    "asked": _text(line.asked),
+                    "least": _text(line.least),
+                    "is_commitment": line.is_commitment,
+                }
+                for line in terms.floor.lines
+            ],
         },
         "flags": [list(flag) for flag in terms.flags],
     }
+
+
+def work_document(sized: SizedQuote) -> dict[str, str | None]:
+    """Pool → reference accelerators' work one accelerator there does: what sums over unlike pools count in."""
+    return {pool: _text(to_decimal(rate)) for pool, rate in sorted(sized.options.items())}
 
 
 def _case(case: QuoteCase) -> Document:

@@ -6,7 +6,7 @@ What belongs here: what pages and API share. No solver runs here: the quick answ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -23,11 +23,12 @@ from capacity.allocation.what_ifs import ask_what_if
 from capacity.lib.units import ceil_fraction, exact, floor_fraction
 from capacity.review.input_edits import apply_changes
 from capacity.review.inputs import Inputs
-from capacity.review.quote_answer import terms_document, terms_of_sized
+from capacity.review.quote_answer import terms_document, terms_of_sized, work_document
 from capacity.review.quote_reading import QuoteError, QuoteRefused, ReadQuote, check_quote
+from capacity.review.quote_rows import reads_floor
 from capacity.review.quote_sizing import sized_quote
 from capacity.review.what_if import run_inputs
-from contracts.domain.quote import short_time
+from contracts.domain.quote import short_time, two_digits_down
 from contracts.domain.quote_payload import changes_of
 from contracts.models import Quote
 from contracts.quotes import PoolRates, SizedQuote
@@ -89,7 +90,9 @@ def quick_answer(*, run_id: int, quote: ReadQuote, viewer: Viewer) -> dict[str, 
     except (ValueError, ArithmeticError) as error:
         raise QuoteRefused([QuoteError("", f"With these terms no bill can be made ({error}).")]) from None
     need = () if sized.unsized else sized.need()
-    short = {index: max(0, size - _left(room, sized, index)) for index, size in enumerate(need) if size}
+    # It is asked as one types, and nothing keeps who asked: what fits must not say what the floor is (methods: Quotes).
+    known: Callable[[int], int] = int if reads_floor(viewer) else two_digits_down
+    short = {index: max(0, size - known(_left(room, sized, index))) for index, size in enumerate(need) if size}
     first = short_time(short)
     return {
         "kind": "quick",
@@ -111,6 +114,7 @@ def quick_answer(*, run_id: int, quote: ReadQuote, viewer: Viewer) -> dict[str, 
             if need and need[index]
         ],
         "pools": sorted(sized.options),
+        "work": work_document(sized),
         "terms": terms_document(terms),
     }
 

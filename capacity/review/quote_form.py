@@ -17,7 +17,7 @@ from capacity.imports.described import column_label, column_unit, kind_of
 from capacity.imports.rows import cell_text
 from capacity.imports.tables import tables
 from capacity.review.inputs import Inputs
-from capacity.review.quote_reading import contract_columns, known_keys, line_columns
+from capacity.review.quote_reading import MOST_LINES, contract_columns, known_keys, line_columns
 from contracts.domain.quote_payload import LINE_TABLES, lines_of
 
 Payload = Mapping[str, Any]
@@ -40,7 +40,7 @@ MOST_CONTRACTS = 300
 
 
 def typed_quote(data: QueryDict) -> dict[str, Any]:
-    """What the form sends, as a quote is sent by the API; empty lines left out."""
+    """What the form sends, as a quote is sent by the API; lines in which nothing is typed left out."""
     contract = {name: data.get(f"c-{name}", "") for name in contract_columns() if data.get(f"c-{name}", "")}
     sent: dict[str, Any] = {
         "name": data.get("name", ""),
@@ -48,17 +48,25 @@ def typed_quote(data: QueryDict) -> dict[str, Any]:
         "contract": contract,
     }
     for table in LINE_TABLES:
-        numbers = sorted(
-            {
-                int(parts[1])
-                for key in data
-                if (parts := key.split("-"))[0] == table and len(parts) == 3 and _is_count(parts[1])
-            }
-        )[:60]
-        lines = [{name: data.get(f"{table}-{n}-{name}", "") for name in line_columns(table)} for n in numbers]
-        must = LINE_FIRST[table][1]
-        sent[table] = [{k: v for k, v in line.items() if v} for line in lines if line.get(must, "").strip()]
+        lines = [
+            {name: data.get(f"{table}-{n}-{name}", "").strip() for name in line_columns(table)}
+            for n in _numbers(data, table)
+        ]
+        typed = [{name: text for name, text in line.items() if text} for line in lines]
+        sent[table] = [line for line in typed if line]
     return sent
+
+
+def _numbers(data: QueryDict, table: str) -> list[int]:
+    """The lines of a table that the form had, typed in or not."""
+    parts = (key.split("-") for key in data)
+    return sorted({int(each[1]) for each in parts if each[0] == table and len(each) == 3 and _is_count(each[1])})[:60]
+
+
+def longer_form(data: QueryDict) -> dict[str, int]:
+    """Table → how many lines the form shows when somebody asks for one more of `add`."""
+    asked = data.get("add", "")
+    return {asked: len(_numbers(data, asked)) + 1} if asked in LINE_TABLES else {}
 
 
 def _is_count(text: str) -> bool:
@@ -72,9 +80,16 @@ def _as_share(text: str) -> str:
 
 
 def form_context(
-    *, payload: Payload, inputs: Inputs, viewer: Viewer, target: str, errors: Sequence[Any] = ()
+    *,
+    payload: Payload,
+    inputs: Inputs,
+    viewer: Viewer,
+    target: str,
+    errors: Sequence[Any] = (),
+    least_lines: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """Everything quotes/_form.html shows. errors: QuoteError, each at its field, the others above."""
+    """Everything quotes/new.html shows. errors: QuoteError, each at its field, the others above. least_lines: by table."""
+    least = least_lines or {}
     wrong: dict[str, list[str]] = {}
     for error in errors:
         wrong.setdefault(error.field, []).append(error.message)
@@ -85,7 +100,7 @@ def form_context(
         for name in contract_columns()
     ]
     by_name = {field["column"]: field for field in fields}
-    lines = [_line_group(table, lines_of(payload, table), known, wrong) for table in LINE_TABLES]
+    lines = [_line_group(table, lines_of(payload, table), known, wrong, least.get(table, 0)) for table in LINE_TABLES]
     placed = {f"contract.{name}" for name in by_name} | {"name", "target_margin_share"}
     placed |= {f"{g['table']}.{n}.{f}" for g in lines for n in range(len(g["rows"])) for f in line_columns(g["table"])}
     return {
@@ -135,7 +150,7 @@ def _field(table: str, name: str, column: str, value: str, known: Mapping[str, A
     choices = list(known.get(column, ())) or list(kind.choices)
     if kind.name == "boolean":
         choices = [("", "—"), ("true", "Yes"), ("false", "No")]
-    elif choices and choices[0][0] and (column != "shape" and column != "kind"):
+    elif choices and choices[0][0] and column != "shape":
         choices = [("", "—"), *choices]
     if choices and value and value not in {key for key, _ in choices}:
         choices.append((value, value))
@@ -152,9 +167,14 @@ def _field(table: str, name: str, column: str, value: str, known: Mapping[str, A
 
 
 def _line_group(
-    table: str, lines: Sequence[Mapping[str, str]], known: Mapping[str, Any], wrong: Mapping[str, list[str]]
+    table: str,
+    lines: Sequence[Mapping[str, str]],
+    known: Mapping[str, Any],
+    wrong: Mapping[str, list[str]],
+    least: int,
 ) -> dict[str, Any]:
-    count = max(_READY[table], len(lines) + _SPARE if lines or _READY[table] else 1)
+    count = min(max(_READY[table], len(lines) + _SPARE if lines or _READY[table] else 1, least), MOST_LINES)
+    count = max(count, len(lines))
     rows = []
     for n in range(count):
         line = lines[n] if n < len(lines) else {}
@@ -172,15 +192,14 @@ def _line_group(
         whole = wrong.get(f"{table}.{n}", [])
         first = [field for name in LINE_FIRST[table] for field in fields if field["column"] == name]
         more = [field for field in fields if field["column"] not in LINE_FIRST[table]]
-        rows.append(
-            {"number": n + 1, "first": first, "more": more if line else [], "errors": whole, "is_set": bool(line)}
-        )
+        rows.append({"number": n + 1, "first": first, "more": more, "errors": whole, "is_set": bool(line)})
     return {
         "table": table,
         "title": LINE_TITLES[table],
         "rows": rows,
         "count": len(lines),
-        "is_open": bool(_READY[table] or lines),
+        "is_open": bool(_READY[table] or lines or least),
+        "may_add": count < MOST_LINES,
     }
 
 

@@ -25,6 +25,8 @@ MOST_OFFERS = 3
 ELSEWHERE = Fraction(1, 10)
 # A later start is looked for as long as so many weeks of the term are planned.
 LEAST_PLANNED_WEEKS = 13
+# Each is a question to the engine.
+MOST_STARTS = 40
 LATENCY_ORDER = ("interactive", "standard", "batch", "offline")
 Progress = Callable[[str, float], None]
 
@@ -44,14 +46,34 @@ class Offer:
     is_least: bool
 
 
-def earliest_start(check: FitCheck, tried: Tried) -> int | None:
-    """The smallest week, by index, to begin in so that the quote fits for all its planned weeks; None in the plan."""
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a term may begin. week: by index, None where none was found; weeks: of the term that are planned from there.
+
+    stopped: the last week looked at, where weeks after it were left out; None where all were.
+    """
+
+    week: int | None
+    weeks: int
+    stopped: int | None = None
+
+
+def earliest_start(check: FitCheck, tried: Tried) -> Start:
+    """The smallest week from the one asked for to begin in so that the quote fits for all its planned weeks."""
     asked = _start_index(check, tried.payload)
-    first = 1 if asked >= 1 else asked
-    last = _last_start(check, tried.payload)
-    return earliest(
-        lambda begin: _last_short(check, tried, begin, asked), first=first, last=last, may_skip=_flat(tried)
+    if tried.fits:
+        return Start(
+            max(asked, 0), min(_weeks(tried.payload) + min(asked, 0), len(check.inputs.horizon) - max(asked, 0))
+        )
+    found, stopped = earliest(
+        lambda begin: _last_short(check, tried, begin, asked),
+        first=max(asked, 0),
+        last=max(asked, _last_start(check, tried.payload)),
+        may_skip=_flat(tried),
+        most=MOST_STARTS,
     )
+    weeks = 0 if found is None else min(_weeks(tried.payload), len(check.inputs.horizon) - found)
+    return Start(found, weeks, stopped)
 
 
 def _last_short(check: FitCheck, tried: Tried, begin: int, asked: int) -> int | None:
@@ -67,8 +89,12 @@ def _start_index(check: FitCheck, payload: Payload) -> int:
 
 
 def _last_start(check: FitCheck, payload: Payload) -> int:
-    weeks = -(-(payloads.ends(payload) - payloads.starts(payload)).days // 7)
-    return max(0, len(check.inputs.horizon) - min(weeks, LEAST_PLANNED_WEEKS))
+    return max(0, len(check.inputs.horizon) - min(_weeks(payload), LEAST_PLANNED_WEEKS))
+
+
+def _weeks(payload: Payload) -> int:
+    """Of the term, begun ones counted."""
+    return -(-(payloads.ends(payload) - payloads.starts(payload)).days // 7)
 
 
 def _flat(tried: Tried) -> bool:
@@ -213,7 +239,8 @@ def _other_types(check: FitCheck, tried: Tried) -> list[tuple[str, dict[str, Any
 def _capped(check: FitCheck, tried: Tried) -> Iterator[Offer]:
     """The highest rate limit, in hundredths of expected use, down to expected use itself."""
     usage, part = _usage(tried), tried.sized.parts[0] if tried.sized.parts else None
-    if not usage or part is None or not all(usage.values()):
+    # One limit for the whole term: of use that grows it would cap the later weeks below what is expected of them.
+    if not usage or part is None or not all(usage.values()) or not _flat(tried):
         return
     traffic = next(each for each in part.traffic or () if each is not None)
     most = int(traffic.peak_factor * 100)

@@ -10,7 +10,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Sum
 from django.urls import reverse
 
 from capacity.access.visibility import Viewer
@@ -118,11 +117,28 @@ def _floor(terms: Mapping[str, Any]) -> dict[str, Any]:
     floor = terms["floor"]
     return {
         "target": words.target_words(terms),
-        "price": words.price_words(floor["price"], floor["kind"]) if floor["price"] is not None else None,
-        "asked": words.price_words(floor["asked"], floor["kind"]) if floor["asked"] is not None else None,
+        "price": words.least_words(floor) if floor["price"] is not None else None,
+        "asked": words.price_words(floor["asked"], floor["kind"], floor["currency"])
+        if floor["asked"] is not None and floor["moves"] not in words.TOGETHER
+        else None,
+        "lines": [_floor_line(line, floor["currency"]) for line in floor["lines"]],
         "reason": floor["reason"],
         "kind": words.PRICE_NAMES.get(floor["kind"], ""),
     }
+
+
+def _floor_line(line: Mapping[str, Any], currency: str) -> tuple[str, Any, Any]:
+    """(what, asked, the least it may be) of a price or commitment that moves with the others."""
+    if line["is_commitment"]:
+        label = f"Commits {line['kind'].replace('_', ' ')} from {line['starts_date']}"
+    else:
+        tier = "" if line["tier_from"] in (None, "0") else f" from {line['tier_from']}"
+        label = f"{words.PRICE_NAMES.get(line['kind'], 'Price')}{tier}"
+    asked, least = (
+        words.money_words(each, currency) if isinstance(each, Decimal) else each
+        for each in (line["asked"], line["least"])
+    )
+    return label, asked, least
 
 
 def _term_facts(terms: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -224,19 +240,22 @@ def offered_lines(viewer: Viewer, row: Quote) -> list[tuple[str, Any]]:
 
 
 def _figure(run_id: int, answer: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Supply, promises and the quote in the pools that may serve it. One query."""
+    """Supply, promises and the quote in the pools that may serve it. One query.
+
+    Unlike pools are summed by the work an accelerator does there: the quote's need is counted in reference accelerators.
+    """
     pools = answer["pools"]
     if not pools or not answer["weeks"]:
         return None
-    rows = (
-        RunPoolWeek.objects.filter(run_id=run_id, pool_key__in=pools)
-        .values_list("week", "week_index")
-        .annotate(size=Sum("allocatable"), firm=Sum("committed_need"), idle=Sum("idle"))
-        .order_by("week_index")
-    )
-    return words.weeks_figure(
-        weeks=answer["weeks"], supply={week: (size, firm, size - idle) for week, _, size, firm, idle in rows}
-    )
+    work = {pool: Decimal(rate) for pool, rate in answer["work"].items()}
+    rows = RunPoolWeek.objects.filter(run_id=run_id, pool_key__in=pools).order_by("week_index")
+    columns = rows.values_list("week", "pool_key", "allocatable", "committed_need", "idle")
+    sums: dict[str, tuple[Decimal, Decimal, Decimal]] = {}
+    for week, pool, size, firm, idle in columns:
+        rate, sum_of = work.get(pool, Decimal(1)), sums.get(week, (Decimal(0), Decimal(0), Decimal(0)))
+        sums[week] = (sum_of[0] + size * rate, sum_of[1] + firm * rate, sum_of[2] + (size - idle) * rate)
+    supply = {week: (int(size), firm, round(used)) for week, (size, firm, used) in sums.items()}
+    return words.weeks_figure(weeks=answer["weeks"], supply=supply)
 
 
 def _headline(headline: Mapping[str, Any] | None, displaced: Mapping[str, Any] | None) -> list[tuple[str, Any, Any]]:
@@ -276,13 +295,15 @@ def _costs(cost: Mapping[str, Any] | None) -> list[tuple[str, Any, str]]:
 def _offer(offer: Mapping[str, Any], year: int) -> dict[str, Any]:
     terms = offer["terms"]
     expected = terms["expected"]
-    floor = terms["floor"]["price"]
+    floor = terms["floor"]
     return {
         "number": offer["number"],
         "words": words.offer_words(offer, year=year),
         "accelerators": _written(offer["accelerators"], "thousands"),
         "margin": _written(expected["margin_share"], "share"),
         "revenue": _written(expected["revenue_usd"], "usd"),
-        "floor": words.price_words(floor, terms["floor"]["kind"]) if floor is not None else None,
+        "revenue_a_week": _written(offer["revenue_usd_per_week"], "usd"),
+        "planned": words.planned_words(terms),
+        "floor": words.least_words(floor) if floor["price"] is not None else None,
         "is_least": offer["is_least"],
     }

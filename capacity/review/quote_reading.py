@@ -20,7 +20,8 @@ from capacity.imports.tables import tables
 from capacity.review.input_edits import MOST_CHANGES, ChangesRefused
 from capacity.review.inputs import Inputs
 from capacity.review.quote_sizing import QuotedInputs, quoted_inputs
-from contracts.domain.quote_payload import LINE_TABLES, column, lines_of
+from contracts.domain.quote_checks import quote_errors
+from contracts.domain.quote_payload import KEY, LINE_TABLES, VERSION, column, lines_of
 
 MOST_LINES = MOST_CHANGES - 2
 MOST_TEXT = 300
@@ -30,6 +31,12 @@ MOST_TERM_WEEKS = 520
 # What a quote does not say of itself: it has no key, is of one version, and is nobody's contract yet.
 _NOT_TYPED = {"key", "version", "state", "name", "owner", "provenance", "source_ref"}
 _NOT_OF_LINES = {"contract", "version", "provenance", "note"}
+# What a line is nothing without.
+MUST = {
+    "price_lines": ("kind", "price"),
+    "commit_steps": ("kind", "quantity"),
+    "sla_lines": ("metric", "below_share", "credit_share"),
+}
 _TOP = ("name", "target_margin_share", "contract", *LINE_TABLES)
 
 
@@ -112,10 +119,11 @@ def _target(value: Any, errors: list[QuoteError]) -> Decimal | None:
         number = Decimal(text.rstrip("%").strip()) / (100 if text.endswith("%") else 1)
     except InvalidOperation:
         number = Decimal(-1)
-    if not number.is_finite() or not 0 <= number < 1:
-        errors.append(QuoteError("target_margin_share", "The target margin is a share of at least 0 and below 1: 0.6."))
-        return None
-    return number.quantize(Decimal("0.00001"))
+    # Of five places: what rounds to all of the revenue is no target either.
+    if number.is_finite() and 0 <= number < 1 and number.quantize(Decimal("0.00001")) < 1:
+        return number.quantize(Decimal("0.00001"))
+    errors.append(QuoteError("target_margin_share", "The target margin is a share of at least 0 and below 1: 0.6."))
+    return None
 
 
 def _columns(given: Any, place: str, known: Sequence[str], errors: list[QuoteError]) -> dict[str, str]:
@@ -155,6 +163,15 @@ def _lines(given: Any, table: str, starts: str, errors: list[QuoteError]) -> lis
             row.setdefault("starts_date", starts)
         if "tier_from" in known:
             row.setdefault("tier_from", "0")
+        for name in MUST[table]:
+            # Half a line is no line that may be left out: somebody meant it.
+            if name not in row:
+                where = f"{table}.{position}.{name}"
+                errors.append(
+                    QuoteError(
+                        where, f"Line {position + 1} says no {name.replace('_', ' ')}: give it, or empty the line."
+                    )
+                )
         found.append(row)
     return found
 
@@ -174,6 +191,10 @@ def check_quote(*, inputs: Inputs, payload: Mapping[str, Any], viewer: Viewer) -
     row = found.rows["contracts"][0]
     if (row["ends_date"] - row["starts_date"]).days > MOST_TERM_WEEKS * 7:
         raise QuoteRefused([QuoteError("contract.ends_date", f"A term of at most {MOST_TERM_WEEKS} weeks, please.")])
+    lines = {"prices": found.rows["price_lines"], "steps": found.rows["commit_steps"]}
+    wrong = [QuoteError(field, said) for field, said in quote_errors(contract=row, **lines)]
+    if wrong:
+        raise QuoteRefused(wrong)
     return found
 
 
@@ -222,7 +243,7 @@ def _named(refused: ChangesRefused, payload: Mapping[str, Any]) -> list[QuoteErr
 
 
 def _plain(message: str) -> str:
-    return message.replace("new-quote~1", "the quote").replace("new-quote", "the quote")
+    return message.replace(f"{KEY}~{VERSION}", "the quote").replace(KEY, "the quote")
 
 
 def days_of(payload: Mapping[str, Any]) -> tuple[date, date] | None:

@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from capacity.access.bands import Banded, BandUnit
 from capacity.access.roles import Role
 from capacity.access.visibility import RESTRICTED, Sight, Viewer, see, sight
-from capacity.lib.figures import UNKNOWN_COST, UNSIZED, Absent
+from capacity.lib.figures import UNKNOWN_COST, UNSIZED, Absent, thousands
+from capacity.lib.units import ceil_fraction, exact
+from contracts.domain.quote import ladder_step, two_digits_up
 from contracts.domain.quote_payload import KEY, LINE_TABLES, lines_of
 
 Row = dict[str, Any]
@@ -31,6 +34,27 @@ _CASE_FIELDS = {
 }
 
 
+WHY_COARSE = "Rounded up: to the accelerator it would say what the floor holds, which your role does not read."
+
+
+def reads_floor(viewer: Viewer) -> bool:
+    """Whether they know what is kept for model development, so that a shortage tells them nothing new."""
+    return sight(viewer, "pool_week", "floor") is Sight.FULL
+
+
+def up_to(bounds: tuple[int, int], *, more: int = 0) -> Banded:
+    """ "up to 500": what lies above the one bound, up to and with the other. more: known, and added to both."""
+    low, high = (each + more for each in bounds)
+    return Banded(
+        word=f"up to {thousands(high)}",
+        kind="banded",
+        reason=WHY_COARSE,
+        low=Decimal(low),
+        high=Decimal(high),
+        unit=BandUnit.NUMBER,
+    )
+
+
 def number(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
@@ -45,9 +69,12 @@ def visible_quote_answer(viewer: Viewer, answer: Document, *, owner: str, is_typ
         "is_unsized": bool(answer["unsized"]),
         "fits": see(viewer, "exposure", "coverage_share", answer["fits"], owner=owner),
         "earliest": see(viewer, "exposure", "first_short_week", answer.get("earliest"), owner=owner),
-        "short": None if short is None else see(viewer, "exposure", "short_accelerator_weeks", short, owner=owner),
+        "earliest_weeks": answer.get("earliest_weeks"),
+        "earliest_stopped": see(viewer, "exposure", "first_short_week", answer.get("earliest_stopped"), owner=owner),
+        "short": _short(viewer, short, owner, is_quick=answer.get("kind") == "quick"),
         "weeks": [_week(viewer, row, owner) for row in weeks],
         "pools": answer.get("pools", []),
+        "work": answer.get("work", {}),
         "terms": None if terms is None else visible_terms(viewer, terms, owner=owner, is_typed_target=is_typed_target),
         "cost": _cost(viewer, answer.get("cost"), owner),
         "headline": _headline(viewer, answer.get("headline")),
@@ -58,11 +85,24 @@ def visible_quote_answer(viewer: Viewer, answer: Document, *, owner: str, is_typ
     }
 
 
+def _short(viewer: Viewer, short: Document | None, owner: str, *, is_quick: bool) -> Any:
+    """The first run of short weeks. A full answer is kept, and what does not fit is in the audit log: two digits."""
+    if short is None:
+        return None
+    seen = see(viewer, "exposure", "short_accelerator_weeks", short, owner=owner)
+    if seen is not short or reads_floor(viewer):
+        return seen
+    return {**short, "most": up_to((ladder_step if is_quick else two_digits_up)(short["most"]))}
+
+
 def _week(viewer: Viewer, row: Document, owner: str) -> Row:
+    short = see(viewer, "exposure", "short_accelerator_weeks", row["short"], owner=owner)
+    if isinstance(short, int) and short > 0 and not reads_floor(viewer):
+        short = up_to(ladder_step(short))
     return {
         "week": row["week"],
         "need": see(viewer, "exposure", "committed_accelerators", number(row["need"]), owner=owner),
-        "short": see(viewer, "exposure", "short_accelerator_weeks", row["short"], owner=owner),
+        "short": short,
     }
 
 
@@ -89,12 +129,23 @@ def visible_terms(viewer: Viewer, terms: Document, *, owner: str, is_typed_targe
             "kind": floor["kind"],
             "asked": see(viewer, "price_line", "price", number(floor["asked"]), owner=owner),
             "price": see(viewer, "price_line", "price", number(floor["price"]), owner=owner),
+            "currency": floor.get("currency") or "USD",
+            "moves": floor.get("moves", ""),
+            "factor": see(viewer, "price_line", "price", number(floor.get("factor")), owner=owner),
+            "lines": [_floor_line(viewer, line, owner) for line in floor.get("lines", ())],
             "reason": see(viewer, "exposure", "flags", floor["reason"], owner=owner),
         },
         "flags": []
         if sight(viewer, "exposure", "flags", owner=owner) is not Sight.FULL
         else [{"code": code, "sentence": sentence} for code, sentence in terms["flags"]],
     }
+
+
+def _floor_line(viewer: Viewer, line: Document, owner: str) -> Row:
+    """A price as price lines are seen, a commitment as commitments are."""
+    table, column = ("input_commit_steps", "quantity") if line["is_commitment"] else ("price_line", "price")
+    values = {name: see(viewer, table, column, number(line[name]), owner=owner) for name in ("asked", "least")}
+    return {**line, **values}
 
 
 def _case(viewer: Viewer, case: Document, owner: str, *, is_unsized: bool) -> Row:
@@ -141,18 +192,37 @@ def _headline(viewer: Viewer, headline: Document | None) -> Row | None:
                 viewer, "pool_week", "capacity_shortfall", number(row["short_accelerator_weeks"])
             ),
         }
-    return sides
+    return sides if reads_floor(viewer) else _coarse_after(sides)
+
+
+def _coarse_after(sides: dict[str, Row]) -> Row:
+    """What the quote adds to the shortage, in two digits: exact, it would say what the floor leaves."""
+    for name in ("most_short_next_weeks", "short_accelerator_weeks"):
+        before, after = sides["before"][name], sides["after"][name]
+        if isinstance(before, int | Decimal) and isinstance(after, int | Decimal) and after > before:
+            more = ceil_fraction(exact(Decimal(after)) - exact(Decimal(before)))
+            sides["after"][name] = up_to(two_digits_up(more), more=int(before))
+    return dict(sides)
 
 
 def _offer(viewer: Viewer, offer: Document, position: int, owner: str, is_typed_target: bool) -> Row:
+    terms = visible_terms(viewer, offer["terms"], owner=owner, is_typed_target=is_typed_target)
     return {
         "number": position + 1,
         "kind": offer["kind"],
         "says": offer["says"],
         "is_least": offer["is_least"],
         "accelerators": see(viewer, "exposure", "committed_accelerators", offer["accelerators"], owner=owner),
-        "terms": visible_terms(viewer, offer["terms"], owner=owner, is_typed_target=is_typed_target),
+        "revenue_usd_per_week": _per_week(terms),
+        "terms": terms,
+        "payload": visible_payload(viewer, offer["payload"], owner=owner),
     }
+
+
+def _per_week(terms: Row) -> Any:
+    """Of offers whose terms lie in the plan for longer or shorter, what compares. A band has none of its own."""
+    revenue = terms["expected"]["revenue_usd"]
+    return revenue / terms["weeks"] if isinstance(revenue, Decimal) and terms["weeks"] else revenue
 
 
 def visible_payload(viewer: Viewer, payload: Document, *, owner: str) -> Row:

@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from capacity.access.bands import Banded
 from capacity.lib import figures
 from capacity.lib.figures import RESTRICTED, Absent
 from capacity.lib.horizon import Week
@@ -50,18 +51,33 @@ def verdict(answer: Row, *, year: int) -> tuple[str, str]:
         return "Does not fit: no pool can serve it.", ""
     short = answer["short"]
     lead = "Looks short" if answer["is_quick"] else "Does not fit"
-    size = f"{figures.thousands(short['most'])} short from {_monday(short['week'], year)}"
+    most = short["most"]
+    size = f"{most if isinstance(most, Absent) else figures.thousands(most)} short from {_monday(short['week'], year)}"
     weeks = figures.counted(short["weeks"], "week")
     more = f"{short['in_all']} weeks short in all. " if short["in_all"] != short["weeks"] else ""
     if short.get("held_only"):
         more += "It would take what is held for other deals. "
     if not answer["is_quick"]:
-        more += (
-            f"The earliest start that fits is {answer['earliest']}. "
-            if answer["earliest"]
-            else "No start in the planned weeks fits. "
-        )
+        more += _earliest(answer)
     return f"{lead}: {size} for {weeks}.", more + (f"{floor[0].upper()}{floor[1:]} " if floor else "")
+
+
+def _earliest(answer: Row) -> str:
+    """The earliest start, how much of its term is planned from there, and where the search stopped."""
+    terms, stopped = answer["terms"], answer["earliest_stopped"]
+    if answer["earliest"]:
+        planned, weeks = answer["earliest_weeks"], terms["term_weeks"] if terms else 0
+        partly = f", with {planned} of {weeks} weeks planned" if planned and planned < weeks else ""
+        return f"The earliest start that fits is {answer['earliest']}{partly}. "
+    if stopped:
+        return f"No start up to {stopped} fits; later ones were not looked at. "
+    return "No start in the planned weeks fits. "
+
+
+def planned_words(terms: Row) -> str:
+    """ "91 of 104 weeks are planned"; "" where all are."""
+    weeks, of = terms["weeks"], terms["term_weeks"]
+    return f"{weeks} of {of} weeks are planned" if weeks < of else ""
 
 
 def _planned(answer: Row) -> str:
@@ -79,7 +95,20 @@ def floor_words(answer: Row) -> str:
     price = terms["floor"]["price"]
     if not isinstance(price, Decimal):
         return ""
-    return f"lowest price for {target_words(terms)} {price_words(price, terms['floor']['kind'])}."
+    return f"lowest price for {target_words(terms)}{':' * (terms['floor']['moves'] in TOGETHER)} {least_words(terms['floor'])}."
+
+
+# What moves → its words, where a single price does not carry the bill.
+TOGETHER = {"all": "all prices", "commitments": "all prices and commitments"}
+
+
+def least_words(floor: Row) -> str:
+    """ "$2.31 per accelerator-hour", or "all prices and commitments × 1.38"; of a hidden one that it is."""
+    what = TOGETHER.get(floor["moves"])
+    if what is None or isinstance(floor["factor"], Absent):
+        return price_words(floor["price"], floor["kind"], floor["currency"])
+    places = next(place for place in (2, 3, 4) if floor["factor"] == round(floor["factor"], place) or place == 4)
+    return f"{what} {figures.TIMES} {floor['factor']:,.{places}f}"
 
 
 def target_words(terms: Row) -> str:
@@ -87,11 +116,16 @@ def target_words(terms: Row) -> str:
     return "the target margin" if isinstance(target, Absent) else f"a margin of {figures.share(target)}"
 
 
-def price_words(price: Any, kind: str) -> str:
+def price_words(price: Any, kind: str, currency: str = "USD") -> str:
+    """ "$2.31 per accelerator-hour"; of another currency "EUR 2.31 per accelerator-hour"."""
     if isinstance(price, Absent):
         return str(price)
-    places = 2 if price == price.quantize(Decimal("0.01")) else 4
-    return f"${price:,.{places}f} {PRICE_UNITS.get(kind, '')}".strip()
+    return f"{money_words(price, currency)} {PRICE_UNITS.get(kind, '')}".strip()
+
+
+def money_words(amount: Decimal, currency: str) -> str:
+    places = 2 if amount == amount.quantize(Decimal("0.01")) else 4
+    return f"{'$' if currency == 'USD' else currency + ' '}{amount:,.{places}f}"
 
 
 def _monday(week: str, year: int) -> str:
@@ -142,13 +176,13 @@ def weeks_figure(*, weeks: Sequence[Row], supply: Mapping[str, tuple[int, Decima
     if not shown:
         return None
     asked = {row["week"]: row["need"] for row in weeks if isinstance(row["need"], Decimal)}
-    short = {row["week"]: row["short"] for row in weeks if isinstance(row["short"], int)}
+    short = {row["week"]: _upper(row["short"]) for row in weeks}
     x = [Week.parse(key).monday.isoformat() for key in shown]
     x.append(Week.parse(shown[-1]).plus(1).monday.isoformat())
     firm = [round(supply[key][1]) for key in shown]
     quoted = [round(supply[key][1] + asked.get(key, Decimal(0))) for key in shown]
     sizes = [supply[key][0] for key in shown]
-    missing = [top - short.get(key, 0) for key, top in zip(shown, quoted, strict=True)]
+    missing = [max(least, top - short.get(key, 0)) for key, least, top in zip(shown, firm, quoted, strict=True)]
 
     def trace(name: str, values: list[int], role: str, **more: Any) -> dict[str, Any]:
         line = {"type": "scatter", "mode": "lines", "x": x, "y": [*values, values[-1]], "name": name}
@@ -182,6 +216,11 @@ def weeks_figure(*, weeks: Sequence[Row], supply: Mapping[str, tuple[int, Decima
             "yaxis": {"range": [0, top], "tickformat": "~s"},
         },
     }
+
+
+def _upper(short: Any) -> int:
+    """What is drawn as short: the upper end of what is told in steps."""
+    return int(short.high) if isinstance(short, Banded) else short if isinstance(short, int) else 0
 
 
 def _apart(items: list[tuple[str, int, str]], *, gap: float) -> list[tuple[str, int, str, float]]:

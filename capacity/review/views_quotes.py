@@ -30,6 +30,7 @@ from capacity.review.quote_form import (
     blank_payload,
     form_context,
     known_contracts,
+    longer_form,
     payload_of_contract,
     typed_quote,
 )
@@ -110,7 +111,7 @@ def new(request: HttpRequest) -> HttpResponse:
         return render(request, "quotes/no_plan.html", {"error": refused.sentence})
     notes: list[str] = []
     if request.method == "POST" and request.POST.get("op") != "paste":
-        return _asked(request, viewer, run_id)
+        return _longer(request, viewer, run_id) if "add" in request.POST else _asked(request, viewer, run_id)
     errors: list[QuoteError] = []
     target = ""
     try:
@@ -123,10 +124,17 @@ def new(request: HttpRequest) -> HttpResponse:
 
 
 def _form_page(
-    viewer: Viewer, run_id: int, payload: dict[str, Any], target: str, errors: list[QuoteError]
+    viewer: Viewer,
+    run_id: int,
+    payload: dict[str, Any],
+    target: str,
+    errors: list[QuoteError],
+    least_lines: dict[str, int] | None = None,
 ) -> dict[str, Any]:
     inputs = run_room(run_id).inputs
-    form = form_context(payload=payload, inputs=inputs, viewer=viewer, target=target, errors=errors)
+    form = form_context(
+        payload=payload, inputs=inputs, viewer=viewer, target=target, errors=errors, least_lines=least_lines
+    )
     known = known_contracts(inputs, viewer)
     return {"form": form, "run_id": run_id, "most_kilobytes": MOST_BYTES // 1024, "contracts": known}
 
@@ -180,6 +188,14 @@ def _earlier(request: HttpRequest) -> str:
         "earlier" if request.method == "POST" else "quote", ""
     )
     return text if len(text) < 40 else ""
+
+
+def _longer(request: HttpRequest, viewer: Viewer, run_id: int) -> HttpResponse:
+    """The form as it is typed with a line more; nothing is judged yet."""
+    typed = typed_quote(request.POST)
+    target, more = request.POST.get("target", ""), longer_form(request.POST)
+    context = _form_page(viewer, run_id, typed, target, [], least_lines=more)
+    return render(request, "quotes/new.html", context | {"earlier": _earlier(request)})
 
 
 def _asked(request: HttpRequest, viewer: Viewer, run_id: int) -> HttpResponse:
@@ -297,7 +313,7 @@ def adopt(request: HttpRequest, number: UUID) -> HttpResponse:
     found = found_quote(request, number)
     text = request.POST.get("offer", "")
     offers = ((found.what_if.full or {}).get("quote") or {}).get("offers", [])
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= len(offers)):
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= len(offers)):
         messages.error(request, "There is no such offer: look at the quote again.")
         return redirect("quote", number=number)
     payload = dict(offers[int(text) - 1]["payload"])

@@ -16,6 +16,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from capacity.access.audit import record_event
 from capacity.allocation.domain.checks import BadProblem, check_problem
 from capacity.allocation.domain.problem import Problem
 from capacity.allocation.domain.problem_writer import problem_to_json
@@ -47,6 +48,8 @@ from contracts.models import Quote
 
 logger = logging.getLogger(__name__)
 
+# The audit log's word for a quote that found no room, beside a hold's.
+QUOTE_REFUSED = "quote.refused"
 Progress = Callable[[str, float], None]
 Changes = Sequence[Mapping[str, Any]]
 
@@ -216,7 +219,7 @@ def _answer(claim: WhatIfClaim, lease: LeaseKeeper, clock: Callable[[], datetime
         quick_at.append(time.perf_counter())
 
     tell = Reporter(name=f"what-if {claim.what_if_id}", tell=partial(report_stage, claim=claim), lease=lease)
-    quote = Quote.objects.filter(what_if_id=claim.what_if_id).first()
+    quote = Quote.objects.select_related("made_by").filter(what_if_id=claim.what_if_id).first()
     share = 0.5 if quote else 1.0
     answer = resolve_with(
         run=run, changes=claim.changes, on_quick=on_quick, progress=lambda stage, done: tell(stage, done * share)
@@ -229,7 +232,17 @@ def _answer(claim: WhatIfClaim, lease: LeaseKeeper, clock: Callable[[], datetime
         "full": round(time.perf_counter() - quick_at[0], 3),
     }
     keep_full(claim=claim, answer=answer, seconds=seconds, now=clock())
+    if quote is not None:
+        _note_refused(quote, answer["quote"])
     return "done"
+
+
+def _note_refused(quote: Quote, document: Mapping[str, Any]) -> None:
+    """Keeps in the audit log a quote that found no room: asking again and again is seen (methods: Quotes)."""
+    short = document.get("short")
+    if short and not document["fits"]:
+        detail = {"week": short["week"], "short": short["most"], "weeks": short["in_all"]}
+        record_event(user=quote.made_by, action=QUOTE_REFUSED, subject=f"quote {quote.number}", detail=detail)
 
 
 def _quoted(run: HotRun, quote: Quote, progress: Progress) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from capacity.lib.units import ceil_fraction
 Payload = Mapping[str, Any]
 Line = Mapping[str, str]
 
-KEY, VERSION = "new-quote", "1"
+# A space: no key that people give has one (capacity/imports/limits.py), so that no row of theirs is ever the quote's.
+KEY, VERSION = "new quote", "1"
 LINE_TABLES = ("price_lines", "commit_steps", "sla_lines")
 # Key columns of a line that the payload itself gives; the contract and its version are the quote's.
 LINE_KEYS = {
@@ -112,9 +113,13 @@ def volume_of(payload: Payload, *, has_tokens: bool) -> Volume | None:
 
 
 def with_volume(payload: Payload, *, part: int, of: int) -> dict[str, Any]:
-    """The payload with part ÷ of its volume: units and counts rounded down, tokens and money in proportion."""
+    """The payload with part ÷ of its volume: units and counts rounded down, tokens and money in proportion.
+
+    Without units the fixed fee, what it includes and where tiers begin go with the volume; what a seat may use does not.
+    """
     share = Fraction(part, of)
     kinds = UNIT_KINDS.get(shape(payload), ())
+    per_seat = {"fair_use_tokens_per_month"} if _counts_seats(payload) else set()
     steps = [
         {**line, "quantity": _scaled(line["quantity"], share, is_whole=line["kind"] in _WHOLE_KINDS)}
         if not kinds or line["kind"] in kinds
@@ -124,9 +129,23 @@ def with_volume(payload: Payload, *, part: int, of: int) -> dict[str, Any]:
     columns = {
         name: _scaled(text, share, is_whole=name in _WHOLE_COLUMNS)
         for name in (() if kinds else _VOLUME_COLUMNS)
-        if (text := column(payload, name))
+        if name not in per_seat and (text := column(payload, name))
     }
-    return {**with_columns(payload, **columns), "commit_steps": steps}
+    prices = lines_of(payload, "price_lines")
+    if not kinds:
+        prices = [_scaled_line(line, share) for line in prices]
+    return {**with_columns(payload, **columns), "price_lines": prices, "commit_steps": steps}
+
+
+def _counts_seats(payload: Payload) -> bool:
+    return bool(column(payload, "seats")) or any(line["kind"] == "seats" for line in lines_of(payload, "commit_steps"))
+
+
+def _scaled_line(line: Line, share: Fraction) -> Line:
+    """A price at a smaller volume: each unit costs what it did, what is by the volume shrinks with it."""
+    names = ("included_quantity", "tier_from", *(("price",) if line["kind"] == "fee_month" else ()))
+    scaled = {name: _scaled(text, share, is_whole=False) for name in names if (text := line.get(name, ""))}
+    return {**line, **scaled}
 
 
 def _scaled(text: str, share: Fraction, *, is_whole: bool) -> str:

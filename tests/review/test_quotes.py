@@ -7,6 +7,7 @@ dedicated accelerators takes n and one spare node.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from decimal import Decimal
@@ -17,10 +18,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from capacity.access.models import AuditEvent
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
 from capacity.allocation.models import CurrentRun, Run, WhatIf
-from capacity.review import what_if
+from capacity.imports.limits import KEY as KEY_FORM
+from capacity.review import quote_page, what_if
+from capacity.review import quote_words as words
 from capacity.review.compute import prepare_inputs
 from capacity.review.inputs import Inputs, read_inputs
 from capacity.review.plan_source import ReviewPlanSource
@@ -30,9 +34,12 @@ from capacity.review.quote_reading import MOST_LINES, QuoteRefused, ReadQuote, r
 from capacity.review.quote_rows import visible_quote_answer
 from capacity.review.quote_sizing import FitCheck, quoted_inputs, sized_quote
 from capacity.review.what_if import HotRuns, answer_question
-from contracts.domain.quote_payload import changes_of, later, with_volume
+from contracts.domain.quote_payload import KEY, changes_of, later, with_volume
 from contracts.models import Contract, Quote
+from contracts.quote_deals import make_deal
+from contracts.quote_floor import PriceFloor
 from contracts.quotes import PoolRates, QuoteTerms
+from contracts.services import makers_of
 from tests.contracts.pipeline import ALLOCATABLE, NODE, NOW, TODAY, make_world, people
 from tests.factories import make_user
 
@@ -145,8 +152,9 @@ def test_what_does_not_fit_comes_with_offers_that_do_and_are_least(check: FitChe
 
 def test_the_earliest_start_is_the_smallest_week_that_fits(check: FitCheck) -> None:
     answer = answered(check, pod(24))
-    first = check.inputs.horizon.first
-    assert answer["fits"] and answer["earliest"] == first.plus(1).key
+    # It asks to begin in 2027-W01: earlier starts are not looked for.
+    assert answer["fits"] and answer["earliest"] == answer["weeks"][0]["week"] == "2027-W01"
+    assert answer["earliest_weeks"] == 26
 
 
 def priced(check: FitCheck, price: Decimal, target: Decimal) -> QuoteTerms:
@@ -167,6 +175,35 @@ def test_the_price_floor_met_in_the_bill_meets_the_target_and_a_cent_less_does_n
     at, below = (priced(check, each, target).expected.margin_share for each in (price, price - Decimal("0.01")))
     assert at is not None and below is not None
     assert below < target <= at
+
+
+def test_with_a_minimum_the_single_price_does_not_carry_the_bill(check: FitCheck) -> None:
+    """The minimum is billed whatever the price is: only all of it together, × one factor, meets the target."""
+    sent = pod(24)
+    sent["commit_steps"].append({"kind": "minimum_usd_month", "quantity": "100000"})
+    sent["contract"]["currency"] = "USD"
+    found = floor_of(check, sent)
+    assert (found.moves, found.currency) == ("commitments", "USD")
+    assert {line.kind: line.asked for line in found.lines} == {
+        "accelerator_hour": Decimal(4),
+        "minimum_usd_month": Decimal(100_000),
+    }
+    moved = deepcopy(sent)
+    moved["price_lines"][0]["price"] = str(found.lines[0].least)
+    moved["commit_steps"][1]["quantity"] = str(found.lines[1].least)
+    assert floor_of(check, moved).factor in (Decimal("0.9999"), Decimal(1))
+    alone = deepcopy(sent)
+    alone["price_lines"][0]["price"] = str(found.price)
+    assert floor_of(check, alone).factor == found.factor
+
+
+def floor_of(check: FitCheck, sent: dict[str, Any]) -> PriceFloor:
+    quoted = quoted_inputs(inputs=check.inputs, payload=read(sent).payload)
+    rates = PoolRates(by_pool={pool.key: [(112, Decimal(2))] * 104 for pool in check.prepared.problem.pools})
+    sized = sized_quote(quoted=quoted, policy=check.policy)
+    return terms_of_sized(
+        sized=sized, quoted=quoted, policy=check.policy, rates=rates, target_share=Decimal("0.55")
+    ).floor
 
 
 def test_money_over_the_planned_weeks_is_the_bill_by_hand(check: FitCheck) -> None:
@@ -191,6 +228,38 @@ def test_a_quote_whose_need_is_not_known_is_unsized_and_never_zero(check: FitChe
 def test_the_same_quote_of_the_same_run_has_the_same_answer(check: FitCheck) -> None:
     again = FitCheck(inputs=check.inputs, prepared=check.prepared)
     assert json.dumps(answered(check, pod(200))) == json.dumps(answered(again, pod(200)))
+
+
+def test_words_say_what_moves_together_in_which_currency_and_how_much_is_planned() -> None:
+    floor = {"kind": "accelerator_hour", "currency": "EUR", "moves": "one", "factor": None, "price": Decimal("2.31")}
+    assert words.least_words(floor) == "EUR 2.31 per accelerator-hour"
+    assert words.least_words({**floor, "currency": "USD"}) == "$2.31 per accelerator-hour"
+    together = {**floor, "moves": "commitments", "factor": Decimal("1.38")}
+    assert words.least_words(together) == "all prices and commitments × 1.38"
+    assert words.least_words({**together, "moves": "all", "factor": Decimal("1.4063")}) == "all prices × 1.4063"
+    assert words.planned_words({"weeks": 91, "term_weeks": 104}) == "91 of 104 weeks are planned"
+    assert words.planned_words({"weeks": 104, "term_weeks": 104}) == ""
+
+
+def test_offers_say_how_much_of_them_is_planned_and_earn_by_the_week(check: FitCheck) -> None:
+    """Three years asked of a plan of two: what fits begins later, so that fewer of its weeks are planned."""
+    sent = pod(200, ends_date="2030-01-07")
+    answer = answered(check, sent)
+    who = viewer(Role.FINANCE)
+    shown = visible_quote_answer(who, answer, owner="ann", is_typed_target=False)
+    for offer in shown["offers"]:
+        terms = offer["terms"]
+        assert terms["weeks"] < terms["term_weeks"]
+        assert offer["revenue_usd_per_week"] * terms["weeks"] == pytest.approx(terms["expected"]["revenue_usd"])
+        assert offer["payload"]["contract"]["ends_date"] >= "2030-01-07"
+    assert shown["offers"]
+
+
+def test_a_search_that_stopped_says_where() -> None:
+    answer = {"earliest": None, "earliest_stopped": "2027-W40", "earliest_weeks": 0, "terms": {"term_weeks": 104}}
+    assert words._earliest(answer) == "No start up to 2027-W40 fits; later ones were not looked at. "
+    found = answer | {"earliest": "2027-W20", "earliest_stopped": None, "earliest_weeks": 80}
+    assert words._earliest(found) == "The earliest start that fits is 2027-W20, with 80 of 104 weeks planned. "
 
 
 # --- the question and its life ----------------------------------------------------------------------------------------
@@ -244,6 +313,34 @@ def test_the_quick_answer_counts_stored_rows_and_agrees_with_the_full_one(run: R
     assert quick_answer(run_id=run.pk, quote=read(pod(400)), viewer=viewer(Role.SALES))["short"]["most"] > 0
 
 
+def test_sales_cannot_work_out_the_floor_from_what_is_short(run: Run) -> None:
+    """A node more or less moves nothing that they read; finance reads the count."""
+    shown = {}
+    for role in (Role.SALES, Role.FINANCE):
+        who = viewer(role)
+        answers = [quick_answer(run_id=run.pk, quote=read(pod(size)), viewer=who) for size in (360, 368)]
+        seen = [visible_quote_answer(who, each, owner="ann", is_typed_target=False) for each in answers]
+        shown[role] = [(str(each["short"]["most"]), {str(week["short"]) for week in each["weeks"]}) for each in seen]
+    assert shown[Role.SALES][0] == shown[Role.SALES][1] == ("up to 500", {"up to 500"})
+    assert shown[Role.FINANCE][0] != shown[Role.FINANCE][1]
+
+
+def test_a_kept_quote_that_does_not_fit_is_in_the_audit_log(run: Run) -> None:
+    quote = kept(run)
+    event = AuditEvent.objects.get(action="quote.refused")
+    assert event.user == quote.made_by and str(quote.number) in event.subject
+    assert event.detail["short"] == quote_document(quote)["short"]["most"]
+
+
+def test_a_contract_or_customer_called_like_a_quote_stops_none(run: Run, check: FitCheck) -> None:
+    assert not re.match(KEY_FORM, KEY)
+    pattern = Contract.objects.get(key="c-1")
+    Contract.objects.filter(pk=pattern.pk).update(key="new-quote")
+    inputs = read_inputs(as_of=TODAY).in_order()
+    quoted = quoted_inputs(inputs=inputs, payload=read(pod(8)).payload)
+    assert [row["key"] for row in quoted.rows["contracts"]] == [KEY]
+
+
 # --- refusals ---------------------------------------------------------------------------------------------------------
 
 
@@ -264,10 +361,14 @@ def errors_of(sent: Any, *, run: Run | None = None) -> dict[str, str]:
         (lambda q: q["contract"].update(exclusivity="x" * 301), "contract.exclusivity"),
         (lambda q: q.update(target_margin_share="1.5"), "target_margin_share"),
         (lambda q: q.update(target_margin_share="NaN"), "target_margin_share"),
+        (lambda q: q.update(target_margin_share="99.9999%"), "target_margin_share"),
         (lambda q: q.update(price_lines=[{"kind": "output"}] * (MOST_LINES + 1)), "price_lines"),
         (lambda q: q.update(price_lines="x"), "price_lines"),
         (lambda q: q.update(commit_steps=[{"kind": {"a": 1}}]), "commit_steps.0.kind"),
         (lambda q: q.update(contract=None), "contract"),
+        (lambda q: q["price_lines"].append({"kind": "output"}), "price_lines.1.price"),
+        (lambda q: q["commit_steps"].append({"starts_date": "2027-02-01"}), "commit_steps.1.kind"),
+        (lambda q: q.update(sla_lines=[{"metric": "uptime", "below_share": "0.99"}]), "sla_lines.0.credit_share"),
     ],
 )
 def test_a_quote_that_cannot_be_read_names_its_field(change: Callable[[dict[str, Any]], Any], field: str) -> None:
@@ -389,6 +490,20 @@ def quote_document(quote: Quote) -> dict[str, Any]:
     return dict(quote.what_if.full["quote"])
 
 
+def test_the_figure_counts_every_pool_by_what_an_accelerator_there_does(run: Run) -> None:
+    document = quote_document(kept(run))
+    (pool,) = document["pools"]
+    assert Decimal(document["work"][pool]) == 1
+    who = viewer(Role.FINANCE)
+    tops = []
+    for rate in ("1", "0.5"):
+        answer = visible_quote_answer(who, document | {"work": {pool: rate}}, owner="sales", is_typed_target=False)
+        figure = quote_page._figure(run.pk, answer)
+        assert figure is not None
+        tops.append(next(line["y"][0] for line in figure["data"] if line["name"] == "Allocatable supply"))
+    assert tops == [ALLOCATABLE, ALLOCATABLE // 2]
+
+
 def test_pages_of_quotes_keep_to_their_budget_of_queries(run: Run) -> None:
     quote = kept(run)
     client = Client()
@@ -435,6 +550,22 @@ def test_what_is_typed_into_a_quote_is_text_on_every_page(run: Run) -> None:
     assert nasty not in client.post("/quotes/new/", form).content.decode()
 
 
+def test_a_line_is_added_to_the_form_without_losing_what_is_typed(run: Run) -> None:
+    client = signed_in("sales")
+    assert 'name="price_lines-2-tier_mode"' in client.get("/quotes/new/").content.decode()
+    form = {"name": "A pod", "c-shape": "pay_as_you_go", "price_lines-0-price": "4.75", "price_lines-2-price": ""}
+    shown = client.post("/quotes/new/", form | {"price_lines-1-kind": "", "add": "price_lines"})
+    page = shown.content.decode()
+    assert shown.status_code == 200 and "4.75" in page and "errorlist" not in page
+    assert 'name="price_lines-3-price"' in page and 'name="price_lines-4-price"' not in page
+    assert (
+        'name="sla_lines-1-metric"'
+        in client.post("/quotes/new/", {"sla_lines-0-metric": "", "add": "sla_lines"}).content.decode()
+    )
+    asked = client.post("/quotes/new/", form)
+    assert asked.status_code == 400 and "Line 1 says no kind" in asked.content.decode()
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"contract": {"a\\u0000": "b"}}', '{"versions": 1}', "x" * 70_000])
 def test_what_cannot_be_pasted_is_said_in_words(run: Run, text: str) -> None:
     client = signed_in("sales")
@@ -464,6 +595,10 @@ def test_the_api_answers_as_the_page_does(run: Run) -> None:
     made = Quote.objects.order_by("-pk").first()
     assert made is not None and taken.status_code == 302
     assert made.earlier_id == quote.pk
+    offered = {**offer["payload"], "name": "Again"}
+    assert client.post("/api/v1/quotes/", offered, content_type="application/json").status_code == 202
+    digits = client.post(f"/quotes/{body['id']}/adopt/", {"offer": "1" * 5_000})
+    assert digits.status_code == 302
 
 
 def test_the_api_names_the_field_that_is_wrong(run: Run) -> None:
@@ -499,6 +634,22 @@ def test_a_quote_becomes_a_draft_with_its_lines_once(run: Run) -> None:
     assert [step.quantity for step in deal.commit_steps.all()] == [Decimal(24)]
     taken = client.post(f"/quotes/{kept(run, 'ann2').number}/deal/", {"key": "pod-1", "customer": customer.key})
     assert taken.status_code == 404
+
+
+def test_who_asked_a_quote_does_not_approve_its_deal_and_the_customers_owner_keeps_it(run: Run) -> None:
+    who = people()
+    customer = Contract.objects.get(key="c-1").customer
+    customer.owner = who["ann"][0]
+    customer.save()
+    fin = who["fin"][0]
+    first = ask_quote(run_id=run.pk, quote=read(pod(24)), viewer=who["fin"][1], user=fin, now=NOW)
+    quote = ask_quote(
+        run_id=run.pk, quote=read(pod(16)), viewer=who["con"][1], user=who["con"][0], now=NOW, earlier=first
+    )
+    make_deal(quote_id=quote.pk, key="pod-2", customer=customer.key, user=who["con"][0], viewer=who["con"][1])
+    deal = Contract.objects.get(key="pod-2")
+    assert deal.owner == who["ann"][0]
+    assert makers_of(deal) == {fin.pk, who["con"][0].pk}
 
 
 def test_a_later_start_keeps_the_length_of_the_term() -> None:

@@ -12,7 +12,18 @@ import pytest
 
 from contracts.domain import quote_payload as payloads
 from contracts.domain.contract_file import agreement_from_bytes
-from contracts.domain.quote import earliest, largest, lowest_price, margin_at, short_time
+from contracts.domain.quote import (
+    earliest,
+    ladder_step,
+    largest,
+    lowest_factor,
+    lowest_price,
+    margin_at,
+    short_time,
+    times,
+    two_digits_down,
+    two_digits_up,
+)
 from contracts.domain.quote_from_file import payload_of_agreement
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "contracts" / "examples").glob("*.json"))
@@ -97,9 +108,24 @@ def test_the_earliest_start_is_the_first_week_from_which_no_week_is_short() -> N
         return max((week for week in short if begin <= week < begin + 4), default=None)
 
     for may_skip in (True, False):
-        assert earliest(last_short, first=0, last=20, may_skip=may_skip) == 3
-        assert earliest(last_short, first=4, last=20, may_skip=may_skip) == 8
-        assert earliest(last_short, first=4, last=7, may_skip=may_skip) is None
+        assert earliest(last_short, first=0, last=20, may_skip=may_skip) == (3, None)
+        assert earliest(last_short, first=4, last=20, may_skip=may_skip) == (8, None)
+        assert earliest(last_short, first=4, last=7, may_skip=may_skip) == (None, None)
+    assert earliest(last_short, first=4, last=20, may_skip=False, most=3) == (None, 6)
+    assert earliest(last_short, first=4, last=20, may_skip=False, most=5) == (8, None)
+
+
+def test_a_shortage_is_told_in_steps_to_whoever_may_not_read_the_floor() -> None:
+    assert [ladder_step(size) for size in (1, 2, 5, 6, 201, 500)] == [
+        (0, 1),
+        (1, 2),
+        (2, 5),
+        (5, 10),
+        (200, 500),
+        (200, 500),
+    ]
+    assert two_digits_up(1420) == (1400, 1500) and two_digits_up(1500) == (1400, 1500) and two_digits_up(37) == (20, 50)
+    assert [two_digits_down(size) for size in (1437, 88, 8, 0)] == [1400, 80, 0, 0]
 
 
 # --- variations -------------------------------------------------------------------------------------------------------
@@ -131,6 +157,36 @@ def test_a_smaller_volume_of_tokens_takes_what_goes_with_them_along() -> None:
     assert half["commit_steps"][0]["quantity"] == "150"
 
 
+def test_a_smaller_volume_shrinks_fees_and_tiers_and_leaves_what_a_seat_may_use() -> None:
+    payload = {
+        "contract": {"shape": "seats", "seats": "10", "fair_use_tokens_per_month": "4000"},
+        "price_lines": [
+            {"kind": "seat_month", "price": "30", "tier_from": "0", "included_quantity": "4"},
+            {"kind": "seat_month", "price": "25", "tier_from": "100"},
+            {"kind": "fee_month", "price": "500", "tier_from": "0"},
+        ],
+        "commit_steps": [],
+    }
+    half = payloads.with_volume(payload, part=50, of=100)
+    assert (half["contract"]["seats"], half["contract"]["fair_use_tokens_per_month"]) == ("5", "4000")
+    assert [(line["price"], line["tier_from"]) for line in half["price_lines"]] == [
+        ("30", "0"),
+        ("25", "50"),
+        ("250", "0"),
+    ]
+    assert half["price_lines"][0]["included_quantity"] == "2"
+    flat = {"contract": {"shape": "flat_fee", "fair_use_tokens_per_month": "4000"}, "price_lines": []}
+    assert payloads.with_volume(flat, part=50, of=100)["contract"]["fair_use_tokens_per_month"] == "2000"
+
+
+def test_all_prices_and_commitments_move_by_one_factor() -> None:
+    # 105,120 ÷ (0.4 × 186,880) = 1.40625, up to four places 1.4063; × $4.00 = $5.6252, up to the cent $5.63.
+    factor = lowest_factor(revenue_usd=REVENUE, cost_usd=COST, target_share=Decimal("0.6"))
+    assert factor == Decimal("1.4063")
+    assert times(PRICE, factor) == Decimal("5.63") and times(Decimal("0.1"), factor) == Decimal("0.1407")
+    assert lowest_factor(revenue_usd=Decimal(0), cost_usd=COST, target_share=Decimal(0)) is None
+
+
 def test_a_ramp_begins_with_a_part_and_has_all_from_a_day() -> None:
     ramp = payloads.with_ramp(dedicated(), part=16, of=64, full_from=date(2027, 3, 1))
     steps = [(step["starts_date"], step["quantity"]) for step in ramp["commit_steps"]]
@@ -149,9 +205,9 @@ def test_the_rows_of_a_quote_are_those_of_a_contract_with_its_lines() -> None:
     changes = payloads.changes_of(dedicated(customer="acme"))
     assert [change["table"] for change in changes] == ["contracts", "price_lines", "commit_steps"]
     assert changes[0]["values"]["state"] == "signed" and changes[0]["values"]["customer"] == "acme"
-    assert changes[1]["key"] == ["new-quote", "1", "accelerator_hour", "2027-01-04", "0"]
+    assert changes[1]["key"] == ["new quote", "1", "accelerator_hour", "2027-01-04", "0"]
     stand_in = payloads.changes_of(dedicated())
-    assert stand_in[0]["table"] == "customers" and stand_in[1]["values"]["customer"] == "new-quote"
+    assert stand_in[0]["table"] == "customers" and stand_in[1]["values"]["customer"] == "new quote"
 
 
 # --- contract files ---------------------------------------------------------------------------------------------------
