@@ -197,13 +197,31 @@ def test_with_a_minimum_the_single_price_does_not_carry_the_bill(check: FitCheck
     assert floor_of(check, alone).factor == found.factor
 
 
+def test_of_use_that_grows_the_lowest_break_even_of_all_weeks_is_told(check: FitCheck) -> None:
+    """The same fee over a longer term: its last weeks leave the least room before it no longer pays."""
+    found = []
+    for ends in ("2027-02-01", "2027-07-05"):
+        sent = pod(8, shape="flat_fee", workload="chat", ends_date=ends, growth_share_per_month="0.2")
+        sent["contract"] |= {"input_tokens_per_second": "1000", "output_tokens_per_second": "300"}
+        del sent["contract"]["accelerator_type"]
+        sent |= {"commit_steps": [], "price_lines": [{"kind": "fee_month", "price": "900000"}]}
+        found.append(terms_at(check, sent))
+    short, long = found
+    assert short.break_even_multiple is not None and long.break_even_multiple is not None
+    assert long.break_even_multiple < short.break_even_multiple
+    assert long.heavy_multiple >= short.heavy_multiple
+
+
 def floor_of(check: FitCheck, sent: dict[str, Any]) -> PriceFloor:
+    return terms_at(check, sent).floor
+
+
+def terms_at(check: FitCheck, sent: dict[str, Any]) -> QuoteTerms:
+    """At $2.00 an hour in every pool and a target of 55%."""
     quoted = quoted_inputs(inputs=check.inputs, payload=read(sent).payload)
     rates = PoolRates(by_pool={pool.key: [(112, Decimal(2))] * 104 for pool in check.prepared.problem.pools})
     sized = sized_quote(quoted=quoted, policy=check.policy)
-    return terms_of_sized(
-        sized=sized, quoted=quoted, policy=check.policy, rates=rates, target_share=Decimal("0.55")
-    ).floor
+    return terms_of_sized(sized=sized, quoted=quoted, policy=check.policy, rates=rates, target_share=Decimal("0.55"))
 
 
 def test_money_over_the_planned_weeks_is_the_bill_by_hand(check: FitCheck) -> None:
