@@ -57,12 +57,16 @@ class Visit:
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(20_000)
         self.wrong: list[str] = []
+        self.refused = 0
         self.elsewhere: list[str] = []
         self.page.on("console", self._note_message)
         self.page.on("pageerror", lambda error: self.wrong.append(f"{self.page.url}: {error}"))
         self.context.on("request", self._note_request)
 
     def _note_message(self, message: ConsoleMessage) -> None:
+        # A page that is to be refused is told so on the console too.
+        if self.refused and f"status of {self.refused} " in message.text:
+            return
         self.wrong.append(f"{self.page.url}: {message.type}: {message.text}")
 
     def _note_request(self, request: Request) -> None:
@@ -78,6 +82,7 @@ class Visit:
         return self
 
     def go(self, path: str, *, status: int = 200) -> Response:
+        self.refused = status if status >= 400 else 0
         answer = self.page.goto(self.url + path)
         assert answer is not None and answer.status == status, f"{path}: {answer and answer.status}"
         return answer
