@@ -6,7 +6,7 @@ change is `smallest_changes`. A reason is never generic: each is a statement tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -158,13 +158,20 @@ def _supply_reason(residual: Residual, best: Spot) -> str:
     for places in residual.places():
         in_time.append(residual.request.options[places.option])
         for q in places.domains:
-            supply = np.array(arrays.domains[q].supply)
+            supply = np.array(_supply(residual, q))
             span = np.lib.stride_tricks.sliding_window_view(supply, places.weeks).min(axis=1)
             there = span[places.first : places.first + places.grid.shape[1]]
             if (there >= _wanted(residual, places.accelerators)).any() and residual.floors(arrays.domains[q].pool):
                 return "floor_reserved"
-    large = [q for n, q in domains if n in in_time and n.accelerators <= max(arrays.domains[q].supply)]
+    large = [q for n, q in domains if n in in_time and n.accelerators <= max(_supply(residual, q))]
     return _ending_or_late(residual, best, large)
+
+
+def _supply(residual: Residual, domain: int) -> Sequence[int]:
+    """What the request could be given there, by week: divisible work needs no one domain, it counts the whole pool."""
+    arrays = residual.arrays
+    row = arrays.domains[domain]
+    return arrays.supply[row.pool] if residual.row.divisible else row.supply
 
 
 def _ending_or_late(residual: Residual, best: Spot, large: list[int]) -> str:
@@ -173,7 +180,7 @@ def _ending_or_late(residual: Residual, best: Spot, large: list[int]) -> str:
     large: domains that are large enough at some time, for a best spot in one whose supply never changes.
     """
     for q in (best.domain, *large):
-        supply = residual.arrays.domains[q].supply
+        supply = _supply(residual, q)
         week = min(best.span, key=lambda t: (supply[t], t))
         if max(supply[week + 1 :], default=0) > supply[week]:
             return "late_delivery"

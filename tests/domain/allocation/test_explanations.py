@@ -214,3 +214,11 @@ def test_every_smallest_change_of_tiny_problems_fits_and_one_unit_less_does_not(
                 assert check.verdict(_to_json(row), _to_json(change)) == (True, False), (seed, row.key, change)
                 seen += 1
     assert seen > 100
+
+
+def test_divisible_work_is_kept_out_by_the_floor_though_its_first_domain_has_nothing() -> None:
+    """In the second week the pool has 1, in its second domain; the floor asks for 2 and keeps that 1."""
+    pools = [pool("west", [4, 1], domains=domains([1, 0], [3, 1]))]
+    asked = request("asks", 1, start=1, divisible=True)
+    _, solution = solved(problem(allocatable=[4, 1], pools=pools, requests=[asked], floors=[floor([0, 2])]))
+    assert [(row.key, row.reason) for row in solution.unplaced] == [("asks", "floor_reserved")]
