@@ -308,7 +308,8 @@ class ServedPlan:
         """Serving around the placements: known from before, as the packing program placed it, or solved."""
         room = self._room(week, use)
         if room not in self._around:
-            self._around[room] = self._found_around(week, use)
+            has_none = self._has_room.get(room) is False
+            self._around[room] = None if has_none else self._found_around(week, use)
         found = self._around[room]
         if found is None and packed is not None and week in self.embedded:
             found = self._if_as_good(week, use, packed)
@@ -331,6 +332,10 @@ class ServedPlan:
         return (week, *(use.pool_free(p, week) for p in pools), *(use.floor_free(f, week) for f in floors))
 
     def _found_around(self, week: int, use: ExperimentUse) -> ServedWeek | None:
+        # Dearer places than need be are made cheaper at the end.
+        moved = self.weekly.moved(week, use=use, served=self.served[week])
+        if moved is not None:
+            return moved
         found, is_hopeless = self.weekly.look_around(week, use=use, served=self.served[week])
         if found is not None or is_hopeless:
             return found
