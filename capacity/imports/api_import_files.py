@@ -22,9 +22,7 @@ from capacity.imports.services import ImportOutcome, SourceFile, import_files, s
 from capacity.imports.tabular import Issue
 
 MOST_FILES = 60
-
 LONGEST_SOURCE = 80
-
 LONGEST_NOTE = 500
 
 

@@ -42,7 +42,6 @@ from capacity.imports.tables import Table, tables
 from capacity.imports.undo import UndoRefused, undo_batch
 
 _AREA = "Files"
-
 _PAGES = [OpenApiParameter("page", int, description="From 1."), OpenApiParameter("page_size", int)]
 
 

@@ -26,7 +26,6 @@ from capacity.inventory.supply_tables import KEY_FORM, KEY_HELP, PROVENANCE_HELP
 VIEW, CHANGE, AREA = "cost_data.view", "cost_data.change", "Costs"
 
 _IN_CURRENCY = "in the currency of the rate"
-
 _COMPONENTS = (
     "capex_usd",
     "accelerator_capex_usd",
