@@ -1,7 +1,7 @@
 """People and runs for tests: a person with roles, and a run with a small consistent set of rows in every run table.
 
-The rows themselves stand in factory_rows.py. Nothing here computes a plan: use it where a page, a file or an API reads
-one, not where the plan itself is tested.
+The rows themselves stand in factory_rows.py and its neighbours. Nothing here computes a plan: use it where a page, a
+file or an API reads one, not where the plan itself is tested.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from contracts.models import (
     RunDeal,
     RunExposure,
 )
-from tests import factory_rows as rows
+from tests.factory_inputs import input_document, policy_row
+from tests.factory_names import FLOOR
+from tests.factory_rows import all_tables
 from workloads.models import RunWorkload
 
 PASSWORD = "correct horse battery"
@@ -68,8 +70,8 @@ def make_run(
     if state != "done":
         return Run.objects.create(state=state, **{"reason": "test", **fields})
     solved_at = datetime.combine(horizon.first.monday, datetime.min.time(), tzinfo=UTC) + timedelta(hours=6)
-    tables = rows.all_tables(horizon, scale=scale, changes=changes or {})
-    inputs = rows.input_document(horizon, scale=scale)
+    tables = all_tables(horizon, scale=scale, changes=changes or {})
+    inputs = input_document(horizon, scale=scale)
     run = Run.objects.create(
         **{
             "state": "done",
@@ -158,8 +160,8 @@ def make_review(run: Run, *, week: str = "", frozen_by: User | None = None, **fi
 
 def make_policy(*, version: int = 1, effective: str = FIRST_WEEK, **fields: Any) -> PolicySet:
     """A version of the policy in force from the Monday of the week `effective`, with one floor over the first pool."""
-    policy = PolicySet.objects.create(**{**rows.policy_row(version, Week.parse(effective).monday), **fields})
-    PolicyFloor.objects.create(policy=policy, **rows.FLOOR)
+    policy = PolicySet.objects.create(**{**policy_row(version, Week.parse(effective).monday), **fields})
+    PolicyFloor.objects.create(policy=policy, **FLOOR)
     return policy
 
 

@@ -7,8 +7,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from capacity.local.ending import reset_data, stop_running
 from capacity.local.identities import LocalModeError
-from capacity.local.launcher import Launcher, reset_data, stop_running
+from capacity.local.launcher import Launcher
 from capacity.local.options import Options, read_options
 from capacity.local.services import run_with_temporary_services
 from capacity.local.upkeep import back_up, remove_demo, restore

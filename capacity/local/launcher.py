@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,25 +15,22 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import FrameType
-from urllib.parse import urlsplit
 
-from capacity.local import backup
 from capacity.local.datadir import AlreadyRunning, DataDir
 from capacity.local.health import ask_health, asks_for_first_account, missing_parts
-from capacity.local.identities import LocalModeError, remove_outside_folder
+from capacity.local.identities import LocalModeError
 from capacity.local.options import Options
-from capacity.local.parts import Parts, code_fingerprint
+from capacity.local.parts import Parts
 from capacity.local.ports import first_free_port
 from capacity.local.postgres import describe
-from capacity.local.processes import Child, Guard, rotate_log
+from capacity.local.preparation import PROGRESS_SECONDS, Preparation, without_password
+from capacity.local.processes import Guard, rotate_log
 from capacity.local.services import Services
 from capacity.local.supervisor import KeepsDying, Supervisor
-from capacity.local.upkeep import backup_folder
 
 LOG_NAMES = ("database", "broker", "setup", "web", "worker", "what_if", "beat")
 READY_SECONDS = 120.0
 FIRST_PLAN_SECONDS = 600.0
-PROGRESS_SECONDS = 5.0
 TICK_SECONDS = 0.1
 # In the order of stopping; five seconds together at the very worst.
 STOP_SECONDS = {"beat": 0.7, "web": 1.0, "what_if": 0.5, "worker": 1.0, "broker": 0.5, "database": 1.3}
@@ -42,8 +38,6 @@ DEMO_ACCOUNTS = (
     *("chair", "deputy", "finance", "controller", "sales", "sales_west"),
     *("research", "product", "exec", "auditor", "admin"),
 )
-# load_demo's answer when it finds other people's accounts in a database of the user's own.
-NOT_EMPTY = 3
 # Without letters and digits that look alike on a terminal.
 _CODE_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 
@@ -149,7 +143,7 @@ class Launcher:
     def _start_database(self, services: Services) -> bool:
         postgres = services.postgres
         if postgres is None:
-            self._say(f"Database: yours, {_without_password(self._options.database_url)}")
+            self._say(f"Database: yours, {without_password(self._options.database_url)}")
             return False
         new = not (postgres.cluster / "PG_VERSION").exists()
         self._say(f"Database: {describe(postgres)}{' (creating it)' if new else ''}")
@@ -163,7 +157,7 @@ class Launcher:
     def _start_broker(self, services: Services) -> None:
         broker = services.broker
         if broker is None:
-            self._say(f"Broker: yours, {_without_password(self._options.broker_url)}")
+            self._say(f"Broker: yours, {without_password(self._options.broker_url)}")
             return
         self._say("Broker: Valkey")
         broker.start()
@@ -171,120 +165,20 @@ class Launcher:
         if broker.child is not None:
             self._supervisor.add(broker.child, before_restart=broker.stop_leftover)
 
-    # --- the steps before the first page -----------------------------------------------------------------------------
-
     def _prepare(self, parts: Parts) -> bool:
-        """Bring schema, grants, static files and demo world up to date. True on the first start of this database."""
-        mark = code_fingerprint(self._options.project_dir)
-        embedded = self._options.database_url is None
-        # A database of the user's own may have been changed by someone else since: look every time.
-        if not (embedded and self._data.is_done("prepared", mark)):
-            self._back_up_first(parts)
-            self._step("Tables up to date", parts.step("migrate", "--noinput", "--verbosity", "0", owner=True))
-            self._step("Rights of the application's role", parts.step("grant_app_role", owner=True))
-            self._step("Static files", parts.step("collectstatic", "--noinput", "--verbosity", "0"))
-            self._data.set_done("prepared", mark)
-        return self._load_demo(parts, "embedded" if embedded else _without_password(self._options.database_url))
-
-    def _back_up_first(self, parts: Parts) -> None:
-        """A dump of a database that holds something, before its tables are changed. A failed one stops the start."""
-        if self._database_is_new or not self._options.backup:
-            return
-        database = self._dumpable()
-        if not database.has_tables():
-            return
-        pending = parts.step("migrate", "--check", "--verbosity", "0", owner=True)
-        if self._step("Looking whether tables have to change", pending, accept=(0, 1)) == 0:
-            return
-        target = backup.new_file(backup_folder(self._data), backup.BEFORE_UPGRADE, now=datetime.now(UTC))
-        self._say("Backing up before the tables change …")
-        try:
-            database.dump(target)
-        except LocalModeError as error:
-            raise LocalModeError(
-                f"The tables have to change and the backup before it failed, so nothing was changed. {error} "
-                "Mend that, or start with BACKUP=0 if you have a backup of your own."
-            ) from error
-        backup.drop_older(target.parent, backup.BEFORE_UPGRADE)
-        self._say(f"Backed up to {target}; the last {backup.KEPT_BEFORE_UPGRADES} of these are kept.")
-
-    def _dumpable(self) -> backup.Dumpable:
+        """Schema, grants, static files and demo world up to date. True when the demo came with this start."""
         assert self._services is not None
-        if self._services.postgres is not None:
-            return backup.embedded(self._services.postgres)
-        return backup.of_url(self._options.database_owner_url or self._options.database_url or "")
-
-    def _load_demo(self, parts: Parts, database: str) -> bool:
-        """The demo world once per database; later only its password when another one is asked for."""
-        if not self._wants_demo(database):
-            return False
-        password = self._options.demo_password or self._data.secret("demo_password", length=9)
-        given = {"DEMO_PASSWORD": password}
-        first = not self._data.is_done("demo", database)
-        self._has_demo = True
-        if first:
-            step = parts.step("load_demo", "--only-empty", extra=given)
-            self._has_demo = self._step("Demo world", step, show_output=True, accept=(0, NOT_EMPTY)) == 0
-            self._data.set_done("demo", database if self._has_demo else f"none in {database}")
-        elif password != self._data.secret("demo_password", length=9):
-            self._step("New password of the demo accounts", parts.step("load_demo", "--accounts-only", extra=given))
-        if self._has_demo:
-            self._data.keep_secret("demo_password", password)
-        return first and self._has_demo
-
-    def _wants_demo(self, database: str) -> bool:
-        """Whether the demo is to be there: in a new database, unless DEMO=0; later as it was then, unless DEMO says."""
-        wanted, mark = self._options.demo, self._data.mark("demo")
-        # Whoever removes the demo removes its password too (manage.py remove_demo, typed by hand as well).
-        is_there = mark == database and (self._data.path / "demo_password").exists()
-        if wanted is False and is_there:
-            self._has_demo = True
-            self._say("The demo world is in this database and stays, DEMO=0 or not. 'make remove-demo' takes it out.")
-            return False
-        if mark == database and not is_there:
-            mark = f"none in {database}"
-            self._data.set_done("demo", mark)
-        if wanted is False or (wanted is None and mark == f"none in {database}"):
-            self._data.set_done("demo", f"none in {database}")
-            return False
-        return True
-
-    def _step(self, title: str, child: Child, *, show_output: bool = False, accept: tuple[int, ...] = (0,)) -> int:
-        """Run one `manage.py` command to its end, telling how it goes, and return its exit code.
-
-        Raises LocalModeError when the code is not among those to `accept`.
-        """
-        self._say(f"{title} …")
-        path = self._data.log_path("setup")
-        shown_to = path.stat().st_size if path.exists() else 0
-        began = said = time.monotonic()
-        child.start()
-        try:
-            while child.is_running():
-                self._tick()
-                if show_output:
-                    shown_to = self._show_new_lines(shown_to)
-                elif time.monotonic() - said > PROGRESS_SECONDS:
-                    said = time.monotonic()
-                    self._say(f"{title} … {said - began:.0f} s")
-        finally:
-            code = child.return_code()
-            child.stop(seconds=1.0)
-        if show_output:
-            self._show_new_lines(shown_to)
-        if code is None or code not in accept:
-            raise LocalModeError(f"'{title}' failed (code {code}). The log ({path}) ends with:\n{child.log_tail()}")
-        return code
-
-    def _show_new_lines(self, position: int) -> int:
-        with self._data.log_path("setup").open("rb") as log:
-            log.seek(position)
-            new = log.read()
-        whole = new[: new.rfind(b"\n") + 1]
-        for line in whole.decode(errors="replace").splitlines():
-            if line and not line.startswith(" "):  # details stay in the log
-                self._say(f"  {line}")
-        return position + len(whole)
+        preparation = Preparation(
+            self._options,
+            self._data,
+            self._services,
+            database_is_new=self._database_is_new,
+            say=self._say,
+            pause=self._tick,
+        )
+        first = preparation.bring_up_to_date(parts)
+        self._has_demo = preparation.has_demo
+        return first
 
     def _choose_port(self) -> int:
         port = first_free_port(self._options.host, self._options.port)
@@ -427,55 +321,3 @@ class Launcher:
     def _say(self, text: str) -> None:
         with contextlib.suppress(OSError):  # a closed terminal must not keep us from stopping in order
             print(f"[{time.monotonic() - self._began:5.1f} s] {text}", flush=True)
-
-
-def _without_password(url: str | None) -> str:
-    parts = urlsplit(url or "")
-    if parts.password is None:
-        return url or ""
-    return (url or "").replace(f":{parts.password}@", ":…@", 1)
-
-
-def stop_running(options: Options, *, seconds: float = 15.0) -> int:
-    """`make stop`: ask the launcher of this data folder to end, wait until it has. Returns an exit code."""
-    data = DataDir(options.data_dir)
-    if not data.path.exists():
-        print("Capacity Review does not run here.")
-        return 0
-    end = time.monotonic() + seconds
-    asked: int | None = None
-    while time.monotonic() < end:
-        try:
-            data.lock()
-        except AlreadyRunning as running:
-            if asked != running.pid and running.pid:
-                os.kill(running.pid, signal.SIGTERM)
-                asked = running.pid
-            time.sleep(0.1)
-            continue
-        data.unlock()
-        print("Stopped." if asked else "Capacity Review does not run here.")
-        return 0
-    print(f"Process {asked} did not end within {seconds:.0f} s.", file=sys.stderr)
-    return 1
-
-
-def reset_data(options: Options) -> int:
-    """`make reset`: delete the data folder of a start that does not run. Returns an exit code."""
-    data = DataDir(options.data_dir)
-    if not data.path.exists():
-        print(f"There is no data in {data.path}.")
-        return 0
-    # Never delete a folder that only happens to be named in CAPACITY_DATA_DIR.
-    if not (data.path / "lock").exists():
-        print(f"{data.path} was not made by Capacity Review; nothing deleted.", file=sys.stderr)
-        return 1
-    try:
-        data.lock()
-    except AlreadyRunning as running:
-        print(f"Capacity Review runs (process {running.pid}); 'make stop' first. Nothing deleted.", file=sys.stderr)
-        return 1
-    remove_outside_folder(data.path)
-    shutil.rmtree(data.path)
-    print(f"Deleted {data.path}.")
-    return 0

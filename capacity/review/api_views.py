@@ -37,16 +37,8 @@ from capacity.review.chosen import chosen_run
 from capacity.review.listing import sorted_visibly
 from capacity.review.pages import visible_rows
 from capacity.review.serializers import row_serializer, serializer_for
-from capacity.review.table_specs import (
-    ALLOCATIONS,
-    ISSUES,
-    REMEDIES,
-    RUN_TABLES,
-    SCARCITY,
-    SHORTFALLS,
-    UNPLACED,
-    RunTableSpec,
-)
+from capacity.review.table_columns import RunTableSpec
+from capacity.review.table_specs import ALLOCATIONS, ISSUES, REMEDIES, RUN_TABLES, SCARCITY, SHORTFALLS, UNPLACED
 from capacity.review.tables import Row, contract_labels
 
 _NAMES_CONTRACTS = (UNPLACED, ALLOCATIONS, SHORTFALLS, REMEDIES, SCARCITY, ISSUES)

@@ -17,7 +17,7 @@ from django.http import HttpResponse
 from capacity.imports.rows import decimal_text
 from capacity.lib.figures import Absent
 from capacity.review.listing import WEEK_COLUMNS, Listing, cell_text
-from capacity.review.table_specs import Column
+from capacity.review.table_columns import Column
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 

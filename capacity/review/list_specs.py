@@ -7,6 +7,7 @@ from dataclasses import replace
 from capacity.review import portfolio, table_specs
 from capacity.review.envelope_rows import LINES as ENVELOPE_LINES
 from capacity.review.listing import ListSpec
+from capacity.review.table_columns import Column, RunTableSpec
 from capacity.review.table_specs import (
     DEALS,
     EXPOSURE,
@@ -19,8 +20,6 @@ from capacity.review.table_specs import (
     SCENARIOS,
     UNPLACED,
     WORKLOADS,
-    Column,
-    RunTableSpec,
 )
 
 

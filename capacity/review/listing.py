@@ -19,7 +19,7 @@ from capacity.lib import figures
 from capacity.lib.figures import NOTHING, RESTRICTED, Absent
 from capacity.lib.horizon import Week
 from capacity.review import words
-from capacity.review.table_specs import Column
+from capacity.review.table_columns import Column
 from capacity.review.tables import Row
 
 WEEK_COLUMNS = frozenset(

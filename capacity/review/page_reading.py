@@ -12,6 +12,7 @@ from capacity.imports.rows import decimal_text
 from capacity.lib.figures import RESTRICTED, Absent
 from capacity.review import table_specs, tables
 from capacity.review.models import RunFigure
+from capacity.review.table_columns import RunTableSpec
 from capacity.review.tables import Row
 
 SHOWN_WEEKS = 52
@@ -42,7 +43,7 @@ def read_run(*, viewer: Viewer, run: Run, previous_run_id: int | None) -> RunRow
     """Every row the page shows. Tables a role may not read at all are left unread."""
     run_id = run.pk
 
-    def rows(spec: table_specs.RunTableSpec, **filters: Any) -> list[Row]:
+    def rows(spec: RunTableSpec, **filters: Any) -> list[Row]:
         return tables.run_rows(viewer=viewer, run_id=run_id, spec=spec, labels=labels, **filters)
 
     exposure, labels = tables.exposure_with_labels(viewer=viewer, run_id=run_id)

@@ -34,7 +34,7 @@ from capacity.review.listing import (
     written_totals,
 )
 from capacity.review.models import RunFigure
-from capacity.review.table_specs import RunTableSpec
+from capacity.review.table_columns import RunTableSpec
 from capacity.review.tables import Row, run_rows
 
 

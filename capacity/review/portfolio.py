@@ -15,7 +15,7 @@ from capacity.lib.figures import NOTHING, RESTRICTED, Absent, counted, share
 from capacity.lib.money import exact_context, to_decimal
 from capacity.lib.units import exact
 from capacity.review.listing import total_of
-from capacity.review.table_specs import Column
+from capacity.review.table_columns import Column
 from capacity.review.tables import Row
 
 TOPS = (1, 3, 5)

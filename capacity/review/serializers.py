@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from capacity.imports.api_fields import VisibleRow, VisibleText, field_for
-from capacity.review.table_specs import RunTableSpec
+from capacity.review.table_columns import RunTableSpec
 
 
 def serializer_for(spec: RunTableSpec, *, name: str) -> type[VisibleRow]:

@@ -30,6 +30,7 @@ from capacity.access.visibility import (
     see,
 )
 from capacity.lib.figures import UNKNOWN_COST, UNKNOWN_PRICE, UNSIZED, Absent
+from capacity.review.table_columns import RunTableSpec
 from capacity.review.table_specs import (
     CONTRACT_MULTIPLES,
     DEALS,
@@ -39,7 +40,6 @@ from capacity.review.table_specs import (
     SCENARIOS,
     SHORTFALLS,
     UNPLACED,
-    RunTableSpec,
 )
 from contracts.models import RunDeal, RunExposure
 

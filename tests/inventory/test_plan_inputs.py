@@ -12,7 +12,8 @@ from capacity.decisions.policy import Policy, policy_in_force
 from capacity.inventory.domain.facts import SupplyCalendar
 from capacity.inventory.inputs import supply_calendar
 from capacity.lib.horizon import Horizon, Week
-from tests.factory_rows import FLOOR, policy_row
+from tests.factory_inputs import policy_row
+from tests.factory_names import FLOOR
 
 MONDAY = date(2026, 11, 23)
 HORIZON = Horizon(first=Week(MONDAY), weeks=4)

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.journeys.browsing import NARROW, WIDE, Checks, sideways
 from tests.journeys.conftest import Open
-from tests.journeys.test_weekly_review import wait_for_plan
+from tests.journeys.meeting import wait_for_plan
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.journeys.browsing import COLOUR_RULES, NARROW, WIDE, Visit, sideways, violations
 from tests.journeys.conftest import Open
-from tests.journeys.test_weekly_review import wait_for_plan
+from tests.journeys.meeting import wait_for_plan
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 # Whether the middle of an element is what a finger there would touch.

@@ -10,7 +10,7 @@ from django.test import Client
 
 from capacity.lib.figures import RESTRICTED
 from capacity.review.csv_files import csv_text, file_value, safe_text
-from capacity.review.table_specs import Column
+from capacity.review.table_columns import Column
 from tests.factories import make_run, make_user
 from tests.review.pages_under_test import csv_rows
 

@@ -21,7 +21,7 @@ from capacity.review.listing import (
     total_of,
     written_totals,
 )
-from capacity.review.table_specs import Column
+from capacity.review.table_columns import Column
 from capacity.review.verdicts import contract_verdict, request_verdict, runs_verdict, workload_verdict
 from capacity.review.words import change_words, part, word
 

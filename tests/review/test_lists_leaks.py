@@ -12,7 +12,7 @@ from capacity.access.permissions import roles_for
 from capacity.access.roles import Role
 from capacity.review.models import RunFigure
 from tests.factories import make_policy, make_run, make_user
-from tests.factory_rows import (
+from tests.factory_names import (
     CANARY_PRICE,
     CONTRACT_KEYS,
     CONTRACT_NAMES,

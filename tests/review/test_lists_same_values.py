@@ -19,7 +19,8 @@ from capacity.review import list_specs
 from capacity.review.csv_files import file_value, head
 from capacity.review.listing import ListSpec, cell_text
 from capacity.review.pages import visible_rows
-from capacity.review.table_specs import RUN_TABLES, RunTableSpec
+from capacity.review.table_columns import RunTableSpec
+from capacity.review.table_specs import RUN_TABLES
 from capacity.review.tables import contract_labels
 from tests.factories import TEAM_OF_RESEARCH, make_run, make_user
 from tests.review.pages_under_test import PAGES, RENAMED, csv_rows, table_cells, table_heads

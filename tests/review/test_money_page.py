@@ -19,7 +19,7 @@ from capacity.review.figure_terms import term as figure_term
 from capacity.review.models import RunChance, RunFigure, RunRollup, RunScenario
 from contracts.models import RunExposure
 from tests.factories import make_run, make_user
-from tests.factory_rows import CONTRACT_NAMES, CUSTOMER_NAMES
+from tests.factory_names import CONTRACT_NAMES, CUSTOMER_NAMES
 from tests.review.pages_under_test import table_cells
 
 pytestmark = pytest.mark.django_db

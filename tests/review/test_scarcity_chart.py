@@ -13,7 +13,7 @@ from capacity.access.visibility import RESTRICTED
 from capacity.lib.figures import NOTHING
 from capacity.review.scarcity_chart import ScarcityChart, scarcity_chart
 from tests.factories import make_run, make_user
-from tests.factory_rows import POOL_B
+from tests.factory_names import POOL_B
 from tests.review.pages_under_test import csv_rows, table_cells
 
 WEEKS = ["2026-W48", "2026-W49", "2026-W50", "2026-W51"]

@@ -7,7 +7,7 @@ from django.test import Client
 
 from capacity.access.roles import Role
 from tests.factories import make_policy, make_run, make_user
-from tests.factory_rows import POOL_B
+from tests.factory_names import POOL_B
 from tests.review.pages_under_test import csv_rows, table_cells
 
 pytestmark = pytest.mark.django_db
