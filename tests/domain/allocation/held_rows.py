@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from math import ceil
 from typing import Any
 
 Row = dict[str, Any]
+# Work is written rounded.
+ROUNDED = 1e-6
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class HeldRows:
             at = (row["pool"], self.week(row["week"]))
             self.serving[at] = self.serving.get(at, 0) + row["accelerators"]
             self.of_class[row["class"], *at] = row["accelerators"]
+        self.carried = {(r["class"], r["pool"], self.week(r["week"])): r["work"] for r in solution["allocations"]}
+        self.served = {(row["key"], self.week(row["week"])): row["work"] for row in solution["served"]}
         self.bought = {(row["pool"], self.week(row["week"])): row["accelerators"] for row in solution["burst"]}
         # (request, pool, domain, weeks inside the horizon, accelerators)
         self.placed: list[tuple[Row, str, str | None, range, int]] = []
@@ -72,6 +77,18 @@ class HeldRows:
         return int(self.document["tiers"].index(row["tier"]))
 
     # What is used
+
+    def most_of_demand(self, demand: Row, pool: str, week: int) -> int:
+        """Accelerators of its class there that may be the demand's: all but those that the others must have there."""
+        name = demand["class"]
+        there = self.of_class.get((name, pool, week), 0)
+        if not there:
+            return 0
+        others = [row["key"] for row in self.demands.values() if row["class"] == name and row["key"] != demand["key"]]
+        elsewhere = sum(work for (c, p, t), work in self.carried.items() if (c, t) == (name, week) and p != pool)
+        must = sum(self.served.get((key, week), 0) for key in others) - elsewhere
+        rate = next(option["work_per_accelerator"] for option in demand["options"] if option["pool"] == pool)
+        return there - max(0, ceil(must / rate - ROUNDED))
 
     def net_serving(self, pool: str, week: int) -> int:
         """Serving that stands on the pool's own accelerators, not on burst."""

@@ -253,7 +253,7 @@ def _more_supply(rows: HeldRows, request: Row, told: Row, change: Row) -> None:
 
 
 def _smaller_serving(rows: HeldRows, request: Row, told: Row, change: Row) -> None:
-    """In one of its pools, and only in weeks in which the class has that much there and bought none of it."""
+    """In one of its pools, and only in weeks in which the demand may have that much there and bought none of it."""
     demand = rows.demands[change["key"]]
     less = change["accelerators"]
 
@@ -261,7 +261,7 @@ def _smaller_serving(rows: HeldRows, request: Row, told: Row, change: Row) -> No
         weeks = frozenset(
             week
             for week in rows.weeks
-            if rows.of_class.get((demand["class"], pool, week), 0) >= less
+            if rows.most_of_demand(demand, pool, week) >= less
             and rows.serving[pool, week] - less >= rows.bought.get((pool, week), 0)
         )
         return rows.fits(request, Change(pool, None, 0, accelerators, weeks))
