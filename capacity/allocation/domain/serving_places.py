@@ -21,6 +21,7 @@ class ServingByPlace:
 
     def __init__(self, arrays: Arrays, plan: Plan) -> None:
         self.arrays = arrays
+        self._burst = plan.burst
         self._replicas: dict[int, dict[tuple[int, int, int, int], int]] = {}
         for key, count in plan.replicas.items():
             self._replicas.setdefault(key[3], {})[key] = count
@@ -50,8 +51,7 @@ class ServingByPlace:
         left = dict(served_work(arrays, Plan(replicas=replicas), weeks=[week]))
         for (c, tier, o, _), count in sorted(replicas.items()):
             option = arrays.classes[c].options[o]
-            members = [d for d in arrays.classes[c].demands if arrays.demands[d].tier == tier]
-            members = [d for d in members if left[d, week]] or members[:1]
+            members = self._served_by(c, tier, option.pool, week, left)
             accelerators, rate = count * option.replica, option.work / option.replica
             row = found.setdefault(option.pool, {})
             for d in members:
@@ -62,3 +62,18 @@ class ServingByPlace:
                 if share:
                     row[d] = row.get(d, 0) + share
         return found
+
+    def _served_by(
+        self, c: int, tier: int, pool: int, week: int, left: Mapping[tuple[int, int], Fraction]
+    ) -> list[int]:
+        """Demands that the tier's replicas carry: its own; where those are served nothing, the class's that still are.
+
+        Replicas are of a tier, work is served wherever the class stands: demands that lose no dollars may leave
+        their tier's replicas to others. Burst stays with the tier that bought it.
+        """
+        of_class = self.arrays.classes[c].demands
+        own = [d for d in of_class if self.arrays.demands[d].tier == tier]
+        served = [d for d in own if left[d, week]]
+        if not served and not self._burst.get((tier, pool, week)):
+            served = [d for d in of_class if left[d, week]]
+        return served or own[:1]

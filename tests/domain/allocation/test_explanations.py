@@ -222,3 +222,15 @@ def test_divisible_work_is_kept_out_by_the_floor_though_its_first_domain_has_not
     asked = request("asks", 1, start=1, divisible=True)
     _, solution = solved(problem(allocatable=[4, 1], pools=pools, requests=[asked], floors=[floor([0, 2])]))
     assert [(row.key, row.reason) for row in solution.unplaced] == [("asks", "floor_reserved")]
+
+
+def test_replicas_of_a_tier_that_serve_another_tier_of_their_class_are_that_demands() -> None:
+    """A commitment that loses nothing unserved, and a forecast of its class that is served on all four accelerators."""
+    chat = {"class": "chat", "options": [{"pool": "west", "work_per_accelerator": 0.5, "replica_accelerators": 1}]}
+    free = chat | {"key": "free", "tier": "committed", "work": [1], "usd_lost_per_work_week": 0}
+    paid = chat | {"key": "paid", "tier": "forecast", "work": [2], "usd_lost_per_work_week": 1}
+    _, solution = solved(problem(allocatable=[4], serving=[free, paid], requests=[request("ask", 1)]))
+    assert {row.key: row.work for row in solution.served} == {"free": 0, "paid": 2}
+    (told,) = solution.unplaced
+    assert [(row.key, row.accelerators) for row in told.blockers] == [("paid", 4)]
+    assert [(c.key, c.accelerators) for c in told.smallest_changes if c.change == "smaller_serving"] == [("paid", 1)]
