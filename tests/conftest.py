@@ -61,6 +61,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesTogethe
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    """Of several processes each copies the database that one of them migrated."""
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        connection.settings_dict["TEST"]["TEMPLATE"] = migrated_database()
+    """Each process copies the database that one of them migrated."""
+    connection.settings_dict["TEST"]["TEMPLATE"], _ = migrated_database()

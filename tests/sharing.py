@@ -40,8 +40,9 @@ class FilesTogether(LoadFileScheduling):
         return JOURNEYS if nodeid.startswith(JOURNEYS) else str(super()._split_scope(nodeid))
 
 
-def migrated_database() -> str:
-    """A database that went through every migration, from which each process copies its own. Made by the first to ask."""
+def migrated_database() -> tuple[str, str]:
+    """A database that went through every migration from nothing, from which each process copies its own, and what the
+    command said as it made it. Made by the first to ask."""
     folder = Path(os.environ["CAPACITY_DATA_DIR"])
     made = folder / MIGRATED
     with (folder / f"{MIGRATED}.lock").open("w") as lock:
@@ -53,7 +54,11 @@ def migrated_database() -> str:
                 name: urlunsplit(urlsplit(os.environ[name])._replace(path=f"/{MIGRATED}"))
                 for name in ("DATABASE_URL", "DATABASE_OWNER_URL")
             }
-            command = [sys.executable, "manage.py", "migrate", "--run-syncdb", "--noinput", "--verbosity", "0"]
-            subprocess.run(command, cwd=PROJECT, env={**os.environ, **urls}, check=True)
-            made.touch()
-    return MIGRATED
+            command = [sys.executable, "manage.py", "migrate", "--run-syncdb", "--noinput", "--no-color"]
+            done = subprocess.run(
+                command, cwd=PROJECT, env={**os.environ, **urls}, capture_output=True, text=True, check=False
+            )
+            if done.returncode:
+                raise RuntimeError(f"the migrations do not apply to an empty database:\n{done.stdout}{done.stderr}")
+            made.write_text(done.stdout)
+        return MIGRATED, made.read_text()
