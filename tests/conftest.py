@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.conf import settings
+from django.db import connection
 from django.db.models.signals import post_migrate
 from hypothesis import settings as hypothesis_settings
 
 from capacity.access.visibility import be_strict
 from tests.recorded_broker import RecordedBroker
+from tests.sharing import FilesTogether, migrated_database, place
 
 
 def _restore_inputs_version(using: str, **_: Any) -> None:
@@ -30,6 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # On a busy machine any example may pause for longer than hypothesis' deadline; hangs have the tests' own time limits.
     hypothesis_settings.register_profile("busy_machine", deadline=None)
     hypothesis_settings.load_profile("busy_machine")
+    # Accounts of tests are made by the thousand; a real hash takes a third of a second each.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     # A field that nobody listed fails its test instead of being hidden.
     be_strict()
     post_migrate.connect(
@@ -43,3 +48,18 @@ def recorded_broker(monkeypatch: pytest.MonkeyPatch) -> RecordedBroker:
     recorded = RecordedBroker()
     monkeypatch.setattr("capacity.allocation.wake._producer", lambda: recorded)
     return recorded
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: place(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesTogether:
+    return FilesTogether(config, log)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Each process copies the database that one of them migrated."""
+    connection.settings_dict["TEST"]["TEMPLATE"], _ = migrated_database()

@@ -74,8 +74,8 @@ def check_style_and_types() -> list[int]:
 def pytest_command(*, long: bool, browser: bool, extra: Sequence[str]) -> list[str]:
     marks = " and ".join([*(["long"] if long else ["not long"]), *([] if browser else ["not browser"])])
     command = [sys.executable, "-m", "capacity.local", "test-services", "--", sys.executable, "-m", "pytest"]
-    # Two processes on two cores; a file stays together, so that its servers start once.
-    # In the order of the folders: sorted by the number of tests, the browser journeys, few and long, would come last.
+    # Two processes on two cores, in the order and with the sharing of tests/sharing.py (xdist's own order would put the
+    # journeys, few and long, last).
     spread = [] if long else ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     return [*command, *spread, "-m", marks, *extra]
 

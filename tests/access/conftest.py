@@ -1,4 +1,4 @@
-"""People of every role, signed in; fast password hashing. No collected static files are needed."""
+"""People of every role, signed in. No collected static files are needed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ PASSWORD = "a long enough passphrase"
 
 @pytest.fixture(autouse=True)
 def _plain_settings(settings: object) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
     settings.STORAGES = {  # type: ignore[attr-defined]
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

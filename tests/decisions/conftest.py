@@ -21,7 +21,6 @@ THIS_WEEK = Week.containing(TODAY).key
 @pytest.fixture(autouse=True)
 def _plain_settings(settings: Any, recorded_broker: RecordedBroker) -> None:
     settings.ROOT_URLCONF = "tests.decisions.urls"
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

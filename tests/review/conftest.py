@@ -1,4 +1,4 @@
-"""For tests that render pages: static files unhashed, so that no `collectstatic` is needed; passwords hashed quickly."""
+"""For tests that render pages: static files unhashed, so that no `collectstatic` is needed."""
 
 from __future__ import annotations
 
@@ -13,4 +13,3 @@ def plain_pages(settings: Any) -> None:
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
