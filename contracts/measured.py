@@ -18,6 +18,7 @@ from capacity.lib.horizon import Horizon, Week
 from capacity.lib.money import exact_context, to_decimal
 from capacity.lib.units import HOURS_PER_WEEK, exact
 from contracts.demand import HOURS_PER_DAY
+from contracts.domain.billing import facts_of_day
 from contracts.domain.margin import ContractResult, assess_contract
 from contracts.domain.month import ExposurePolicy, Month, UsageProfile, month_of, usage_cap
 from contracts.domain.scenarios import credit_share_when_short
@@ -255,8 +256,7 @@ class MeasuredContract:
             assert terms is not None
             on_date = max(self.week(index).monday, self.contract.starts)
             traffic = self.contract.traffic[index] if self.contract.traffic else None
-            units = tuple(line.units_on(on_date) for line in terms.unit_lines)
-            facts = (self.contract.days[index], traffic, units, terms)
+            facts = (self.contract.days[index], traffic, facts_of_day(terms, on_date), terms)
             found[index] = found[index - 1] if index - 1 in found and facts == before else index
             before = facts
         return found
@@ -295,7 +295,8 @@ class MeasuredContract:
         hours, rate = self.contract.days[index] * HOURS_PER_DAY, self.rate(index)
         # The day itself counts only through the step of the unit lines that is in force on it.
         cap = self.contract.fair_use_multiple(index)
-        facts = (terms, traffic, cap, hours, rate, *(line.units_on(on_date) for line in terms.unit_lines))
+        # Terms and traffic by object: the weeks of one price and one month of growth have the very same.
+        facts = (id(terms), id(traffic), cap, hours, rate, *facts_of_day(terms, on_date))
         if facts not in self._assessed:
             self._assessed[facts] = assess_contract(
                 terms=terms,

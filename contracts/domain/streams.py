@@ -56,7 +56,8 @@ class Stream:
         """The traffic at a multiple of expected use, no more than the rate limit lets through on average."""
         if self.traffic is None:
             return None
-        return self.traffic.times(multiple if self.cap is None else min(multiple, self.cap))
+        cap = self.cap
+        return self.traffic.times(multiple if cap is None else min(multiple, cap))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

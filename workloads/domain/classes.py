@@ -45,15 +45,26 @@ class TrafficLoad:
 
     traffic: tuple[Traffic | None, ...]
     limit: RateLimit | None = None
+    # By the two objects, kept alive here: most weeks have the very traffic of the week before.
+    _known: dict[tuple[int, int], tuple[Traffic, Profile, tuple[Fraction, Fraction]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def loads(self, *, profile: Profile, index: int) -> tuple[Fraction, Fraction] | None:
         traffic = self.traffic[index]
         if traffic is None:
             return None
-        return (
+        place = (id(traffic), id(profile))
+        known = self._known.get(place)
+        # Of a copy the numbers may be another's: the objects themselves are compared.
+        if known is not None and known[0] is traffic and known[1] is profile:
+            return known[2]
+        pair = (
             average_load(traffic=traffic, profile=profile),
             peak_load(traffic=traffic, profile=profile, limit=self.limit),
         )
+        self._known[place] = traffic, profile, pair
+        return pair
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
