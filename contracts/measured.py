@@ -18,7 +18,7 @@ from capacity.lib.horizon import Horizon, Week
 from capacity.lib.money import exact_context, to_decimal
 from capacity.lib.units import HOURS_PER_WEEK, exact
 from contracts.demand import HOURS_PER_DAY
-from contracts.domain.billing import facts_of_day
+from contracts.domain.billing import Bill, facts_of_day
 from contracts.domain.margin import ContractResult, assess_contract
 from contracts.domain.month import ExposurePolicy, Month, UsageProfile, month_of, usage_cap
 from contracts.domain.scenarios import credit_share_when_short
@@ -114,7 +114,7 @@ class MeasuredContract:
         self.dedicated_keys: tuple[str, ...] = ()
         self._assessed: dict[tuple[Any, ...], ContractResult] = {}
         self._months: dict[int, Month] = {}
-        self._bills: dict[tuple[int, Fraction], Decimal] = {}
+        self._bills: dict[int, dict[tuple[Fraction, bool], Bill]] = {}
         self._reserved: dict[int, Decimal | None] = {}
         self.results = {index: self._assess(index) for index in self.indexes}
 
@@ -238,10 +238,7 @@ class MeasuredContract:
         """The bill of a week's days at a multiple of expected use; None where a price or a use is not known."""
         if self.contract.gaps[index]:
             return None
-        place = (self.same_as(index), multiple)
-        if place not in self._bills:
-            self._bills[place] = self.month(index).bill_at(multiple).total_usd
-        return self._bills[place]
+        return self.month(index).bill_at(multiple).total_usd
 
     def same_as(self, index: int) -> int:
         """The first of the weeks up to this one, one after the other, whose bill has the same facts."""
@@ -274,8 +271,13 @@ class MeasuredContract:
                 rate_usd_per_hour=None,
                 on_date=max(self.week(first).monday, self.contract.starts),
                 policy=replace(self.rules.exposure, hours=self.contract.days[first] * HOURS_PER_DAY),
+                bills=self._bills_of(first),
             )
         return self._months[first]
+
+    def _bills_of(self, index: int) -> dict[tuple[Fraction, bool], Bill]:
+        """The bills by use that weeks of the same facts share, whatever an accelerator costs in them."""
+        return self._bills.setdefault(self.same_as(index), {})
 
     def _usage(self, index: int) -> UsageProfile:
         cap, usage = self.contract.fair_use_multiple(index), self.contract.usage
@@ -305,5 +307,6 @@ class MeasuredContract:
                 rate_usd_per_hour=rate,
                 on_date=on_date,
                 policy=replace(self.rules.exposure, hours=hours),
+                bills=self._bills_of(index),
             )
         return self._assessed[facts]

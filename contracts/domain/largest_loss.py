@@ -44,6 +44,8 @@ class StepLosses:
         found = max(ZERO, *known)
         if not all(each.is_sized for each in self.month.streams):
             return found
+        if self._is_rising and not self._may_lose_more(planned, worst, found):
+            return found
         with localcontext(exact_context()):
             for stream, first, last in zip(self.month.streams, planned.needs, worst.needs, strict=True):
                 if first.need is None or last.need is None:
@@ -56,6 +58,17 @@ class StepLosses:
                     self._search(inside, found, planned.revenue_usd) if self._is_rising else self._all(inside, found)
                 )
         return found
+
+    def _may_lose_more(self, planned: UsageCase, worst: UsageCase, found: Decimal) -> bool:
+        """Whether any step can: none holds more than the peak at worst use, or bills less than expected use."""
+        with localcontext(exact_context()):
+            streams = self.month.streams
+            most = total_or_none([each.cost(each.accelerators_at_peak(worst.multiple)) for each in streams])
+            assert most is not None  # The ends have a cost, so every stream has a rate.
+            return most + self._slack_of(most, planned.revenue_usd) > found + planned.revenue_usd
+
+    def _slack_of(self, cost: Decimal, revenue: Decimal) -> Decimal:
+        return self._slack * (1 + abs(cost) + abs(revenue))
 
     def _all(self, steps: _Steps, found: Decimal) -> Decimal:
         return max([found, *(self._loss(steps[index]) for index in steps.indexes)])
@@ -89,7 +102,7 @@ class StepLosses:
         if not indexes:
             return
         cost = self._cost(steps[indexes[-1]])
-        most = cost - revenue + self._slack * (1 + abs(cost) + abs(revenue))
+        most = cost - revenue + self._slack_of(cost, revenue)
         if most > found:
             heapq.heappush(ranges, (-most, indexes.start, indexes.stop, revenue))
 

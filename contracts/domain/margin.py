@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Literal
 
 from capacity.lib.units import HOURS_PER_MONTH, Exact, exact
+from contracts.domain.billing import Bill
 from contracts.domain.largest_loss import StepLosses
 from contracts.domain.month import (
     ExposurePolicy,
@@ -81,12 +82,13 @@ def assess_contract(
     expected_credits_usd: Decimal = ZERO,
     make_good_usd: Decimal = ZERO,
     multiples: Sequence[Exact] = (),
+    bills: dict[tuple[Fraction, bool], Bill] | None = None,
 ) -> ContractResult:
     """The four results of a contract on a day, sized alone (a pool shares the ceiling). (methods: The four results)
 
     rate_usd_per_hour: per allocatable accelerator-hour, None = unknown. reserved_accelerators: what the plan holds
     for it; by default the planned need. profile: of usage.traffic; streams bring their own. multiples: of P50, to be
-    assessed beside the results.
+    assessed beside the results. bills: as in month_of.
     """
     month = month_of(
         terms=terms,
@@ -95,6 +97,7 @@ def assess_contract(
         rate_usd_per_hour=rate_usd_per_hour,
         on_date=on_date,
         policy=policy or ExposurePolicy(),
+        bills=bills,
     )
     planned = month.at("planned", Fraction(1))
     worst = month.at("worst", worst_multiple(terms=terms, usage=usage, policy=month.policy))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import add, mul
@@ -173,12 +174,26 @@ def _add(
             revenue[place] += at[0] * weight
             cost[place] += at[1] * weight
         return
+    pieces = [
+        (left.multiple, right.multiple - left.multiple, left, right)
+        for left, right in zip(knots, knots[1:], strict=False)
+    ]
+    lines = [
+        (
+            *(start, width, left.revenue_usd, right.revenue_usd - left.revenue_usd),
+            *(left.cost_usd, right.cost_usd - left.cost_usd),
+        )
+        for start, width, left, right in pieces
+    ]
+    # The very figures of `_between`, thousands of times: the piece is found by bisection, its slopes are kept.
+    inner = [knot.multiple for knot in knots[1:-1]]
     for place, multiple in enumerate(used):
         weight = 1.0 if weights is None else weights[place]
         if weight:
-            earned, spent = _between(knots, multiple)
-            revenue[place] += earned * weight
-            cost[place] += spent * weight
+            start, width, earned, more, spent, dearer = lines[bisect_left(inner, multiple)]
+            share = (multiple - start) / width
+            revenue[place] += max(0.0, earned + share * more) * weight
+            cost[place] += max(0.0, spent + share * dearer) * weight
 
 
 def _between(knots: Sequence[Knot], multiple: float) -> tuple[float, float]:
