@@ -138,9 +138,10 @@ class ReviewPlanSource:
         except BadProblem as error:
             raise PlanRefused(code="bad_problem", sentence=" ".join(error.sentences)) from error
         solved = time.perf_counter()
-        progress("Costing contracts", 0.88)
+        progress("Checking the envelope", 0.86)
         rows = PlanRows(plan)
         check_envelopes(rows)
+        progress("Costing contracts", 0.88)
         measured = measured_contracts(
             contracts=plan.contracts,
             classes=plan.classes,

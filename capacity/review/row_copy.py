@@ -31,7 +31,7 @@ def copy_rows(model: type[models.Model], rows: Iterable[Row], *, run_id: int) ->
     fields = [field for field in model._meta.concrete_fields if not field.primary_key]
     columns = [_column(field, run_id) for field in fields]
     connection = connections[router.db_for_write(model)]
-    names = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    names = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
     table = connection.ops.quote_name(model._meta.db_table)
     copying = f"COPY {table} ({names}) FROM STDIN"
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(copying) as copy:

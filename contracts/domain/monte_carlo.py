@@ -11,6 +11,7 @@ import random
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import add, mul
 from statistics import NormalDist
 
@@ -174,18 +175,15 @@ def _add(
             revenue[place] += at[0] * weight
             cost[place] += at[1] * weight
         return
-    pieces = [
-        (left.multiple, right.multiple - left.multiple, left, right)
-        for left, right in zip(knots, knots[1:], strict=False)
-    ]
+    # The very figures of `_between`, thousands of times: what is the same for every draw is kept.
     lines = [
         (
-            *(start, width, left.revenue_usd, right.revenue_usd - left.revenue_usd),
+            *(left.multiple, right.multiple - left.multiple),
+            *(left.revenue_usd, right.revenue_usd - left.revenue_usd),
             *(left.cost_usd, right.cost_usd - left.cost_usd),
         )
-        for start, width, left, right in pieces
+        for left, right in pairwise(knots)
     ]
-    # The very figures of `_between`, thousands of times: the piece is found by bisection, its slopes are kept.
     inner = [knot.multiple for knot in knots[1:-1]]
     for place, multiple in enumerate(used):
         weight = 1.0 if weights is None else weights[place]
