@@ -103,19 +103,10 @@ class SizedStream:
         profile = self.stream.profile
         if self.stream.traffic is None or profile is None:
             return None
-        if self.stream.limit.is_uncapped:
-            # Without a limit loads grow straight with use.
-            average, peak = self._loads_once
-            return size_load(
-                load_average=average * multiple, load_peak=peak * multiple, profile=profile, spares=self.spares
-            )
-        traffic = self.stream.traffic_at(multiple)
-        assert traffic is not None
+        cap = self.stream.cap
+        used = multiple if cap is None else min(multiple, cap)
         return size_load(
-            load_average=average_load(traffic=traffic, profile=profile),
-            load_peak=peak_load(traffic=traffic, profile=profile, limit=self.stream.limit),
-            profile=profile,
-            spares=self.spares,
+            load_average=self._loads_once[0] * used, load_peak=self._peak(used), profile=profile, spares=self.spares
         )
 
     def at(self, multiple: Fraction) -> StreamNeed:
