@@ -13,14 +13,15 @@ from django.test import Client
 
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
-from capacity.allocation.models import Run, WhatIf
+from capacity.allocation.models import CurrentRun, Run, WhatIf
+from capacity.review.plan_source import ReviewPlanSource
 from capacity.review.quote_answer import quote_answer
 from capacity.review.quote_asking import ask_quote
 from capacity.review.quote_reading import ReadQuote, read_quote
 from capacity.review.quote_sizing import FitCheck
 from capacity.review.what_if import HotRuns, answer_question
 from contracts.models import Quote
-from tests.contracts.pipeline import NOW
+from tests.contracts.pipeline import NOW, TODAY
 from tests.factories import make_user
 
 CUSTOMER_WORDS = ("Secretive Bank", "secretive", "4321.17")
@@ -96,3 +97,17 @@ def quote_document(quote: Quote) -> dict[str, Any]:
     quote.what_if.refresh_from_db()
     assert quote.what_if.full is not None
     return dict(quote.what_if.full["quote"])
+
+
+def published() -> Run:
+    """A plan of the tables as they are, made the current one."""
+    source = ReviewPlanSource()
+    inputs = source.read(as_of=TODAY)
+    plan = source.compute(inputs=inputs, progress=quiet)
+    made = Run.objects.create(
+        state="done", reason="test", input_hash="a", result_hash="b", fencing_token=1, inputs_version=inputs.version,
+        first_week=inputs.first_week.key, weeks=104, started_at=NOW, finished_at=NOW, as_of_date=TODAY,
+    )  # fmt: skip
+    plan.write(made)
+    CurrentRun.objects.create(scope="plan", run=made, fencing_token=1, inputs_version=inputs.version)
+    return made
