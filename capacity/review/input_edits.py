@@ -157,7 +157,7 @@ class _Editor:
         self._write(position, table, None, row, given)
 
     def _change(self, position: int, table: Table, key: Row, values: Mapping[str, Any]) -> None:
-        at = self._find(table, key)
+        at = self._find_known(table, key)
         if at is None:
             self._say_missing(position, table, key)
             return
@@ -171,7 +171,7 @@ class _Editor:
         self._write(position, table, at, after, given)
 
     def _remove(self, position: int, table: Table, key: Row, _values: Mapping[str, Any]) -> None:
-        at = self._find(table, key)
+        at = self._find_known(table, key)
         if at is None:
             self._say_missing(position, table, key)
             return
@@ -265,6 +265,11 @@ class _Editor:
                 return at
         return None
 
+    def _find_known(self, table: Table, key: Row) -> int | None:
+        """None also for a row whose key the viewer may not see: that there is one would tell them whose deals there are."""
+        at = self._find(table, key)
+        return None if at is not None and self._is_hidden(table, self.tables[table.name][at]) else at
+
     def _say_missing(self, position: int, table: Table, key: Row) -> None:
         text = _key_text(table, key)
         known = [
@@ -340,11 +345,19 @@ class _Editor:
         for row in self.tables.get(other.name, ()):
             named = tuple(cell_text(row.get(_input_name(other, name))) for name in reference.columns)
             if named in gone:
-                user = _key_text(other, {name: row.get(_input_name(other, name)) for name in other.key})
-                what = f"{singular_of(other)} {user}"
-                message = f'"{"~".join(named)}" is used by {what}: remove or change that too.'
+                message = f'"{"~".join(named)}" is used by {self._called(other, row)}: remove or change that too.'
                 self.say(0, reference.target, "~".join(named), "", message)
                 return
+
+    def _called(self, table: Table, row: Row) -> str:
+        """The row by its key, where the viewer may see that: a deal's may say whose it is."""
+        if self._is_hidden(table, row):
+            return f"a {singular_of(table)} that your role does not see"
+        return f"{singular_of(table)} {_key_text(table, {n: row.get(_input_name(table, n)) for n in table.key})}"
+
+    def _is_hidden(self, table: Table, row: Row) -> bool:
+        """Whether the viewer may not see the key of the row."""
+        return bool(rules.hidden_columns(table, self.viewer, set(table.key), owner=self._owner(table, row)))
 
     def _check_reference(self, position: int, table: Table, row: Row, reference: Reference) -> None:
         if reference.target not in self.tables:
@@ -352,16 +365,20 @@ class _Editor:
         given = [row.get(_input_name(table, name)) for name in reference.columns]
         wanted = [(each,) for each in given[0] or ()] if reference.many else [tuple(given)]
         target = tables()[reference.target]
-        known = {
-            tuple(cell_text(each.get(_input_name(target, name))) for name in reference.target_columns)
-            for each in self.tables[reference.target]
+        rows = self.tables[reference.target]
+        key_of = {
+            id(each): tuple(cell_text(each.get(_input_name(target, n))) for n in reference.target_columns)
+            for each in rows
         }
+        known = set(key_of.values())
         for values in wanted:
             named = tuple(cell_text(value) for value in values)
             if named not in known and all(named):
                 text = _key_text(table, {name: row.get(_input_name(table, name)) for name in table.key})
                 words = "~".join(named)
-                hint = nearest(words, ["~".join(each) for each in known])
+                hint = nearest(
+                    words, ["~".join(key_of[id(each)]) for each in rows if not self._is_hidden(target, each)]
+                )
                 message = f'The run has no {singular_of(target)} "{words}".{hint}'
                 self.say(position, table.name, text, reference.columns[-1], message)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -13,9 +12,11 @@ from django.utils import timezone
 from capacity.access.models import TokenScope, User
 from capacity.access.tokens import create_token
 from capacity.allocation.models import CurrentRun, Run
-from capacity.imports.tables import tables
 from capacity.lib import figures
+from capacity.review import quote_asking, quote_sizing
 from contracts.models import Contract, Quote
+from contracts.quotes import PoolRates
+from tests.contracts.pipeline import ALLOCATABLE
 from tests.factories import make_user
 from tests.review.quotes.asking import (
     pod,
@@ -111,10 +112,12 @@ def money_of(terms: dict[str, Any]) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("sent", SHAPES, ids=lambda sent: sent["contract"]["shape"])
-def test_the_api_gives_the_figures_of_the_page(world: None, sent: dict[str, Any]) -> None:
-    """Asked twice, by the form and by the API: each figure of the page, as it is written there, from the API's number."""
-    tables()["cost_rates"].model.objects.update(ends_date=date(2029, 1, 1))
-    published()
+def test_the_api_gives_the_figures_of_the_page(run: Run, monkeypatch: pytest.MonkeyPatch, sent: dict[str, Any]) -> None:
+    """Asked by the form and by the API: each figure of the page, as it is written there, from the API's number."""
+    # No cost rate of the small world covers the term: an hour is $2.00, stored and in the worker.
+    rates = PoolRates(by_pool={"pool-1": [(ALLOCATABLE, Decimal(2))] * 104})
+    monkeypatch.setattr(quote_asking.RunRoom, "rates", property(lambda _room: rates))
+    monkeypatch.setattr(quote_sizing, "rates_of", lambda _prepared: rates)
     client = signed_in("sales")
     typed = client.post("/quotes/quick/", as_typed(sent)).context
     body = client.post("/api/v1/quotes/", sent, content_type="application/json").json()
