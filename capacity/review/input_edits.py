@@ -10,9 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import CheckConstraint
 
 from capacity.access.permissions import may
 from capacity.access.roles import Role
@@ -23,6 +21,7 @@ from capacity.imports.described import singular_of, title_of
 from capacity.imports.rows import Row, cell_text
 from capacity.imports.tables import Reference, Table, tables
 from capacity.imports.tabular import read_cell
+from capacity.review.input_rules import broken_rules
 from capacity.review.inputs import Inputs
 
 ADDED, CHANGED, REMOVED = "added", "changed", "removed"
@@ -306,29 +305,15 @@ class _Editor:
 
     def _breaks_a_rule(self, position: int, table: Table, key: Row, row: Row) -> bool:
         """Constraints of the table's own columns, in the words a form would use."""
-        fields = {field.name: field for field in table.model._meta.concrete_fields}
-        given = {name: value for name, value in row.items() if name in fields and value is not None}
-        # What a row points to is looked for elsewhere: to these rules it is there or not.
-        instance = table.model(
-            **{fields[name].attname: 1 if fields[name].is_relation else value for name, value in given.items()}
-        )
-        broken = False
-        for constraint in table.model._meta.constraints:
-            if not isinstance(constraint, CheckConstraint):
-                continue
-            if self.viewer is None and constraint.name.endswith(_KEY_FORM):
-                # Only the product asks so: a quote stands under a key that nobody can give.
-                continue
-            try:
-                constraint.validate(table.model, instance)
-            except ValidationError:
-                said = table.sentences.get(constraint.name)
-                column, message = (
-                    (said.column, said.message) if said else ("", f"The rule {constraint.name} is broken.")
-                )
-                self.say(position, table.name, _key_text(table, key), column, message)
-                broken = True
-        return broken
+        broken = broken_rules(table, row)
+        if self.viewer is None:
+            # Only the product asks so: a quote stands under a key that nobody can give.
+            broken = tuple(name for name in broken if not name.endswith(_KEY_FORM))
+        for name in broken:
+            said = table.sentences.get(name)
+            column, message = (said.column, said.message) if said else ("", f"The rule {name} is broken.")
+            self.say(position, table.name, _key_text(table, key), column, message)
+        return bool(broken)
 
     def check_references(self) -> None:
         """Every row written names rows that are there after all changes, and no row names one that was removed."""

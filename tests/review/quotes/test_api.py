@@ -103,8 +103,8 @@ def as_typed(sent: dict[str, Any]) -> dict[str, str]:
 
 
 def written(value: Any, how: str) -> str:
-    """A number of the API as the page would write it."""
-    return WRITE[how](Decimal(str(value)))
+    """A number of the API as the page would write it; null as what there is none of."""
+    return "n/a" if value is None else WRITE[how](Decimal(str(value)))
 
 
 def money_of(terms: dict[str, Any]) -> list[list[str]]:
