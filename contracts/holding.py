@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
@@ -20,12 +20,13 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from capacity.access.audit import record_event
 from capacity.access.models import User
 from capacity.access.roles import Role
-from capacity.access.visibility import Viewer
+from capacity.access.visibility import Viewer, reads_floor
 from capacity.imports.batches import take_turn
 from capacity.imports.cells import CellError, text
 from capacity.imports.edits import Actor, apply_rows
 from capacity.imports.selectors import latest_inputs_version
 from capacity.imports.tables import tables
+from contracts.domain.quote import two_digits_up
 from contracts.domain.workflow import MAY_HOLD, STATE_NAMES
 from contracts.models import Contract, Hold
 
@@ -59,15 +60,24 @@ class ShortWeek:
 
 
 class NoRoom(HoldRefused):
-    """There is no room: `weeks` says where and by how much, the worst first in the sentence."""
+    """There is no room: `weeks` says where and by how much, the worst first in the sentence.
 
-    def __init__(self, weeks: Sequence[ShortWeek], *, signs: bool) -> None:
-        self.weeks = tuple(weeks)
+    Whoever may not read the floor is told in steps, each size rounded up; `exact` is for the audit log.
+    """
+
+    def __init__(self, weeks: Sequence[ShortWeek], *, signs: bool, reads_floor: bool = True) -> None:
+        self.exact = tuple(weeks)
+        self.weeks = self.exact if reads_floor else tuple(_in_steps(each) for each in weeks)
         worst = max(self.weeks, key=lambda each: each.accelerators)
-        where = f"{worst.accelerators:,} accelerators short in {worst.pool or 'every pool'} in {worst.week}"
+        size = f"{'' if reads_floor else 'up to '}{worst.accelerators:,}"
+        where = f"{size} accelerators short in {worst.pool or 'every pool'} in {worst.week}"
         more = f", and short in {len(self.weeks) - 1} more weeks" if len(self.weeks) > 1 else ""
         what = "Signing it would take what is held for other deals" if signs else "There is no room for this hold"
         super().__init__(f"{what}: {where}{more}.", code="no_room")
+
+
+def _in_steps(week: ShortWeek) -> ShortWeek:
+    return replace(week, accelerators=two_digits_up(week.accelerators)[1])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +122,7 @@ def lock_holds() -> None:
         raise HoldRefused(_NOBODY_WAITS, code="busy") from None
 
 
-def require_room(*, check: HoldCheck, change: Planned, as_of: date) -> None:
+def require_room(*, check: HoldCheck, change: Planned, as_of: date, viewer: Viewer) -> None:
     """Returns with the inputs held still and room for the change in them. Call it under lock_holds.
 
     Raises NoRoom, HoldRefused.
@@ -127,7 +137,7 @@ def require_room(*, check: HoldCheck, change: Planned, as_of: date) -> None:
     if room.refusal:
         raise HoldRefused(room.refusal, code="no_hold", field=room.field)
     if room.short:
-        raise NoRoom(room.short, signs=change.signs)
+        raise NoRoom(room.short, signs=change.signs, reads_floor=reads_floor(viewer))
 
 
 @contextmanager
@@ -139,7 +149,7 @@ def asked_in_sight(*, change: Planned, user: User, request: object) -> Iterator[
     try:
         yield
     except NoRoom as refused:
-        worst = max(refused.weeks, key=lambda each: each.accelerators)
+        worst = max(refused.exact, key=lambda each: each.accelerators)
         asked = "signature" if change.signs else f"{change.probability:f} until {change.expires_date}"
         detail = {"asked": asked, "pool": worst.pool, "week": worst.week, "short": worst.accelerators}
         subject = refused_subject(change.contract, change.version)
@@ -180,7 +190,7 @@ def grant_hold(
     with asked_in_sight(change=change, user=user, request=request), transaction.atomic():
         lock_holds()
         _refuse(Contract.objects.select_related("owner").get(key=key, version=version), viewer)
-        require_room(check=check, change=change, as_of=today)
+        require_room(check=check, change=change, as_of=today, viewer=viewer)
         contract = (
             Contract.objects.select_for_update(of=("self",)).select_related("owner").get(key=key, version=version)
         )

@@ -41,7 +41,8 @@ from contracts.holding import (
     lock_holds,
     require_room,
 )
-from contracts.models import Contract, ContractTransition, Quote, UsageProfile
+from contracts.models import Contract, ContractTransition, UsageProfile
+from contracts.quote_authors import authors_of_quotes
 from contracts.write_rules import says_use
 
 logger = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ def move_contract(
             asked = _found(key, version)
             _refuse(asked, target, reason, mover, row_version)
             decision = _sign(asked, mover, meeting, now)
-            require_room(check=meeting.check, change=change, as_of=now.date())
+            require_room(check=meeting.check, change=change, as_of=now.date(), viewer=mover.viewer)
         take_turn(["contracts"])
         contract = _found(key, version, lock=True)
         _refuse(contract, target, reason, mover, row_version)
@@ -180,18 +181,12 @@ def makers_of(contract: Contract) -> set[int]:
     )
     changes = wrote.values_list("batch__imported_by", "before", "after")
     found = {by for by, before, after in changes if _is_wording(before or {}, after or {})}
-    found |= _sizers_of(contract) | _quoted_by(contract)
+    found |= _sizers_of(contract)
+    found |= authors_of_quotes(contract_key=contract.key, contract_version=contract.version)
     submitted = (
         contract.transitions.filter(to_state="submitted").order_by("-id").values_list("by_id", flat=True).first()
     )
     return found | ({submitted} if submitted else set())
-
-
-def _quoted_by(contract: Contract) -> set[int]:
-    """Who asked the quote that the contract was made of, and those which that one was another version of."""
-    asked = ("made_by", "earlier__made_by", "earlier__earlier__made_by", "earlier__earlier__earlier__made_by")
-    rows = Quote.objects.filter(contract_key=contract.key, contract_version=contract.version).values_list(*asked)
-    return {by for row in rows for by in row if by is not None}
 
 
 def _sizers_of(contract: Contract) -> set[int]:

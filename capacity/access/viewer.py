@@ -36,12 +36,17 @@ def viewer_of(request: HttpRequest | Request) -> Viewer:
     user = plain.user
     if not user.is_authenticated or not user.is_active:
         return Viewer()
+    viewer = viewer_of_user(user)
+    plain._viewer = viewer
+    return viewer
+
+
+def viewer_of_user(user: Any) -> Viewer:
+    """An account with its open roles, also where nobody is asking just now. One query where they did not come with it."""
     held = getattr(user, "open_roles", None)
     if held is None:
         held = RoleGrant.objects.filter(user=user, revoked_at=None).values_list("role", flat=True)
-    viewer = Viewer(username=user.get_username(), roles=frozenset(Role(role) for role in held), team_key=user.team_key)
-    plain._viewer = viewer
-    return viewer
+    return Viewer(username=user.get_username(), roles=frozenset(Role(role) for role in held), team_key=user.team_key)
 
 
 def require_roles(*roles: Role) -> Callable[[View], View]:

@@ -101,6 +101,11 @@ def sight(viewer: Viewer, resource: str, field: str, *, owner: str = "") -> Sigh
     return Sight.BAND if viewer.roles & rule.band else Sight.HIDDEN
 
 
+def reads_floor(viewer: Viewer) -> bool:
+    """Whether they know what is kept for model development, so that an exact shortage tells them nothing new."""
+    return sight(viewer, "pool_week", "floor") is Sight.FULL
+
+
 def see(viewer: Viewer, resource: str, field: str, value: Any, *, owner: str = "") -> Any:
     """The value as the viewer may see it: itself, its Banded, or RESTRICTED.
 

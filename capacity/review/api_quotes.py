@@ -6,7 +6,8 @@ with the reply; the full one is there when the quote's state is done.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, cast
 from uuid import UUID
 
@@ -14,7 +15,6 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -24,23 +24,17 @@ from capacity.access.idempotency import Answer, answered_once
 from capacity.access.models import User
 from capacity.access.viewer import PermitsByMethod, viewer_of
 from capacity.access.visibility import RESTRICTED, Viewer
-from capacity.allocation.models import WHAT_IF_STATES
 from capacity.allocation.what_ifs import TooManyWaiting
-from capacity.imports.api_fields import VisibleDecimal, VisibleFlag, VisibleInteger, VisibleText, api_value
+from capacity.imports.api_fields import api_value
 from capacity.imports.api_json import StrictJSONParser
-from capacity.imports.api_serializers import Page
 from capacity.imports.api_tables import page_of, paged, refusals
 from capacity.lib.figures import Absent
+from capacity.review.api_quote_fields import AskedQuote, AskedQuoteRow, QuoteDetail, QuotePage
 from capacity.review.api_what_ifs import WhatIfAnswer
 from capacity.review.quote_asking import ask_quote, quick_answer
-from capacity.review.quote_reading import QuoteRefused, read_quote
-from capacity.review.quote_rows import (
-    SEES_ALL,
-    named_after_quote,
-    owned_by_maker,
-    visible_payload,
-    visible_quote_answer,
-)
+from capacity.review.quote_moves import TOO_MANY, current_run, readable_quotes
+from capacity.review.quote_reading import QuoteRefused, ReadQuote, read_quote
+from capacity.review.quote_rows import named_after_quote, owned_by_maker, visible_payload, visible_quote_answer
 from capacity.review.quote_words import verdict
 from capacity.review.what_if import WhatIfRefused
 from capacity.review.what_if_asking import NoRun, asked_run_id
@@ -63,175 +57,6 @@ _EXAMPLE = {
 }
 
 
-class QuoteLine(serializers.Serializer):
-    """A line: the columns of its table but contract and version."""
-
-    kind = serializers.CharField(required=False, help_text="Of prices and commitments.")
-    price = serializers.CharField(required=False)
-    quantity = serializers.CharField(required=False, help_text="Of commitments.")
-    starts_date = serializers.DateField(required=False)
-    ends_date = serializers.DateField(required=False)
-    tier_from = serializers.CharField(required=False)
-    tier_mode = serializers.CharField(required=False)
-    included_quantity = serializers.CharField(required=False)
-    metric = serializers.CharField(required=False, help_text="Of service levels: uptime or latency.")
-    below_share = serializers.CharField(required=False)
-    credit_share = serializers.CharField(required=False)
-    region = serializers.CharField(required=False)
-
-
-class AskedQuote(serializers.Serializer):
-    """A quote: the columns of `contracts`, `price_lines`, `commit_steps` and `sla_lines`, as those tables name them."""
-
-    name = serializers.CharField(required=False, max_length=160)
-    target_margin_share = serializers.CharField(
-        required=False, allow_blank=True, help_text="A share below 1, or percent (60%); without it the policy's."
-    )
-    contract = serializers.DictField(
-        child=serializers.CharField(), help_text="Column → value; no key, version or state. No customer: a new one."
-    )
-    price_lines = QuoteLine(many=True, required=False, help_text="Without a date: from the start.")
-    commit_steps = QuoteLine(many=True, required=False)
-    sla_lines = QuoteLine(many=True, required=False)
-    run = serializers.IntegerField(required=False, help_text="A run's id; without it the current plan.")
-
-
-class QuoteCaseRow(serializers.Serializer):
-    """A month's facts summed over the planned weeks of the term, alone. Null: hidden, or not known."""
-
-    accelerators = VisibleInteger()
-    revenue_usd = VisibleDecimal()
-    reserved_cost_usd = VisibleDecimal()
-    consumed_cost_usd = VisibleDecimal()
-    margin_usd = VisibleDecimal()
-    margin_share = VisibleDecimal()
-
-
-class QuoteFloorRow(serializers.Serializer):
-    """The lowest price for the target margin, in the contract's currency, of the line that earns most.
-
-    moves: "one" where it is all that is billed; "all" or "commitments" where all prices, or they and the money
-    commitments, must be × factor: lines says what each becomes.
-    """
-
-    kind = serializers.CharField(allow_blank=True)
-    asked = VisibleDecimal()
-    price = VisibleDecimal()
-    reason = VisibleText()
-    currency = serializers.CharField()
-    moves = serializers.CharField(allow_blank=True)
-    factor = VisibleDecimal()
-    lines = serializers.ListField(child=serializers.DictField())
-
-
-class QuoteFlagRow(serializers.Serializer):
-    """What a person must look at."""
-
-    code = serializers.CharField()
-    sentence = serializers.CharField()
-
-
-class QuoteTermsRow(serializers.Serializer):
-    """What the terms say: weeks of the plan, and of the whole term; committed, expected and heavy use."""
-
-    weeks = serializers.IntegerField()
-    term_weeks = serializers.IntegerField()
-    committed = QuoteCaseRow()
-    expected = QuoteCaseRow()
-    heavy = QuoteCaseRow()
-    heavy_multiple = VisibleDecimal()
-    break_even_multiple = VisibleDecimal()
-    loss_exposure_usd = VisibleDecimal()
-    target_share = VisibleDecimal()
-    floor = QuoteFloorRow()
-    flags = QuoteFlagRow(many=True)
-
-
-class QuoteWeekRow(serializers.Serializer):
-    """Accelerators asked and short in a week."""
-
-    week = serializers.CharField()
-    need = VisibleDecimal()
-    short = VisibleInteger()
-
-
-class QuoteOfferRow(serializers.Serializer):
-    """An offer that fits, the nearest first. payload: sent again, it is the offer as a quote."""
-
-    number = serializers.IntegerField()
-    kind = serializers.CharField()
-    says = serializers.DictField()
-    is_least = serializers.BooleanField(help_text="One step more of its kind does not fit.")
-    accelerators = VisibleInteger()
-    revenue_usd_per_week = VisibleDecimal()
-    terms = QuoteTermsRow()
-    payload = serializers.JSONField(help_text="Columns hidden from the reader are null.")
-
-
-class QuoteAnswer(serializers.Serializer):
-    """An answer of the terms and, in a full one, of the engine. verdict: as the page says it."""
-
-    verdict = serializers.CharField()
-    is_quick = serializers.BooleanField()
-    fits = VisibleFlag()
-    unsized = VisibleText()
-    earliest = VisibleText()
-    earliest_weeks = serializers.IntegerField(allow_null=True, help_text="Of the term, planned from that start.")
-    earliest_stopped = VisibleText(help_text="The last start looked at, where later ones were left out.")
-    short = serializers.JSONField(help_text="The first run of short weeks, the most, and how many in all; or null.")
-    weeks = QuoteWeekRow(many=True)
-    pools = serializers.ListField(child=serializers.CharField())
-    work = serializers.DictField(
-        child=serializers.CharField(),
-        help_text="Pool: what one accelerator there does, in those the need is counted in.",
-    )
-    terms = QuoteTermsRow(allow_null=True)
-    cost = serializers.JSONField(
-        help_text="Alone, average and marginal, USD over the planned weeks; null in a quick one."
-    )
-    headline = serializers.JSONField(help_text="All promises together, before and after; null in a quick one.")
-    offers = QuoteOfferRow(many=True)
-    restricted = serializers.ListField(child=serializers.CharField(), help_text="Paths hidden from the reader's role.")
-
-
-class QuoteRow(serializers.Serializer):
-    """A quote as it was asked, and how far its full answer is. is_stale: the plan has moved on since."""
-
-    id = serializers.UUIDField()
-    url = serializers.CharField()
-    name = serializers.CharField()
-    run = serializers.IntegerField()
-    is_stale = serializers.BooleanField()
-    state = serializers.ChoiceField(choices=[state for state, _ in WHAT_IF_STATES])
-    stage = serializers.CharField(allow_blank=True)
-    progress = serializers.DecimalField(max_digits=5, decimal_places=4)
-    made_by = serializers.CharField()
-    made_at = serializers.DateTimeField()
-    target_margin_share = serializers.CharField(allow_null=True)
-    contract = serializers.CharField(allow_blank=True, help_text="The deal made of it.")
-    error = serializers.CharField(allow_blank=True)
-
-
-class QuoteDetail(QuoteRow):
-    """A quote with what was offered and its full answer; null until it is there."""
-
-    payload = serializers.JSONField()
-    full = QuoteAnswer(allow_null=True)
-    changes = WhatIfAnswer(allow_null=True, help_text="What its rows change in the plan: who loses, who gains.")
-
-
-class AskedQuoteRow(QuoteRow):
-    """A quote just asked, with its quick answer."""
-
-    quick = QuoteAnswer()
-
-
-class QuotePage(Page):
-    """A page of quotes, newest first."""
-
-    results = QuoteRow(many=True)
-
-
 class Quotes(APIView):
     """Quotes the reader may see, and asking one."""
 
@@ -249,7 +74,7 @@ class Quotes(APIView):
     )
     def get(self, request: Request) -> Response:
         page, size = page_of(request)
-        found, current = _readable(request), _current()
+        found, current = quotes_for(request), current_run()
         viewer = viewer_of(request)
         lines = [
             _line(request, viewer, row, current)
@@ -292,7 +117,7 @@ class OneQuote(APIView):
     )
     def get(self, request: Request, number: UUID) -> Response:
         viewer = viewer_of(request)
-        row = _readable(request).filter(number=number).first()
+        row = quotes_for(request).filter(number=number).first()
         if row is None:
             raise Http404
         owner, full = row.made_by.get_username(), row.what_if.full
@@ -301,7 +126,7 @@ class OneQuote(APIView):
         changes = named_after_quote(visible_answer(viewer, owned_by_maker(full, owner=owner)))
         return Response(
             {
-                **_line(request, viewer, row, _current()),
+                **_line(request, viewer, row, current_run()),
                 "payload": in_json(visible_payload(viewer, row.payload, owner=owner)),
                 "full": None if document is None else _answer(viewer, document, owner, is_typed=is_typed),
                 "changes": None if changes is None else WhatIfAnswer(changes).data,
@@ -309,16 +134,9 @@ class OneQuote(APIView):
         )
 
 
-def _readable(request: Request) -> QuerySet[Quote]:
-    found = Quote.objects.select_related("made_by", "what_if").defer("what_if__quick").order_by("-pk")
-    return found if viewer_of(request).roles & SEES_ALL else found.filter(made_by=cast(User, request.user))
-
-
-def _current() -> int | None:
-    try:
-        return asked_run_id()
-    except NoRun:
-        return None
+def quotes_for(request: Request) -> QuerySet[Quote]:
+    """The quotes the sender may read, newest first."""
+    return readable_quotes(viewer=viewer_of(request), user=cast(User, request.user))
 
 
 def _ask(request: Request) -> Answer:
@@ -328,11 +146,18 @@ def _ask(request: Request) -> Answer:
     if run is not None and not isinstance(run, str):
         raise refusal(400, "bad_run", "Give the run as its number.", field="run")
     sent = {name: value for name, value in data.items() if name != "run"} if isinstance(data, Mapping) else data
-    try:
+    with refusals_of_asking():
         run_id = asked_run_id(run or "")
         quote = read_quote(sent)
-        quick = quick_answer(run_id=run_id, quote=quote, viewer=viewer)
         made = ask_quote(run_id=run_id, quote=quote, viewer=viewer, user=user, now=timezone.now())
+        return asked_answer(request, made)
+
+
+@contextmanager
+def refusals_of_asking() -> Iterator[None]:
+    """What refuses a question, in the words of the API."""
+    try:
+        yield
     except NoRun as error:
         raise refusal(404, "no_run", str(error), field="run") from None
     except QuoteRefused as refused:
@@ -341,10 +166,16 @@ def _ask(request: Request) -> Answer:
     except WhatIfRefused as refused:
         raise refusal(409, refused.code, refused.sentence) from None
     except TooManyWaiting:
-        message = "You have as many unanswered questions as may wait at once. Wait for one of them."
-        raise refusal(409, "too_many_waiting", message) from None
-    line = _line(request, viewer, made, _current())
-    body = {**line, "quick": _answer(viewer, quick, user.get_username(), is_typed=quote.target_share is not None)}
+        raise refusal(409, "too_many_waiting", TOO_MANY) from None
+
+
+def asked_answer(request: Request, made: Quote) -> Answer:
+    """What a quote that was just asked answers: its line, with the quick answer. Raises what asking raises."""
+    viewer, is_typed = viewer_of(request), made.target_margin_share is not None
+    asked = ReadQuote(payload=made.payload, target_share=made.target_margin_share)
+    quick = quick_answer(run_id=made.what_if.run_id, quote=asked, viewer=viewer)
+    line = _line(request, viewer, made, current_run())
+    body = {**line, "quick": _answer(viewer, quick, made.made_by.get_username(), is_typed=is_typed)}
     return Answer(status=202, body=body, headers={"Location": line["url"], "Retry-After": str(RETRY_SECONDS)})
 
 

@@ -20,7 +20,7 @@ from capacity.access.viewer import PermitsByMethod, viewer_of
 from capacity.access.visibility import Viewer
 from capacity.allocation.models import WHAT_IF_STATES, WhatIf
 from capacity.allocation.what_ifs import TooManyWaiting, what_ifs_of
-from capacity.imports.api_fields import VisibleDecimal, VisibleRow, VisibleText, api_value
+from capacity.imports.api_fields import VisibleDecimal, VisibleInteger, VisibleRow, VisibleText, api_value
 from capacity.imports.api_json import StrictJSONParser
 from capacity.imports.api_serializers import Page
 from capacity.imports.api_tables import page_of, paged, refusals
@@ -158,14 +158,14 @@ class WhatIfAnswer(VisibleRow):
     kind = VisibleText()
     basis = VisibleText()
     termination = VisibleText()
-    weeks_solved = serializers.IntegerField()
+    weeks_solved = VisibleInteger()
     seconds = VisibleDecimal()
     usd_before = VisibleDecimal()
     usd_after = VisibleDecimal()
     usd_difference = VisibleDecimal()
     tiers = TierDifference(many=True)
     demands = DemandDifference(many=True)
-    demands_hidden = serializers.IntegerField(help_text="Rows of which the reader's role sees no value.")
+    demands_hidden = VisibleInteger(help_text="Rows of which the reader's role sees no value; null without the floor.")
     placements = PlacementDifference(many=True)
     not_placed = NotPlaced(many=True)
     placements_hidden = serializers.BooleanField()

@@ -5,7 +5,7 @@ The same calls as the pages, with an `Idempotency-Key` like every write. Whoever
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, cast
@@ -19,11 +19,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from capacity.access.api_errors import FieldError, problem, refusal
-from capacity.access.idempotency import Answer, answered_once
+from capacity.access.idempotency import Answer
 from capacity.access.models import User
 from capacity.access.viewer import PermitsByMethod, viewer_of
 from capacity.imports.api_json import StrictJSONParser
 from capacity.imports.api_tables import page_of, paged, refusals
+from capacity.review.api_bodies import answered, fields_of_body
 from capacity.review.hold_check import room_for_holds
 from capacity.review.views_contracts import meeting
 from capacity.review.workflow_page import known_versions
@@ -114,9 +115,9 @@ class ContractMoves(APIView):
         tags=[AREA],
     )
     def post(self, request: Request) -> Response:
-        asked = _asked(request, ("contract", "version", "to", "reason", "row_version"))
+        asked = fields_of_body(request, ("contract", "version", "to", "reason", "row_version"))
         contract = _known(request, asked)
-        return _once(request, lambda: _move(request, contract, asked))
+        return answered(request, lambda: _move(request, contract, asked))
 
 
 class MovesOfContract(APIView):
@@ -165,9 +166,9 @@ class ContractHolds(APIView):
         tags=[AREA],
     )
     def post(self, request: Request) -> Response:
-        asked = _asked(request, ("contract", "version", "probability", "expires_date", "note"))
+        asked = fields_of_body(request, ("contract", "version", "probability", "expires_date", "note"))
         contract = _known(request, asked)
-        return _once(request, lambda: _grant(request, contract, asked))
+        return answered(request, lambda: _grant(request, contract, asked))
 
 
 class ReleaseContractHold(APIView):
@@ -186,9 +187,9 @@ class ReleaseContractHold(APIView):
         tags=[AREA],
     )
     def post(self, request: Request) -> Response:
-        asked = _asked(request, ("contract", "version", "note"))
+        asked = fields_of_body(request, ("contract", "version", "note"))
         contract = _known(request, asked)
-        return _once(request, lambda: _release(request, contract, asked))
+        return answered(request, lambda: _release(request, contract, asked))
 
 
 # --- the calls ----------------------------------------------------------------------------------------------------
@@ -268,30 +269,6 @@ def _answer_of(refused: MoveRefused | HoldRefused) -> Answer:
 
 
 # --- requests and rows --------------------------------------------------------------------------------------------
-
-
-def _once(request: Request, do: Callable[[], Answer]) -> Response:
-    answer = answered_once(
-        key=request.headers.get("Idempotency-Key", ""),
-        owner=cast(User, request.user),
-        viewer=viewer_of(request),
-        request={"method": request.method, "path": request.path, "body": request.data},
-        now=timezone.now(),
-        do=do,
-    )
-    return Response(answer.body, status=answer.status, headers=dict(answer.headers))
-
-
-def _asked(request: Request, names: tuple[str, ...]) -> dict[str, str]:
-    """The body's fields as text, "" where left out. Raises ApiRefusal for what is none of them."""
-    if not isinstance(request.data, Mapping):
-        raise refusal(400, "bad_body", f"Send an object with {', '.join(names)}.")
-    for name, value in request.data.items():
-        if name not in names:
-            raise refusal(400, "unknown_field", f'There is no field "{name}".', field=str(name))
-        if isinstance(value, Mapping | list):
-            raise refusal(400, "bad_value", "Give a text or a number.", field=str(name))
-    return {name: "" if request.data.get(name) is None else str(request.data[name]) for name in names}
 
 
 def _known(request: Request, asked: Mapping[str, str]) -> Contract:

@@ -10,9 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import CheckConstraint
 
 from capacity.access.permissions import may
 from capacity.access.roles import Role
@@ -23,6 +21,7 @@ from capacity.imports.described import singular_of, title_of
 from capacity.imports.rows import Row, cell_text
 from capacity.imports.tables import Reference, Table, tables
 from capacity.imports.tabular import read_cell
+from capacity.review.input_rules import broken_rules
 from capacity.review.inputs import Inputs
 
 ADDED, CHANGED, REMOVED = "added", "changed", "removed"
@@ -157,7 +156,7 @@ class _Editor:
         self._write(position, table, None, row, given)
 
     def _change(self, position: int, table: Table, key: Row, values: Mapping[str, Any]) -> None:
-        at = self._find(table, key)
+        at = self._find_known(table, key)
         if at is None:
             self._say_missing(position, table, key)
             return
@@ -171,7 +170,7 @@ class _Editor:
         self._write(position, table, at, after, given)
 
     def _remove(self, position: int, table: Table, key: Row, _values: Mapping[str, Any]) -> None:
-        at = self._find(table, key)
+        at = self._find_known(table, key)
         if at is None:
             self._say_missing(position, table, key)
             return
@@ -265,6 +264,11 @@ class _Editor:
                 return at
         return None
 
+    def _find_known(self, table: Table, key: Row) -> int | None:
+        """None also for a row whose key the viewer may not see: that there is one would tell them whose deals there are."""
+        at = self._find(table, key)
+        return None if at is not None and self._is_hidden(table, self.tables[table.name][at]) else at
+
     def _say_missing(self, position: int, table: Table, key: Row) -> None:
         text = _key_text(table, key)
         known = [
@@ -301,29 +305,15 @@ class _Editor:
 
     def _breaks_a_rule(self, position: int, table: Table, key: Row, row: Row) -> bool:
         """Constraints of the table's own columns, in the words a form would use."""
-        fields = {field.name: field for field in table.model._meta.concrete_fields}
-        given = {name: value for name, value in row.items() if name in fields and value is not None}
-        # What a row points to is looked for elsewhere: to these rules it is there or not.
-        instance = table.model(
-            **{fields[name].attname: 1 if fields[name].is_relation else value for name, value in given.items()}
-        )
-        broken = False
-        for constraint in table.model._meta.constraints:
-            if not isinstance(constraint, CheckConstraint):
-                continue
-            if self.viewer is None and constraint.name.endswith(_KEY_FORM):
-                # Only the product asks so: a quote stands under a key that nobody can give.
-                continue
-            try:
-                constraint.validate(table.model, instance)
-            except ValidationError:
-                said = table.sentences.get(constraint.name)
-                column, message = (
-                    (said.column, said.message) if said else ("", f"The rule {constraint.name} is broken.")
-                )
-                self.say(position, table.name, _key_text(table, key), column, message)
-                broken = True
-        return broken
+        broken = broken_rules(table, row)
+        if self.viewer is None:
+            # Only the product asks so: a quote stands under a key that nobody can give.
+            broken = tuple(name for name in broken if not name.endswith(_KEY_FORM))
+        for name in broken:
+            said = table.sentences.get(name)
+            column, message = (said.column, said.message) if said else ("", f"The rule {name} is broken.")
+            self.say(position, table.name, _key_text(table, key), column, message)
+        return bool(broken)
 
     def check_references(self) -> None:
         """Every row written names rows that are there after all changes, and no row names one that was removed."""
@@ -340,11 +330,19 @@ class _Editor:
         for row in self.tables.get(other.name, ()):
             named = tuple(cell_text(row.get(_input_name(other, name))) for name in reference.columns)
             if named in gone:
-                user = _key_text(other, {name: row.get(_input_name(other, name)) for name in other.key})
-                what = f"{singular_of(other)} {user}"
-                message = f'"{"~".join(named)}" is used by {what}: remove or change that too.'
+                message = f'"{"~".join(named)}" is used by {self._called(other, row)}: remove or change that too.'
                 self.say(0, reference.target, "~".join(named), "", message)
                 return
+
+    def _called(self, table: Table, row: Row) -> str:
+        """The row by its key, where the viewer may see that: a deal's may say whose it is."""
+        if self._is_hidden(table, row):
+            return f"a {singular_of(table)} that your role does not see"
+        return f"{singular_of(table)} {_key_text(table, {n: row.get(_input_name(table, n)) for n in table.key})}"
+
+    def _is_hidden(self, table: Table, row: Row) -> bool:
+        """Whether the viewer may not see the key of the row."""
+        return bool(rules.hidden_columns(table, self.viewer, set(table.key), owner=self._owner(table, row)))
 
     def _check_reference(self, position: int, table: Table, row: Row, reference: Reference) -> None:
         if reference.target not in self.tables:
@@ -352,16 +350,20 @@ class _Editor:
         given = [row.get(_input_name(table, name)) for name in reference.columns]
         wanted = [(each,) for each in given[0] or ()] if reference.many else [tuple(given)]
         target = tables()[reference.target]
-        known = {
-            tuple(cell_text(each.get(_input_name(target, name))) for name in reference.target_columns)
-            for each in self.tables[reference.target]
+        rows = self.tables[reference.target]
+        key_of = {
+            id(each): tuple(cell_text(each.get(_input_name(target, n))) for n in reference.target_columns)
+            for each in rows
         }
+        known = set(key_of.values())
         for values in wanted:
             named = tuple(cell_text(value) for value in values)
             if named not in known and all(named):
                 text = _key_text(table, {name: row.get(_input_name(table, name)) for name in table.key})
                 words = "~".join(named)
-                hint = nearest(words, ["~".join(each) for each in known])
+                hint = nearest(
+                    words, ["~".join(key_of[id(each)]) for each in rows if not self._is_hidden(target, each)]
+                )
                 message = f'The run has no {singular_of(target)} "{words}".{hint}'
                 self.say(position, table.name, text, reference.columns[-1], message)
 

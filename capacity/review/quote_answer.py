@@ -27,9 +27,18 @@ NEXT_WEEKS = 13
 
 
 def quote_answer(
-    *, inputs: Inputs, prepared: PreparedPlan, payload: Payload, target_share: Decimal | None, progress: Progress
+    *,
+    inputs: Inputs,
+    prepared: PreparedPlan,
+    payload: Payload,
+    target_share: Decimal | None,
+    progress: Progress,
+    in_steps: bool = False,
 ) -> Document:
-    """Everything the engine and the terms say of a quote. target_share None: the policy's. Raises ChangesRefused."""
+    """Everything the engine and the terms say of a quote. target_share None: the policy's. Raises ChangesRefused.
+
+    in_steps: its maker may not read the floor, so the largest that fits is offered in steps (methods: Quotes).
+    """
     check = FitCheck(inputs=inputs, prepared=prepared)
     target = prepared.policy.target_gross_margin_share if target_share is None else target_share
     progress("Looking for room, week by week", 0.0)
@@ -41,7 +50,11 @@ def quote_answer(
     offers: list[Offer] = []
     if not tried.fits and not tried.sized.unsized:
         offers = nearest_offers(
-            check=check, tried=tried, begin=start.week, progress=lambda stage, share: progress(stage, 0.3 + 0.6 * share)
+            check=check,
+            tried=tried,
+            begin=start.week,
+            in_steps=in_steps,
+            progress=lambda stage, share: progress(stage, 0.3 + 0.6 * share),
         )
     progress("Pricing", 0.95)
     horizon = inputs.horizon

@@ -17,7 +17,7 @@ from typing import Any
 from django.db import transaction
 
 from capacity.access.models import User
-from capacity.access.visibility import Viewer
+from capacity.access.visibility import Viewer, reads_floor
 from capacity.allocation.models import RunPoolWeek
 from capacity.allocation.what_ifs import ask_what_if
 from capacity.lib.units import ceil_fraction, exact, floor_fraction
@@ -25,7 +25,6 @@ from capacity.review.input_edits import apply_changes
 from capacity.review.inputs import Inputs
 from capacity.review.quote_answer import terms_document, terms_of_sized, work_document
 from capacity.review.quote_reading import QuoteError, QuoteRefused, ReadQuote, check_quote
-from capacity.review.quote_rows import reads_floor
 from capacity.review.quote_sizing import sized_quote
 from capacity.review.what_if import run_inputs
 from contracts.domain.quote import short_time, two_digits_down
@@ -150,7 +149,7 @@ def ask_quote(
     mine = [{**row.as_json(), "owner": user.get_username()} for row in rows]
     with transaction.atomic():
         question = ask_what_if(run_id=run_id, user=user, changes=changes, changed_rows=mine, now=now)
-        made, _ = Quote.objects.get_or_create(
+        made, is_new = Quote.objects.get_or_create(
             what_if=question,
             defaults={
                 "name": quote.payload["name"],
@@ -161,4 +160,8 @@ def ask_quote(
                 "earlier": earlier,
             },
         )
+        if not is_new and earlier is not None and made.earlier_id is None and made.pk != earlier.pk:
+            # The same question, not answered yet: that it is a version of somebody's quote is not lost with it.
+            made.earlier = earlier
+            made.save(update_fields=["earlier"])
     return made

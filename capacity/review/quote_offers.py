@@ -17,7 +17,7 @@ from capacity.lib.horizon import Week
 from capacity.review.input_edits import ChangesRefused
 from capacity.review.quote_sizing import FitCheck, Tried
 from contracts.domain import quote_payload as payloads
-from contracts.domain.quote import earliest, largest
+from contracts.domain.quote import earliest, largest, two_digits_down
 from contracts.domain.quote_payload import Payload
 
 MOST_OFFERS = 3
@@ -109,14 +109,19 @@ def _flat(tried: Tried) -> bool:
     return True
 
 
-def nearest_offers(*, check: FitCheck, tried: Tried, begin: int | None, progress: Progress) -> list[Offer]:
-    """At most three, the nearest first; each fits in all its planned weeks. begin: the earliest start, if there is one."""
+def nearest_offers(
+    *, check: FitCheck, tried: Tried, begin: int | None, progress: Progress, in_steps: bool = False
+) -> list[Offer]:
+    """At most three, the nearest first; each fits in all its planned weeks. begin: the earliest start, if there is one.
+
+    in_steps: a volume or limit that fits is offered in two digits, so that it does not say what the floor leaves.
+    """
     makers: tuple[tuple[str, Callable[[], Iterator[Offer]]], ...] = (
         ("Looking for a later start", lambda: _later(check, tried, begin)),
-        ("Looking for a smaller volume", lambda: _smaller(check, tried)),
+        ("Looking for a smaller volume", lambda: _smaller(check, tried, in_steps)),
         ("Looking in other places", lambda: _elsewhere(check, tried)),
-        ("Looking for a cap of use", lambda: _capped(check, tried)),
-        ("Looking for a ramp", lambda: _ramp(check, tried)),
+        ("Looking for a cap of use", lambda: _capped(check, tried, in_steps)),
+        ("Looking for a ramp", lambda: _ramp(check, tried, in_steps)),
     )
     found: list[Offer] = []
     for number, (stage, offers) in enumerate(makers):
@@ -149,13 +154,14 @@ def _later(check: FitCheck, tried: Tried, begin: int | None) -> Iterator[Offer]:
     )
 
 
-def _smaller(check: FitCheck, tried: Tried) -> Iterator[Offer]:
+def _smaller(check: FitCheck, tried: Tried, in_steps: bool) -> Iterator[Offer]:
     usage = _usage(tried)
     volume = payloads.volume_of(tried.payload, has_tokens=bool(usage))
     if volume is None:
         return
     base = _with_usage(tried.payload, usage)
     part = largest(lambda n: check.fits(payloads.with_volume(base, part=n, of=volume.most)), below=volume.most)
+    part = _told(part, in_steps)
     if not part:
         return
     payload = payloads.with_volume(base, part=part, of=volume.most)
@@ -165,8 +171,15 @@ def _smaller(check: FitCheck, tried: Tried) -> Iterator[Offer]:
         tried=check.tried(payload),
         distance=1 - Fraction(part, volume.most),
         says={"part": part, "of": volume.most, "noun": volume.noun},
-        is_least=True,
+        is_least=not in_steps,
     )
+
+
+def _told(part: int, in_steps: bool) -> int:
+    """What fits, where it may not be told to the last one: less of the same fits too."""
+    if not in_steps or not part:
+        return part
+    return two_digits_down(part) or max(step for step in (1, 2, 5) if step <= part)
 
 
 def _usage(tried: Tried) -> dict[str, Any]:
@@ -236,7 +249,7 @@ def _other_types(check: FitCheck, tried: Tried) -> list[tuple[str, dict[str, Any
     return [(kind, payloads.with_columns(tried.payload, accelerator_type=kind)) for kind in kinds if kind != own]
 
 
-def _capped(check: FitCheck, tried: Tried) -> Iterator[Offer]:
+def _capped(check: FitCheck, tried: Tried, in_steps: bool) -> Iterator[Offer]:
     """The highest rate limit, in hundredths of expected use, down to expected use itself."""
     usage, part = _usage(tried), tried.sized.parts[0] if tried.sized.parts else None
     # One limit for the whole term: of use that grows it would cap the later weeks below what is expected of them.
@@ -247,7 +260,7 @@ def _capped(check: FitCheck, tried: Tried) -> Iterator[Offer]:
     terms = next(terms for terms in part.terms if terms is not None)
     if not terms.rate_limit.is_uncapped or most <= 100 or not check.fits(_limited(tried, 100, usage)):
         return
-    above = largest(lambda n: check.fits(_limited(tried, 100 + n, usage)), below=most - 100)
+    above = _told(largest(lambda n: check.fits(_limited(tried, 100 + n, usage)), below=most - 100), in_steps)
     payload = _limited(tried, 100 + above, usage)
     yield Offer(
         kind="capped",
@@ -255,7 +268,7 @@ def _capped(check: FitCheck, tried: Tried) -> Iterator[Offer]:
         tried=check.tried(payload),
         distance=1 - Fraction(100 + above, most),
         says={"hundredths": 100 + above, "peak": str(Decimal(most) / 100)},
-        is_least=True,
+        is_least=not in_steps,
     )
 
 
@@ -263,7 +276,7 @@ def _limited(tried: Tried, hundredths: int, usage: Mapping[str, Any]) -> dict[st
     return payloads.with_limit(tried.payload, hundredths=hundredths, usage=usage)
 
 
-def _ramp(check: FitCheck, tried: Tried) -> Iterator[Offer]:
+def _ramp(check: FitCheck, tried: Tried, in_steps: bool) -> Iterator[Offer]:
     """All units from the first week from which they fit to the end; before it as many as fit."""
     payload = tried.payload
     volume = payloads.volume_of(payload, has_tokens=False) if payloads.may_ramp(payload) else None
@@ -279,6 +292,7 @@ def _ramp(check: FitCheck, tried: Tried) -> Iterator[Offer]:
         lambda n: check.fits(payloads.with_ramp(payload, part=n, of=volume.most, full_from=full_from)),
         below=volume.most,
     )
+    part = _told(part, in_steps)
     if not part:
         return
     ramped = payloads.with_ramp(payload, part=part, of=volume.most, full_from=full_from)
@@ -294,5 +308,5 @@ def _ramp(check: FitCheck, tried: Tried) -> Iterator[Offer]:
             "week": check.inputs.horizon.first.plus(full).key,
             "before": (full_from - timedelta(days=1)).isoformat(),
         },
-        is_least=True,
+        is_least=not in_steps,
     )

@@ -168,7 +168,7 @@ def quote_context(viewer: Viewer, row: Quote, *, current: int | None, now: datet
         "job": _job(what_if) if is_open else None,
         "error": visible_error(viewer, what_if.error) if what_if.state == "failed" else "",
         "offered": offered_facts(viewer, row, year=year),
-        "lines": offered_lines(viewer, row),
+        "lines": offered_lines(viewer, row, year=year),
         "earlier": row.earlier,
         "deal_key": row.contract_key,
         "needs_customer": not column(row.payload, "customer"),
@@ -223,17 +223,18 @@ def offered_facts(viewer: Viewer, row: Quote, *, year: int) -> list[tuple[str, A
     return facts
 
 
-def offered_lines(viewer: Viewer, row: Quote) -> list[tuple[str, Any]]:
+def offered_lines(viewer: Viewer, row: Quote, *, year: int) -> list[tuple[str, Any]]:
     """Prices, commitments and service levels, one line each."""
+    currency = column(row.payload, "currency") or "USD"
     shown = visible_payload(viewer, row.payload, owner=row.made_by.get_username())
     found: list[tuple[str, Any]] = []
     for line in shown["price_lines"]:
         kind = line["kind"] if isinstance(line["kind"], str) else ""
         tier = f" from {line['tier_from']}" if str(line.get("tier_from", "0")) not in ("0", "") and kind else ""
-        found.append((f"{words.PRICE_NAMES.get(kind, 'Price')}{tier}", line.get("price")))
+        found.append((f"{words.PRICE_NAMES.get(kind, 'Price')}{tier}", words.typed_money(line.get("price"), currency)))
     for line in shown["commit_steps"]:
         kind = str(line["kind"]).replace("_", " ")
-        found.append((f"Commits {kind} from {line['starts_date']}", line.get("quantity")))
+        found.append((f"Commits {kind} from {words.typed_day(line['starts_date'], year=year)}", line.get("quantity")))
     for line in shown["sla_lines"]:
         found.append((f"Credit where {line['metric']} is below {line['below_share']}", line.get("credit_share")))
     return found

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from capacity.access.bands import Banded, BandUnit
 from capacity.access.roles import Role
-from capacity.access.visibility import RESTRICTED, Sight, Viewer, see, sight
-from capacity.lib.figures import UNKNOWN_COST, UNSIZED, Absent, thousands
+from capacity.access.visibility import RESTRICTED, Sight, Viewer, reads_floor, see, sight
+from capacity.lib.figures import UNKNOWN_COST, UNSIZED, Absent
 from capacity.lib.units import ceil_fraction, exact
+from capacity.review.coarse import up_to
 from contracts.domain.quote import ladder_step, two_digits_up
 from contracts.domain.quote_payload import KEY, LINE_TABLES, lines_of
 
@@ -32,27 +32,6 @@ _CASE_FIELDS = {
     "margin_usd": "margin_usd",
     "margin_share": "margin_share",
 }
-
-
-WHY_COARSE = "Rounded up: to the accelerator it would say what the floor holds, which your role does not read."
-
-
-def reads_floor(viewer: Viewer) -> bool:
-    """Whether they know what is kept for model development, so that a shortage tells them nothing new."""
-    return sight(viewer, "pool_week", "floor") is Sight.FULL
-
-
-def up_to(bounds: tuple[int, int], *, more: int = 0) -> Banded:
-    """ "up to 500": what lies above the one bound, up to and with the other. more: known, and added to both."""
-    low, high = (each + more for each in bounds)
-    return Banded(
-        word=f"up to {thousands(high)}",
-        kind="banded",
-        reason=WHY_COARSE,
-        low=Decimal(low),
-        high=Decimal(high),
-        unit=BandUnit.NUMBER,
-    )
 
 
 def number(text: str | None) -> Decimal | None:

@@ -7,6 +7,7 @@ comes out, and offers, is quote_answer.py.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -94,6 +95,7 @@ class FitCheck:
     def __init__(self, *, inputs: Inputs, prepared: PreparedPlan) -> None:
         self.inputs, self.prepared, self.policy = inputs, prepared, prepared.policy
         self._before: dict[tuple[str, int], Unmet] = {}
+        self._whole: dict[str, Tried] = {}
         self.hard: list[int] = []
 
     @property
@@ -108,7 +110,18 @@ class FitCheck:
         return self.tried(payload).fits
 
     def tried(self, payload: Payload, *, only: set[int] | None = None) -> Tried:
-        """The engine's answer for the whole planned term, or for these weeks of it. Raises ChangesRefused."""
+        """The engine's answer for the whole planned term, or for these weeks of it. Raises ChangesRefused.
+
+        What was asked for the whole term is not asked again: an offer is what the search for it found.
+        """
+        if only is not None:
+            return self._asked(payload, only)
+        key = json.dumps(payload, sort_keys=True)
+        if key not in self._whole:
+            self._whole[key] = self._asked(payload, None)
+        return self._whole[key]
+
+    def _asked(self, payload: Payload, only: set[int] | None) -> Tried:
         sized = sized_quote(quoted=quoted_inputs(inputs=self.inputs, payload=payload), policy=self.policy)
         problem, classes = self._problem(sized)
         keys = sized.demand_keys

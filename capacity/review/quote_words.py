@@ -95,7 +95,7 @@ def floor_words(answer: Row) -> str:
     price = terms["floor"]["price"]
     if not isinstance(price, Decimal):
         return ""
-    return f"lowest price for {target_words(terms)}{':' * (terms['floor']['moves'] in TOGETHER)} {least_words(terms['floor'])}."
+    return f"lowest price for {target_words(terms)}: {least_words(terms['floor'])}."
 
 
 # What moves → its words, where a single price does not carry the bill.
@@ -126,6 +126,22 @@ def price_words(price: Any, kind: str, currency: str = "USD") -> str:
 def money_words(amount: Decimal, currency: str) -> str:
     places = 2 if amount == amount.quantize(Decimal("0.01")) else 4
     return f"{'$' if currency == 'USD' else currency + ' '}{amount:,.{places}f}"
+
+
+def typed_money(text: Any, currency: str) -> Any:
+    """A price as somebody typed it: as money where it is a number, as it stands where it is none or hidden."""
+    try:
+        return money_words(Decimal(text), currency)
+    except (TypeError, ValueError, ArithmeticError):
+        return text
+
+
+def typed_day(text: Any, *, year: int) -> str:
+    """A day as somebody typed it: in words where it is one."""
+    try:
+        return figures.day(date.fromisoformat(str(text)), year=year)
+    except ValueError:
+        return str(text)
 
 
 def _monday(week: str, year: int) -> str:

@@ -5,6 +5,8 @@ Requests become calls of quote_asking.py and of contracts/quote_deals.py; what i
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -34,6 +36,7 @@ from capacity.review.quote_form import (
     payload_of_contract,
     typed_quote,
 )
+from capacity.review.quote_moves import TOO_MANY, ask_again, current_run, readable_quotes, take_offer
 from capacity.review.quote_page import list_line, quick_context, quote_context
 from capacity.review.quote_reading import MOST_BYTES, QuoteError, QuoteRefused, ReadQuote, read_quote
 from capacity.review.quote_rows import SEES_ALL
@@ -43,15 +46,11 @@ from contracts.models import Quote
 from contracts.quote_deals import DealRefused, make_deal
 
 PAGE = 25
-TOO_MANY = "You have as many unanswered questions as may wait at once. Wait for one of them."
 
 
 def quotes_of(request: HttpRequest) -> QuerySet[Quote]:
-    """The quotes somebody may read, newest first: their own, or everybody's."""
-    found = Quote.objects.select_related("made_by", "what_if", "earlier").defer("what_if__quick").order_by("-pk")
-    if viewer_of(request).roles & SEES_ALL:
-        return found
-    return found.filter(made_by=_user(request))
+    """The quotes the reader may read, newest first."""
+    return readable_quotes(viewer=viewer_of(request), user=_user(request))
 
 
 def found_quote(request: HttpRequest, number: UUID | str) -> Quote:
@@ -77,7 +76,7 @@ def quotes(request: HttpRequest) -> HttpResponse:
     # Of the answers the list reads what is said of the quote, not everything that moves.
     found = quotes_of(request).defer("what_if__quick", "what_if__full").annotate(said=F("what_if__full__quote"))
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
-    current = _current_run()
+    current = current_run()
     context = {
         "page": page,
         "rows": [list_line(viewer, row, current=current, year=now.year) for row in page],
@@ -85,13 +84,6 @@ def quotes(request: HttpRequest) -> HttpResponse:
         "sees_all": bool(viewer.roles & SEES_ALL),
     }
     return render(request, "quotes/list.html", context)
-
-
-def _current_run() -> int | None:
-    try:
-        return asked_run_id()
-    except NoRun:
-        return None
 
 
 # --- the workspace ----------------------------------------------------------------------------------------------------
@@ -278,7 +270,7 @@ def sheet(request: HttpRequest, number: UUID) -> HttpResponse:
 
 def _context(request: HttpRequest, found: Quote, **more: Any) -> dict[str, Any]:
     return {
-        **quote_context(viewer_of(request), found, current=_current_run(), now=timezone.now()),
+        **quote_context(viewer_of(request), found, current=current_run(), now=timezone.now()),
         "may_ask": may_do(request, "quotes.ask"),
         **more,
     }
@@ -289,7 +281,7 @@ def _context(request: HttpRequest, found: Quote, **more: Any) -> dict[str, Any]:
 def compare(request: HttpRequest) -> HttpResponse:
     """Two quotes side by side: `?a=` and `?b=`; without them, a choice of two."""
     now, viewer = timezone.now(), viewer_of(request)
-    current = _current_run()
+    current = current_run()
     pair = [
         quote_context(viewer, found_quote(request, text), current=current, now=now)
         for text in (request.GET.get("a", ""), request.GET.get("b", ""))
@@ -310,44 +302,30 @@ def compare(request: HttpRequest) -> HttpResponse:
 @require_POST
 def adopt(request: HttpRequest, number: UUID) -> HttpResponse:
     """Take one of the offers: another version of the quote, asked of the same run."""
-    found = found_quote(request, number)
     text = request.POST.get("offer", "")
-    offers = ((found.what_if.full or {}).get("quote") or {}).get("offers", [])
-    if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= len(offers)):
-        messages.error(request, "There is no such offer: look at the quote again.")
-        return redirect("quote", number=number)
-    payload = dict(offers[int(text) - 1]["payload"])
-    return _again(request, found, payload, run_id=found.what_if.run_id)
+    offer = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
+    return _moved(request, number, partial(take_offer, number=offer))
 
 
 @requires_by_method(POST="quotes.ask")
 @require_POST
 def again(request: HttpRequest, number: UUID) -> HttpResponse:
     """Ask the same of the current plan."""
+    return _moved(request, number, ask_again)
+
+
+def _moved(request: HttpRequest, number: UUID, move: Callable[..., Quote]) -> HttpResponse:
+    """To the quote that was asked, or back with what was wrong."""
     found = found_quote(request, number)
     try:
-        return _again(request, found, dict(found.payload), run_id=asked_run_id())
-    except NoRun as error:
-        messages.error(request, str(error))
-        return redirect("quote", number=number)
-
-
-def _again(request: HttpRequest, found: Quote, payload: dict[str, Any], *, run_id: int) -> HttpResponse:
-    wanted = ReadQuote(payload=payload, target_share=found.target_margin_share)
-    try:
-        made = ask_quote(
-            run_id=run_id,
-            quote=wanted,
-            viewer=viewer_of(request),
-            user=_user(request),
-            now=timezone.now(),
-            earlier=found,
-        )
+        made = move(quote=found, viewer=viewer_of(request), user=_user(request), now=timezone.now())
         return redirect("quote", number=made.number)
     except QuoteRefused as refused:
         messages.error(request, " ".join(error.message for error in refused.errors))
     except WhatIfRefused as refused:
         messages.error(request, refused.sentence)
+    except NoRun as error:
+        messages.error(request, str(error))
     except TooManyWaiting:
         messages.error(request, TOO_MANY)
     return redirect("quote", number=found.number)

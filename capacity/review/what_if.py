@@ -14,9 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from math import ceil
 from typing import Any
 
 from capacity.access.audit import record_event
+from capacity.access.roles import Role
+from capacity.access.viewer import viewer_of_user
+from capacity.access.visibility import reads_floor
 from capacity.allocation.domain.checks import BadProblem, check_problem
 from capacity.allocation.domain.problem import Problem
 from capacity.allocation.domain.problem_writer import problem_to_json
@@ -26,7 +30,7 @@ from capacity.allocation.domain.what_if import HotPlan, full
 from capacity.allocation.domain.what_if_answer import Answer, answer_to_json
 from capacity.allocation.heartbeat import LeaseKeeper
 from capacity.allocation.leases import LeaseLost, Refused
-from capacity.allocation.models import Run, RunDocument
+from capacity.allocation.models import Run, RunDocument, WhatIf
 from capacity.allocation.what_ifs import (
     WhatIfClaim,
     claim_what_if,
@@ -50,6 +54,8 @@ logger = logging.getLogger(__name__)
 
 # The audit log's word for a quote that found no room, beside a hold's.
 QUOTE_REFUSED = "quote.refused"
+# Its word for a what-if after which more of what the asker sells is short, asked by whoever may not read the floor.
+ASKED_SHORT = "scenario.short"
 Progress = Callable[[str, float], None]
 Changes = Sequence[Mapping[str, Any]]
 
@@ -234,6 +240,8 @@ def _answer(claim: WhatIfClaim, lease: LeaseKeeper, clock: Callable[[], datetime
     keep_full(claim=claim, answer=answer, seconds=seconds, now=clock())
     if quote is not None:
         _note_refused(quote, answer["quote"])
+    else:
+        _note_short(claim.what_if_id, answer)
     return "done"
 
 
@@ -245,6 +253,17 @@ def _note_refused(quote: Quote, document: Mapping[str, Any]) -> None:
         record_event(user=quote.made_by, action=QUOTE_REFUSED, subject=f"quote {quote.number}", detail=detail)
 
 
+def _note_short(what_if_id: int, answer: Mapping[str, Any]) -> None:
+    """Keeps in the audit log what would be short more, for those to whom an answer tells it in steps."""
+    row = WhatIf.objects.select_related("asked_by").get(pk=what_if_id)
+    asker = viewer_of_user(row.asked_by)
+    owned = [each for each in answer["demands"] if asker.owns(Role.SALES, each["of"].get("owner", ""))]
+    short = ceil(sum(max(0.0, each["short_after"] - each["short_before"]) for each in owned))
+    if short > 0 and not reads_floor(asker):
+        detail = {"short_accelerator_weeks": short}
+        record_event(user=row.asked_by, action=ASKED_SHORT, subject=f"what-if {row.uuid}", detail=detail)
+
+
 def _quoted(run: HotRun, quote: Quote, progress: Progress) -> dict[str, Any]:
     """What is said of a quote beside what its rows change. Raises WhatIfRefused."""
     try:
@@ -254,6 +273,7 @@ def _quoted(run: HotRun, quote: Quote, progress: Progress) -> dict[str, Any]:
             payload=quote.payload,
             target_share=quote.target_margin_share,
             progress=progress,
+            in_steps=not reads_floor(viewer_of_user(quote.made_by)),
         )
     except ChangesRefused as error:
         raise WhatIfRefused(code="bad_change", sentence=str(error)) from error

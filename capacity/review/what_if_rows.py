@@ -12,10 +12,20 @@ from decimal import Decimal
 from typing import Any
 
 from capacity.access.roles import Role
-from capacity.access.visibility import RESTRICTED, ContractLabel, Sight, Viewer, label_of_contract, see, sight
+from capacity.access.visibility import (
+    RESTRICTED,
+    ContractLabel,
+    Sight,
+    Viewer,
+    label_of_contract,
+    reads_floor,
+    see,
+    sight,
+)
 from capacity.imports.described import resource_of, title_of
 from capacity.imports.tables import tables
 from capacity.lib.horizon import Week
+from capacity.review.coarse import coarse_sides, without_dollars
 
 Row = dict[str, Any]
 Document = Mapping[str, Any]
@@ -63,29 +73,39 @@ def visible_error(viewer: Viewer, error: str) -> str:
 
 
 def visible_answer(viewer: Viewer, answer: Document | None) -> Row | None:
-    """One answer: sums, tiers, demands, placements, pools, weeks and prices, as far as the viewer may read them."""
+    """One answer: sums, tiers, demands, placements, pools, weeks and prices, as far as the viewer may read them.
+
+    Whoever may not read the floor is not told either how many others are short, how many weeks had to be solved or how
+    long that took: each says to the accelerator where the room ends.
+    """
     if answer is None:
         return None
     demands = [_demand(viewer, row) for row in answer["demands"]]
     shown = [row for row in demands if not all(row[name] is RESTRICTED for name in ("short_after", "usd_after"))]
     has_research = sight(viewer, "placement", "experiment_key") is Sight.FULL
+    is_told = reads_floor(viewer)
     return {
         "kind": answer["kind"],
         "basis": answer["basis"],
         "termination": answer["termination"] or "",
-        "seconds": _number(answer["seconds"]),
-        "weeks_solved": answer["weeks_solved"],
+        "seconds": _number(answer["seconds"]) if is_told else RESTRICTED,
+        "weeks_solved": answer["weeks_solved"] if is_told else RESTRICTED,
         **_pair(viewer, "what_if", "usd", answer, "usd"),
         "tiers": [_tier(viewer, row) for row in answer["tiers"] if row["unit"]],
         "demands": shown,
-        "demands_hidden": len(demands) - len(shown),
+        "demands_hidden": len(demands) - len(shown) if is_told else RESTRICTED,
         "placements": [_placement(viewer, row) for row in answer["placements"]] if has_research else [],
         "not_placed": [_not_placed(key, cause) for key, cause in answer["not_placed"]] if has_research else [],
-        "placements_hidden": not has_research and bool(answer["placements"] or answer["not_placed"]),
-        "pools": [_pool(viewer, row) for row in answer["pools"]],
-        "weeks": [_week(viewer, row) for row in answer["weeks"]],
+        "placements_hidden": not has_research,
+        "pools": _seen([_pool(viewer, row) for row in answer["pools"]], but="pool_key"),
+        "weeks": _seen([_week(viewer, row) for row in answer["weeks"]], but="week"),
         "prices": [row for row in (_price(viewer, each) for each in answer["prices"]) if row],
     }
+
+
+def _seen(rows: list[Row], *, but: str) -> list[Row]:
+    """The rows of which the viewer sees a value: that a week or pool differs says something too."""
+    return [row for row in rows if any(value is not RESTRICTED for name, value in row.items() if name != but)]
 
 
 def _pair(viewer: Viewer, resource: str, field: str, row: Document, name: str, *, owner: str = "") -> Row:
@@ -134,13 +154,17 @@ def _demand(viewer: Viewer, row: Document) -> Row:
     short = _pair(viewer, "demand", "short_accelerators", row, "short", owner=owner)
     if contract_key and short["short_after"] is RESTRICTED:
         short = _pair(viewer, "exposure", "short_accelerator_weeks", row, "short", owner=owner)
+    usd = _pair(viewer, "demand", "usd_lost", row, "usd", owner=owner)
+    if not reads_floor(viewer):
+        short = coarse_sides(short)
+        usd = without_dollars(usd, short)
     return {
         "label": label,
         "contract_key": contract_key,
         "workload_key": see(viewer, "demand", "workload_key", of.get("workload_key", ""), owner=owner),
         "tier": see(viewer, "demand", "tier", row["tier"], owner=owner),
         **short,
-        **_pair(viewer, "demand", "usd_lost", row, "usd", owner=owner),
+        **usd,
     }
 
 

@@ -71,12 +71,27 @@ def _money_words(answer: Row) -> str:
             return "Serving loses and buys no more and no less."
         words = "more" if usd > 0 else "less"
         return f"{figures.usd(abs(usd))} {words} is lost or spent on burst over the horizon{_of_holds(answer)}."
-    promised = [row["short_difference"] for row in answer["demands"] if not is_hold(row)]
-    short = [value for value in promised if isinstance(value, Decimal)]
-    total = sum(short, Decimal(0))
-    if not short or not total:
+    low, high = _promised_short(answer)
+    if not low and not high:
         return "No capacity shortfall that you see changes."
-    return f"{figures.thousands(abs(total))} accelerator-weeks {'more' if total > 0 else 'less'} are short."
+    if low == high:
+        return f"{figures.thousands(abs(low))} accelerator-weeks {'more' if low > 0 else 'less'} are short."
+    if low < 0 < high:
+        return "Some capacity shortfalls that you see grow, others shrink."
+    most = figures.thousands(max(-low, high))
+    return f"Up to {most} accelerator-weeks {'more' if high > 0 else 'less'} are short."
+
+
+def _promised_short(answer: Row) -> tuple[Decimal, Decimal]:
+    """The bounds of what is short more, of all demands that are no holds; equal where each is known."""
+    low = high = Decimal(0)
+    for row in answer["demands"]:
+        value = row["short_difference"]
+        if is_hold(row) or not isinstance(value, Decimal | Banded):
+            continue
+        low += value.low if isinstance(value, Banded) else value
+        high += value.high if isinstance(value, Banded) else value
+    return low, high
 
 
 def _of_holds(answer: Row) -> str:
@@ -151,6 +166,7 @@ def page_answer(answer: Row) -> Row:
         key=lambda row: (-abs(_size(row["usd_difference"])), -abs(_size(row["short_difference"])), str(row["label"])),
     )
     verdict, besides = answer_verdict(answer)
+    solved = answer["weeks_solved"]
     return {
         **answer,
         "verdict": verdict,
@@ -158,6 +174,8 @@ def page_answer(answer: Row) -> Row:
         "losers": [row for row in demands if _direction(row) > 0],
         "gainers": [row for row in demands if _direction(row) < 0],
         "same": sum(_direction(row) == 0 for row in demands),
+        "hidden_words": _hidden_words(answer["demands_hidden"]),
+        "solved_weeks": figures.counted(solved, "week") if isinstance(solved, int) else "",
         "tiers": [{**row, "name": tier_words(row["tier"])} for row in answer["tiers"]],
         "placements": [
             {
@@ -177,6 +195,12 @@ def page_answer(answer: Row) -> Row:
     }
 
 
+def _hidden_words(hidden: Any) -> str:
+    if isinstance(hidden, Absent):
+        return "What others lose or gain is restricted for your role."
+    return f"{hidden} restricted for your role." if hidden else ""
+
+
 def tier_words(tier: Any) -> Any:
     return tier if isinstance(tier, Absent) or len(tier) <= 2 else tier.replace("_", " ").capitalize()
 
@@ -190,8 +214,15 @@ def _size(value: Any) -> Decimal:
 
 def _direction(row: Row) -> int:
     """1: it loses, −1: it gains; by dollars where they are known and seen, else by accelerators."""
-    change = _size(row["usd_difference"]) or _size(row["short_difference"])
-    return (change > 0) - (change < 0)
+    return _sign(row["usd_difference"]) or _sign(row["short_difference"])
+
+
+def _sign(value: Any) -> int:
+    """1 of what is above zero, −1 below it, 0 of what may be either."""
+    low, high = (value.low, value.high) if isinstance(value, Banded) else (value, value)
+    if not isinstance(low, Decimal):
+        return 0
+    return int(low >= 0 and high > 0) - int(high <= 0 and low < 0)
 
 
 def _differs(row: Row, *names: str) -> bool:

@@ -190,6 +190,37 @@ def test_people_ask_about_the_tables_and_rows_they_keep(inputs: Inputs) -> None:
     assert refused(inputs, {"table": "price_lines", "key": ["a", "1", "b", "2026-01-01", "0"], "op": "removed"})
 
 
+@pytest.mark.security
+def test_a_refusal_names_no_row_that_the_asker_may_not_see(inputs: Inputs) -> None:
+    """Product removes a workload that contracts use: their keys may say whose they are. Finance is told which."""
+    contract = next(row for row in inputs.tables["contracts"] if row["workload"])
+    change = {"table": "workloads", "key": [contract["workload"]], "op": "removed"}
+    (said,) = {
+        message for _, _, message in refused(inputs, change, who=viewer(Role.PRODUCT)) if "is used by" in message
+    }
+    assert said.endswith("is used by a contract that your role does not see: remove or change that too.")
+    assert any("contract CT-" in message for _, _, message in refused(inputs, change))
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("op", ["changed", "removed"])
+def test_anothers_row_is_refused_to_sales_as_one_that_is_not_there(inputs: Inputs, op: str) -> None:
+    other = viewer(Role.SALES, username="another")
+    row = inputs.tables["contracts"][0]
+    line = next(each for each in inputs.tables["commit_steps"] if each["contract"] == row["key"] or each)
+    step = [line["contract"], str(line["contract_version"]), line["kind"], line["starts_date"].isoformat()]
+    for table, key, values in (
+        ("contracts", [row["key"], str(row["version"])], {"seats": "5"}),
+        ("customers", [row["customer"]], {"name": "x"}),
+        ("commit_steps", step, {"quantity": "5"}),
+    ):
+        change = {"table": table, "op": op, "values": values if op == "changed" else {}}
+        there = refused(inputs, {**change, "key": key}, who=other)
+        gone = refused(inputs, {**change, "key": ["nobodys", *key[1:]]}, who=other)
+        hidden = [(name, column, said.replace(key[0], "nobodys")) for name, column, said in there]
+        assert hidden == gone and "The run has no" in gone[0][2]
+
+
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 

@@ -30,6 +30,8 @@ def answer(*, held: int, usd: Any = Decimal(90)) -> dict[str, Any]:
         "tiers": [tier | {"tier": "holds", "after": Decimal(held), "difference": Decimal(held)}],
         "demands": [demand("committed", short=5, usd=60), demand("holds", short=7, usd=30)],
         "placements_hidden": True,
+        "demands_hidden": 0,
+        "weeks_solved": 1,
         **{name: [] for name in ("placements", "not_placed", "pools", "weeks", "prices")},
     }
 
