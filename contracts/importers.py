@@ -479,6 +479,7 @@ register(
         columns=(
             *columns_of(SlaLine, ["metric", "below_share", "credit_share"]),
             replace(columns_of(SlaLine, ["region"])[0], when_empty=""),
+            *columns_of(SlaLine, ["chance", "make_good_usd"]),
             *columns_of(SlaLine, ["provenance"], extra=[key_column("contract"), whole_column("version")]),
         ),
         references=(
@@ -494,7 +495,12 @@ register(
             ),
             "sla_credit_is_a_share": Sentence(column="credit_share", message="The credit is a share between 0 and 1."),
             "sla_metric_known": _choice("metric", "uptime", "latency"),
+            "sla_chance_is_a_share": Sentence(column="chance", message="The chance is a share between 0 and 1."),
+            "sla_make_good_not_negative": Sentence(
+                column="make_good_usd", message="The make-good is at least 0 dollars; empty if it is not known."
+            ),
         },
+        checks=(input_checks.sla_checks,),
         title="SLA tiers",
         singular="SLA tier",
         intro="What is credited below which availability or latency. The lowest bound that a month is strictly below "
@@ -506,13 +512,14 @@ register(
         resource="input_sla_lines",
         owner="contract.owner",
         label="metric",
-        listed=("contract", "version", "metric", "below_share", "credit_share", "region"),
+        listed=("contract", "version", "metric", "below_share", "credit_share", "chance", "region"),
         filters=("contract", "metric"),
         search=("contract", "metric", "region"),
         help=column_help.SLA_LINES,
         groups={
             _LINE_GROUP: ("contract", "version"),
             "Tier": ("metric", "below_share", "credit_share", "region"),
+            "What to expect": ("chance", "make_good_usd"),
             "Where it comes from": ("provenance",),
         },
         may_write=write_rules.line_writer,

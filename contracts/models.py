@@ -479,7 +479,8 @@ class CommitStep(models.Model):
 class SlaLine(models.Model):
     """Strictly below `below_share` of a month's uptime or latency target, `credit_share` of the month's fee is credited.
 
-    `region` empty: the line holds in every region of the contract.
+    `region` empty: the line holds in every region of the contract. `chance`: that a month ends in this tier, below its
+    bound and not below the next; `make_good_usd`: what is then owed besides the credit. Empty: not known, not priced.
     """
 
     contract = models.ForeignKey(Contract, models.PROTECT, related_name="sla_lines")
@@ -487,6 +488,8 @@ class SlaLine(models.Model):
     below_share = models.DecimalField(max_digits=8, decimal_places=7)
     credit_share = models.DecimalField(max_digits=6, decimal_places=5)
     region = models.CharField(max_length=60, blank=True)
+    chance = models.DecimalField(max_digits=14, decimal_places=12, null=True, blank=True)
+    make_good_usd = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
     provenance = models.TextField(blank=True)
     row_version = models.PositiveIntegerField(default=1)
 
@@ -497,6 +500,10 @@ class SlaLine(models.Model):
             ),
             models.CheckConstraint(condition=Q(below_share__gt=0, below_share__lte=1), name="sla_bound_is_a_share"),
             share("credit_share", "sla_credit_is_a_share"),
+            share("chance", "sla_chance_is_a_share"),
+            models.CheckConstraint(
+                condition=Q(make_good_usd__isnull=True) | Q(make_good_usd__gte=0), name="sla_make_good_not_negative"
+            ),
             one_of("metric", SLA_METRICS, "sla_metric_known"),
         ]
         triggers = [bumps_inputs_version()]

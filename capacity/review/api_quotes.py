@@ -77,6 +77,8 @@ class QuoteLine(serializers.Serializer):
     metric = serializers.CharField(required=False, help_text="Of service levels: uptime or latency.")
     below_share = serializers.CharField(required=False)
     credit_share = serializers.CharField(required=False)
+    chance = serializers.CharField(required=False, help_text="Of service levels: that a month ends in the tier.")
+    make_good_usd = serializers.CharField(required=False)
     region = serializers.CharField(required=False)
 
 

@@ -117,7 +117,8 @@ CONTRACT_SLAS = ListSpec(
     name="contract-slas",
     title="SLA",
     columns=_pick(
-        table_specs.CONTRACT_SLAS, "metric region below_share allowed_minutes credit_share fee_usd credit_usd"
+        table_specs.CONTRACT_SLAS,
+        "metric region below_share allowed_minutes credit_share credit_usd chance expected_usd expected_make_good_usd",
     ),
     prefix="sla-",
     empty="No SLA.",

@@ -318,6 +318,9 @@ CONTRACT_SLAS = RunTableSpec(
         allowed_minutes|Missed after|minutes of 30 days|thousands
         fee_usd|Monthly fee|USD|usd
         credit_usd|Credits|USD a month|usd
+        chance|Chance of a month||fine_share
+        expected_usd|Expected credits|USD a month|usd
+        expected_make_good_usd|Expected make-good|USD a month|usd
         """
     ),
 )
@@ -677,6 +680,8 @@ SCENARIOS = RunTableSpec(
         is_priced|Priced||text
         multiple|Use|× P50|ratio
         {_SCENARIO_MONEY}
+        outage_credits_usd|Of it for outages|USD|usd
+        make_good_usd|Expected make-good|USD|usd
         capacity_gap_accelerators|Capacity gap, at most|accelerators|thousands
         revenue_cents|Revenue by week|cents|text
         consumed_cents|Consumed cost by week|cents|text

@@ -17,6 +17,7 @@ from django.db.models import F, Value
 from django.db.models.functions import JSONObject
 from django.http import Http404
 
+from capacity.access.bands import Banded
 from capacity.access.visibility import (
     COMMITTED,
     RESTRICTED,
@@ -153,6 +154,10 @@ def _exposure_columns() -> list[str]:
     return sorted({*(column.name for column in EXPOSURE.columns), *_LABEL_COLUMNS})
 
 
+# Remedies whose price is the revenue that is given up.
+_LOSING = frozenset({"do_nothing", "demote", "call"})
+
+
 def refuse_blind_filter(viewer: Viewer, spec: RunTableSpec, name: str) -> None:
     """Http404 where the viewer has no full sight of the column: filtering or sorting by it would tell its value."""
     probe = object()
@@ -177,6 +182,9 @@ def visible_row(*, viewer: Viewer, spec: RunTableSpec, row: Mapping[str, Any], l
             viewer, name=row["contract_name"], alias=row["customer_alias"], owner=row["owner_username"]
         )
         _say_why_scenario_is_absent(shown)
+    if spec is REMEDIES and row["remedy"] in _LOSING and isinstance(shown["usd"], Banded):
+        # What it costs is what a contract brings: a band of that beside its margin's would cross to its price.
+        shown["usd"] = RESTRICTED
     if spec is ROLLUPS and row["is_small"] and is_price_blind(viewer):
         shown |= dict.fromkeys(_ROLLED_UP, RESTRICTED)
     if spec is DEALS:
