@@ -233,7 +233,8 @@ class _Costing:
                 back=self.version.week_credits(index),
             )
         part = self._part(scenario, index)
-        return self._pooled(index, part, revenue, self._back(index, part.accelerators))
+        back = self._back(index, part.accelerators)
+        return self._amounts(index, part, revenue, back, held=self._held(index), unit=self._unit_usd(index))
 
     def _back(self, index: int, need: Decimal) -> WeekCredits:
         """What comes back of the revenue where the plan holds only a part of what the scenario needs."""
@@ -254,7 +255,11 @@ class _Costing:
                 back=self.version.week_credits(like, ZERO),
             )
         part = self.renewed_part(index, like=like, multiple=multiple)
-        return self._pooled(index, part, revenue, self.version.week_credits(like, ZERO), held=ZERO)
+        # It goes on as in its last full week: at that week's rate where none is known of a week in which the plan has no
+        # such class.
+        unit = self._unit_usd(index)
+        unit = self._unit_usd(like) if unit is None else unit
+        return self._amounts(index, part, revenue, self.version.week_credits(like, ZERO), held=ZERO, unit=unit)
 
     def renewed_part(self, index: int, *, like: int, multiple: Fraction) -> MemberWeek:
         """What it then takes of its class; nothing where its need is not known."""
@@ -274,17 +279,24 @@ class _Costing:
         is_owed = self.version.contract.is_owed
         return MemberWeek(accelerators=serving.weeks[index].work.get(self.key, ZERO) if is_owed else ZERO, average=ZERO)
 
-    def _pooled(
-        self, index: int, part: MemberWeek, revenue: Decimal | None, back: WeekCredits, held: Decimal | None = None
+    def _amounts(
+        self,
+        index: int,
+        part: MemberWeek,
+        revenue: Decimal | None,
+        back: WeekCredits,
+        *,
+        held: Decimal,
+        unit: Decimal | None,
     ) -> WeekAmounts:
-        unit = self._unit_usd(index)
+        """unit: USD a week of one accelerator, None = unknown."""
         reserved = None if unit is None else part.accelerators * unit
         return pooled_week(
             revenue_usd=revenue,
             reserved_usd=reserved,
             consumed_usd=None if unit is None or reserved is None else min(reserved, part.average * unit),
             range_usd=self._range(index, part.accelerators),
-            gap_accelerators=_gap(part.accelerators, self._held(index) if held is None else held),
+            gap_accelerators=_gap(part.accelerators, held),
             back=back,
         )
 

@@ -309,14 +309,13 @@ ROLLED_UP = ListSpec(
         *_pick(
             ROLLUPS,
             "part_name contracts revenue_usd reserved_cost_usd headroom_cost_usd margin_usd margin_share "
-            "consumed_margin_usd loss_exposure_usd expected_credits_usd margin_swing_usd "
-            "capacity_gap_accelerator_weeks",
+            "loss_exposure_usd expected_credits_usd margin_swing_usd capacity_gap_accelerator_weeks",
         ),
         Column(name="left_out_words", label="Left out"),
     ),
     search=("part_name", "part_key"),
     sort="-revenue_usd",
-    totals=("revenue_usd", *_MONEY[1:], "consumed_margin_usd", "capacity_gap_accelerator_weeks"),
+    totals=("revenue_usd", *_MONEY[1:], "capacity_gap_accelerator_weeks"),
     rows_per_page=15,
     empty="No contract is in force in this plan.",
 )

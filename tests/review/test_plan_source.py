@@ -290,9 +290,10 @@ def test_the_draws_span_the_expected_margin_and_say_their_seed(plan: ComputedPla
     expected = next(
         row for row in plan.tables["exposure_rollups"] if (row["dimension"], row["scenario"]) == ("all", "p50")
     )
-    in_term = found["in_term_margin"]
-    assert in_term["p10"] < expected["margin_usd"] < in_term["p90"]
-    assert found["margin"]["mean"] > in_term["mean"]
-    assert (in_term["draws"], in_term["seed"]) == (2_000, 2026)
+    # Both hold what is renewed by its chance.
+    drawn = found["margin"]
+    assert drawn["p10"] < expected["margin_usd"] < drawn["p90"]
+    assert drawn["mean"] > found["in_term_margin"]["mean"]
+    assert (drawn["draws"], drawn["seed"]) == (2_000, 2026)
     parts = [row for row in plan.tables["money_risk"] if row["part_key"]]
     assert abs(sum(row["mean"] for row in parts) - found["shortfall"]["mean"]) < Decimal("0.1")
