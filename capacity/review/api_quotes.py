@@ -143,6 +143,8 @@ class QuoteTermsRow(serializers.Serializer):
     heavy = QuoteCaseRow()
     heavy_multiple = VisibleDecimal()
     break_even_multiple = VisibleDecimal()
+    expected_credits_usd = VisibleDecimal()
+    make_good_usd = VisibleDecimal()
     loss_exposure_usd = VisibleDecimal()
     target_share = VisibleDecimal()
     floor = QuoteFloorRow()

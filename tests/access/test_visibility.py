@@ -388,19 +388,20 @@ def test_a_hidden_value_reads_restricted_and_never_zero() -> None:
 
 def test_a_missing_value_stays_missing_for_whom_it_is_not_hidden() -> None:
     assert see(viewer(Role.FINANCE), "exposure", "margin_usd", None) is None
-    assert see(viewer(Role.CHAIR), "exposure", "margin_usd", None) is None
+    assert see(viewer(Role.CHAIR), "exposure", "margin_share", None) is None
     # Whoever may not know a margin may not know either that there is none.
     assert see(viewer(Role.RESEARCH), "exposure", "margin_usd", None) is RESTRICTED
 
 
 def test_what_cannot_be_banded_is_hidden() -> None:
-    assert see(viewer(Role.CHAIR), "exposure", "margin_usd", "twelve") is RESTRICTED
+    assert see(viewer(Role.CHAIR), "exposure", "margin_share", "twelve") is RESTRICTED
 
 
 def test_the_chair_sees_a_margin_as_a_band() -> None:
-    seen = see(viewer(Role.CHAIR), "exposure", "margin_usd", Decimal("1234567.89"))
+    seen = see(viewer(Role.CHAIR), "exposure", "margin_share", Decimal("0.6177"))
     assert isinstance(seen, Banded)
-    assert str(seen) == "$1M–$2M"
+    assert str(seen) == "50–80%"
+    assert str(see(viewer(Role.CHAIR), "exposure_total", "margin_usd", Decimal("1234567.89"))) == "$1M–$2M"
 
 
 def test_sales_own_by_username_and_research_by_team_not_the_other_way_round() -> None:
@@ -525,7 +526,7 @@ def test_words_about_prices_and_about_the_floor_have_their_own_resource() -> Non
 
 
 def test_a_tooltip_says_who_sees_a_field() -> None:
-    assert who_sees("exposure", "margin_usd") == (
+    assert who_sees("exposure", "margin_share") == (
         "Seen by finance and executives; the chair as a band; sales for their own contracts."
     )
     assert who_sees("audit", "at") == "Seen by auditor."

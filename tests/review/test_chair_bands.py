@@ -11,8 +11,8 @@ import pytest
 from django.test import Client
 
 from capacity.access.bands import BandUnit, band_of
-from capacity.allocation.models import RunFigure
 from capacity.review.figure_terms import term as figure_term
+from capacity.review.models import RunFigure
 from tests import factory_contract_rows, factory_rows
 from tests.factories import make_run, make_user
 from tests.review.pages_under_test import API, LISTS

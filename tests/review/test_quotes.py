@@ -31,7 +31,7 @@ from capacity.review.plan_source import ReviewPlanSource
 from capacity.review.quote_answer import quote_answer, terms_of_sized
 from capacity.review.quote_asking import ask_quote, quick_answer, run_room
 from capacity.review.quote_reading import MOST_LINES, QuoteRefused, ReadQuote, read_quote
-from capacity.review.quote_rows import visible_quote_answer
+from capacity.review.quote_rows import visible_quote_answer, visible_terms
 from capacity.review.quote_sizing import FitCheck, quoted_inputs, sized_quote
 from capacity.review.what_if import HotRuns, answer_question
 from contracts.domain.quote_payload import KEY, changes_of, later, with_volume
@@ -231,6 +231,22 @@ def test_money_over_the_planned_weeks_is_the_bill_by_hand(check: FitCheck) -> No
     assert terms.expected.revenue_usd == 24 * 4 * 168 * 26
     assert terms.expected.reserved_cost_usd == 32 * 2 * 168 * 26
     assert terms.expected.accelerators == 32
+
+
+def test_a_quote_prices_its_outages_by_their_chances_and_without_one_not_at_all(check: FitCheck) -> None:
+    line = {"metric": "uptime", "below_share": "0.999", "credit_share": "0.1"}
+    sent = pod(24) | {"sla_lines": [line | {"chance": "0.04", "make_good_usd": "500"}]}
+    terms = answered(check, sent)["terms"]
+    revenue, hours = Decimal(24 * 4 * 168 * 26), Decimal(168 * 26)
+    # 4 % of a tenth of what it earns, and of $500 a month; it earns more than it costs, so that is all there is to lose.
+    assert Decimal(terms["expected_credits_usd"]) == revenue * Decimal("0.004")
+    assert abs(Decimal(terms["make_good_usd"]) - 20 * hours / 730) < Decimal("1e-9")
+    lost = Decimal(terms["expected_credits_usd"]) + Decimal(terms["make_good_usd"])
+    assert abs(Decimal(terms["loss_exposure_usd"]) - lost) < Decimal("1e-9")
+    without = answered(check, pod(24) | {"sla_lines": [line]})["terms"]
+    assert (without["expected_credits_usd"], without["make_good_usd"]) == (None, None)
+    shown = visible_terms(viewer(Role.FINANCE), without, owner="", is_typed_target=False)
+    assert str(shown["expected_credits_usd"]) == "not priced"
 
 
 def test_a_quote_whose_need_is_not_known_is_unsized_and_never_zero(check: FitCheck) -> None:
@@ -497,9 +513,13 @@ def test_the_chair_sees_bands_and_no_price_and_an_executive_no_price(run: Run) -
     revenue = body["full"]["terms"]["expected"]["revenue_usd"]
     assert Decimal(revenue) > 0
     document = quote_document(quote)
-    document["terms"]["expected"]["margin_usd"] = "1234567"
+    for name in ("committed", "expected", "heavy"):
+        document["terms"][name] |= {"margin_usd": "1234567", "margin_share": "0.6177"}
     shown = visible_quote_answer(viewer(Role.CHAIR), document, owner="sales", is_typed_target=False)
-    assert str(shown["terms"]["expected"]["margin_usd"]) == "$1M–$2M"
+    assert {str(shown["terms"][name]["margin_usd"]) for name in ("committed", "expected", "heavy")} == {"restricted"}
+    # One band of what the price makes: two would cross.
+    shares = [str(shown["terms"][name]["margin_share"]) for name in ("committed", "expected", "heavy")]
+    assert shares == ["restricted", "50–80%", "restricted"]
 
 
 def quote_document(quote: Quote) -> dict[str, Any]:
