@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q
@@ -85,7 +86,7 @@ def sla_checks(rows: Sequence[Row]) -> Iterator[Issue]:
             continue
         seen.add(place)
         lines = SlaLine.objects.filter(contract=contract, metric=place[1], region=place[2], chance__isnull=False)
-        total = sum(lines.values_list("chance", flat=True))
+        total = sum((line.chance for line in lines if line.chance is not None), Decimal(0))
         if total > 1:
             said = f"The chances of the {place[1]} tiers sum to {total.normalize():f}, which is more than 1."
             yield _issue(row, "chances_above_one", "chance", said, severity=ERROR)

@@ -404,6 +404,25 @@ def test_the_chair_sees_a_margin_as_a_band() -> None:
     assert str(see(viewer(Role.CHAIR), "exposure_total", "margin_usd", Decimal("1234567.89"))) == "$1M–$2M"
 
 
+def test_the_chair_reads_one_figure_of_a_contract_that_its_price_makes() -> None:
+    """Costs are accelerators × rate, which who plans accelerators knows; all else that is banded here holds a price."""
+    single = (
+        "exposure",
+        "exposure_scenario",
+        "exposure_scenario_other",
+        "contract_use",
+        "contract_sla",
+        "demand",
+        "deal",
+    )
+    banded = {(name, field) for name in single for field, rule in TABLE[name].items() if Role.CHAIR in rule.band}
+    costs = {
+        (name, field) for name, field in banded if "cost" in field or field in ("reserved_low_usd", "reserved_cents")
+    }
+    costs |= {(name, field) for name, field in banded if field in ("reserved_high_usd", "consumed_cents")}
+    assert banded - costs == {("exposure", "margin_share")}
+
+
 def test_sales_own_by_username_and_research_by_team_not_the_other_way_round() -> None:
     assert viewer(Role.SALES, username="ann", team_key="post-training").owns(Role.SALES, "ann")
     assert not viewer(Role.SALES, username="ann", team_key="post-training").owns(Role.SALES, "post-training")

@@ -70,11 +70,7 @@ def _put(row: dict[str, Any], fee: D, worst_cost: D, *, loss: D) -> None:
     reserved, consumed = row["reserved_cost_usd"], row["consumed_cost_usd"]
     row |= {"revenue_usd": fee, "worst_revenue_usd": fee, "loss_exposure_usd": loss, "worst_cost_usd": worst_cost}
     row |= {"margin_usd": fee - reserved, "consumed_margin_usd": fee - consumed, "worst_margin_usd": fee - worst_cost}
-    for name, cost in (
-        ("margin_share", reserved),
-        ("consumed_margin_share", consumed),
-        ("worst_margin_share", worst_cost),
-    ):
+    for name, cost in (("margin_share", reserved), ("worst_margin_share", worst_cost)):
         row[name] = ((fee - cost) / fee).quantize(D("1e-10"))
     row["break_even_multiple"] = (fee / COST).quantize(D("1e-6"))
 
