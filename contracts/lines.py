@@ -369,7 +369,7 @@ def breaches(row: Row, lines: Lines) -> tuple[Breach, ...] | None:
         Breach(
             chance=line["chance"],
             credit_share=line["credit_share"],
-            make_good_usd=line["make_good_usd"],
+            make_good_usd=line.get("make_good_usd"),
             is_of_service=line["metric"] == of_service,
         )
         for line in lines.sla
