@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 
 from capacity.access.bands import BandUnit, band_of
+from capacity.access.models import User
 from capacity.review.figure_terms import term as figure_term
 from capacity.review.models import RunFigure
 from tests import factory_contract_rows, factory_rows
@@ -100,7 +101,7 @@ def addresses(run: str) -> Iterator[str]:
 
 def read(client: Client, role: str, run: str) -> dict[str, str]:
     """Address → what stands there, without what differs between any two plans."""
-    client.force_login(make_user(role))
+    client.force_login(User.objects.filter(username=role).first() or make_user(role))
     found = {}
     for address in addresses(run):
         text = client.get(address).content.decode().replace(run, "RUN")
