@@ -201,6 +201,11 @@ SLA_LINES = {
     "below_share": "The credit is due strictly below this share of the month, such as 0.999.",
     "credit_share": "Share of the month's fee that is credited, 0 to 1.",
     "region": "Region the line holds in. Empty: all regions of the contract.",
+    "chance": "Chance that a month ends in this tier: below its bound, not below the next lower one; 0 to 1, all tiers of "
+    "a metric and region at most 1. Expected credits = Σ chance × share × fee, at most the fee. Empty: not known; "
+    "expected credits and make-good then read not priced, and no sum counts them.",
+    "make_good_usd": "What is owed besides the credit for a month in this tier, in US dollars (free capacity at its "
+    "price, refunds). Expected make-good = Σ chance × it. 0: nothing; empty: not known.",
     "provenance": _PROVENANCE,
 }
 

@@ -114,8 +114,9 @@ class RunContractLot(ContractDetail):
 class RunContractSla(ContractDetail):
     """A tier of a contract's SLA and what a month below it credits at expected use (methods: Credits).
 
-    fee_usd: the planning month's charge at P50; credit_usd = credit_share × it. None = unknown. is_standard: the
-    contract promises an SLA and has no lines of its own.
+    fee_usd: the planning month's charge at P50; credit_usd = credit_share × it. expected_usd = chance × credit_usd and
+    expected_make_good_usd = chance × make-good, a month. None = unknown. is_standard: the contract promises an SLA and
+    has no lines of its own.
     """
 
     run = models.ForeignKey("allocation.Run", models.PROTECT, related_name="contract_slas")
@@ -128,6 +129,9 @@ class RunContractSla(ContractDetail):
     allowed_minutes = models.DecimalField(max_digits=10, decimal_places=4)
     fee_usd = models.DecimalField(max_digits=28, decimal_places=8, null=True)
     credit_usd = models.DecimalField(max_digits=28, decimal_places=8, null=True)
+    chance = models.DecimalField(max_digits=14, decimal_places=12, null=True)
+    expected_usd = models.DecimalField(max_digits=28, decimal_places=8, null=True)
+    expected_make_good_usd = models.DecimalField(max_digits=28, decimal_places=8, null=True)
 
     class Meta(ContractDetail.Meta):
         abstract = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q
@@ -16,7 +17,7 @@ from capacity.imports import clock
 from capacity.imports.tabular import ERROR, WARNING, Issue, Row
 from capacity.inventory.models import Pool
 from capacity.lib.units import SECONDS_PER_MINUTE, SECONDS_PER_MONTH, exact
-from contracts.models import CommitStep, Contract, PriceLine
+from contracts.models import CommitStep, Contract, PriceLine, SlaLine
 from contracts.write_rules import IN_FORCE
 from workloads.models import ThroughputProfile
 
@@ -74,6 +75,21 @@ def price_checks(rows: Sequence[Row]) -> Iterator[Issue]:
             yield from _prices_overlap(contract, row, "starts_date", kind=kind)
     for line, row in _price_groups(rows).items():
         yield from _tiers(line, row)
+
+
+def sla_checks(rows: Sequence[Row]) -> Iterator[Issue]:
+    """Tiers of one metric exclude each other, so their chances are at most 1 together."""
+    seen = set()
+    for contract, row in _with_contract(rows):
+        place = (contract.pk, row.values.get("metric"), row.values.get("region") or "")
+        if place in seen:
+            continue
+        seen.add(place)
+        lines = SlaLine.objects.filter(contract=contract, metric=place[1], region=place[2], chance__isnull=False)
+        total = sum((line.chance for line in lines if line.chance is not None), Decimal(0))
+        if total > 1:
+            said = f"The chances of the {place[1]} tiers sum to {total.normalize():f}, which is more than 1."
+            yield _issue(row, "chances_above_one", "chance", said, severity=ERROR)
 
 
 def _contracts(numbered: dict[Place, Row]) -> dict[Place, Contract]:

@@ -18,6 +18,7 @@ from contracts.domain.billing import tiered_amount
 from contracts.domain.terms import (
     ONE,
     ZERO,
+    Breach,
     BundleUnit,
     ContractTerms,
     DedicatedUnit,
@@ -162,6 +163,7 @@ def terms_on(
         usage_multiplier=row["price_multiplier"],
         rate_limit=rate_limit(row),
         sla_tiers=sla_tiers(row, lines),
+        breaches=breaches(row, lines),
     )
     return DayTerms(terms=terms, gaps=tuple(dict.fromkeys(gaps)))
 
@@ -356,6 +358,27 @@ def sla_tiers(row: Row, lines: Lines) -> tuple[SlaTier, ...]:
             bounds = sorted(own, reverse=True)
             return tuple(SlaTier(below_share=bound, credit_share=own[bound]) for bound in bounds)
     return STANDARD_TIERS if row["has_sla"] else ()
+
+
+def breaches(row: Row, lines: Lines) -> tuple[Breach, ...] | None:
+    """The tiers in which a month may end; None where one has no chance on file. (methods: Credits)
+
+    Inputs that were kept before there was a chance have no such column.
+    """
+    if not lines.sla:
+        return None if row["has_sla"] else ()
+    if any(line.get("chance") is None for line in lines.sla):
+        return None
+    of_service = "uptime" if any(line["metric"] == "uptime" for line in lines.sla) else "latency"
+    return tuple(
+        Breach(
+            chance=line["chance"],
+            credit_share=line["credit_share"],
+            make_good_usd=line.get("make_good_usd"),
+            is_of_service=line["metric"] == of_service,
+        )
+        for line in lines.sla
+    )
 
 
 def promises_of(*, row: Row, usage: Row, spare_block: int) -> dict[str, Promise]:

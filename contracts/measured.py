@@ -16,12 +16,13 @@ from typing import Any
 from capacity.decisions.policy import Policy
 from capacity.lib.horizon import Horizon, Week
 from capacity.lib.money import exact_context, to_decimal
-from capacity.lib.units import HOURS_PER_WEEK, exact
+from capacity.lib.units import HOURS_PER_MONTH, HOURS_PER_WEEK, exact
 from contracts.demand import HOURS_PER_DAY
 from contracts.domain.billing import Bill, facts_of_day
+from contracts.domain.credits import expected_make_good, outage_credit_share
 from contracts.domain.margin import ContractResult, assess_contract
 from contracts.domain.month import ExposurePolicy, Month, UsageProfile, month_of, usage_cap
-from contracts.domain.scenarios import credit_share_when_short
+from contracts.domain.scenarios import WeekCredits, credit_share_when_short
 from contracts.inputs import ContractInForce
 from workloads.demand import spare_rule
 from workloads.domain.classes import ServingClass
@@ -219,12 +220,27 @@ class MeasuredContract:
             peak_factor=traffic.peak_factor if traffic is not None and self.follows_use else 1,
         )
 
+    def week_credits(self, index: int, planned_share: Decimal | None = None) -> WeekCredits:
+        """What comes back of a week's revenue and is owed besides; planned_share: by default what the plan leaves short."""
+        terms = self.contract.terms[index]
+        planned = self.credit_share(index) if planned_share is None else planned_share
+        if terms is None or terms.breaches is None:
+            return WeekCredits(planned_share=planned, outage_share=None, make_good_usd=None)
+        a_month = expected_make_good(breaches=terms.breaches)
+        share = Decimal(self.contract.days[index] * HOURS_PER_DAY) / HOURS_PER_MONTH
+        return WeekCredits(
+            planned_share=planned,
+            outage_share=outage_credit_share(breaches=terms.breaches, planned_share=planned),
+            make_good_usd=None if a_month is None else a_month * share,
+        )
+
     def loss_usd(self, index: int) -> Decimal | None:
-        """Loss exposure of a week: the largest loss of the contract alone up to its worst use, and those credits."""
+        """Loss exposure of a week: the largest loss of the contract alone up to its worst use, credits and make-good."""
         result = self.results[index]
         if result.loss_exposure_usd is None or self.contract.gaps[index] or not self.is_sized:
             return None
-        return result.loss_exposure_usd + result.worst.revenue_usd * self.credit_share(index)
+        back = self.week_credits(index)
+        return result.loss_exposure_usd + back.of(result.worst.revenue_usd) + (back.make_good_usd or Decimal(0))
 
     def cap(self, index: int) -> Fraction | None:
         """The most use there can be in a week, as a multiple of P50: fair use or rate limits. None: no cap."""

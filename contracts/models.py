@@ -17,11 +17,22 @@ from capacity.inventory.models import KEY, DateRange
 from contracts.deal_models import RunDeal
 from contracts.detail_models import RunContractLot, RunContractMultiple, RunContractPool, RunContractSla
 from contracts.domain.workflow import STATES
+from contracts.line_models import (
+    COUNTED_PRICES,
+    PRICE_KINDS,
+    CommitStep,
+    PriceLine,
+    SlaLine,
+    TokenListPrice,
+)
+from contracts.model_rules import empty_or_positive, one_of, share
 from contracts.quote_models import Quote
 from contracts.workflow_models import STATE_FOLLOWS_MOVES, ContractTransition, Hold
 from workloads.models import LATENCY_CLASSES
 
 __all__ = [
+    "COUNTED_PRICES",
+    "PRICE_KINDS",
     "CommitStep",
     "Contract",
     "ContractTransition",
@@ -55,83 +66,9 @@ SHAPES = [
     ("minimum_overage", "Minimum and overage"),
     ("outcome", "Priced by outcome"),
 ]
-PRICE_KINDS = [
-    ("uncached_input", "Uncached input, per million tokens"),
-    ("cached_input", "Cached input, per million tokens"),
-    ("output", "Output, per million tokens"),
-    ("unit_hour", "Throughput unit, per hour"),
-    ("fee_month", "Fixed fee, per month"),
-    ("accelerator_hour", "Accelerator, per hour"),
-    ("cache_write", "Input written to the cache, per million tokens"),
-    ("seat_month", "Seat, per month"),
-    ("input_bundle_day", "Input bundle, per day"),
-    ("output_bundle_day", "Output bundle, per day"),
-    ("outcome", "Outcome"),
-    ("batch_input", "Batch input, per million tokens"),
-    ("batch_output", "Batch output, per million tokens"),
-    ("overage_tokens", "All tokens beyond what is included, per million"),
-]
-# What is counted and can therefore have tiers and a quantity that is included; hours, days and fees cannot.
-COUNTED_PRICES = [
-    "uncached_input",
-    "cached_input",
-    "output",
-    "cache_write",
-    "seat_month",
-    "outcome",
-    "batch_input",
-    "batch_output",
-    "overage_tokens",
-]
-TIER_MODES = [("graduated", "Graduated: each part at its own tier"), ("volume", "Volume: all at the tier reached")]
-COMMIT_KINDS = [
-    ("spend_usd_year", "Spend, USD a year"),
-    ("throughput_units", "Throughput units"),
-    ("accelerators", "Accelerators"),
-    ("seats", "Seats"),
-    ("input_bundles", "Input bundles"),
-    ("output_bundles", "Output bundles"),
-    ("tokens_month", "Tokens a month"),
-    ("minimum_usd_month", "Least bill, USD a month"),
-    ("outcomes_month", "Outcomes a month"),
-]
 USAGE_BASES = [("measured", "Measured"), ("estimated", "Estimated")]
 TERMINATION_RIGHTS = [("none", "None"), ("cause", "For cause only"), ("convenience", "At any time")]
 SPILLS = [("none", "Refused"), ("request", "Whole requests, as pay as you go"), ("token", "Tokens, as pay as you go")]
-SLA_METRICS = [("uptime", "Uptime"), ("latency", "Latency target met")]
-LIST_PRICE_KINDS = [
-    ("uncached_input", "Uncached input"),
-    ("cached_input", "Cached input"),
-    ("cache_write", "Input written to the cache"),
-    ("output", "Output"),
-    ("batch_input", "Batch input"),
-    ("batch_output", "Batch output"),
-    ("priority_input", "Priority input"),
-    ("priority_output", "Priority output"),
-    ("flex_input", "Flex input"),
-    ("flex_output", "Flex output"),
-]
-
-
-def one_of(column: str, options: list[tuple[str, str]], name: str, *, blank: bool = False) -> models.CheckConstraint:
-    """A rule of the table that the column holds one of its choices, whoever writes."""
-    known = [value for value, _ in options] + ([""] if blank else [])
-    return models.CheckConstraint(condition=Q(**{f"{column}__in": known}), name=name)
-
-
-def share(column: str, name: str, *, below_one: bool = False) -> models.CheckConstraint:
-    """A rule of the table that the column is empty or lies between 0 and 1."""
-    top = {f"{column}__lt": 1} if below_one else {f"{column}__lte": 1}
-    known = Q(**{f"{column}__gte": 0}, **top)
-    return models.CheckConstraint(condition=Q(**{f"{column}__isnull": True}) | known, name=name)
-
-
-def empty_or_positive(columns: str, name: str) -> models.CheckConstraint:
-    """A rule of the table that each of the columns is empty or above zero."""
-    condition = Q()
-    for column in columns.split():
-        condition &= Q(**{f"{column}__isnull": True}) | Q(**{f"{column}__gt": 0})
-    return models.CheckConstraint(condition=condition, name=name)
 
 
 @pghistory.track()
@@ -397,140 +334,6 @@ class Contract(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} v{self.version}"
-
-
-@pghistory.track()
-class PriceLine(models.Model):
-    """A price of a contract, dated, or one tier of it. Prices are in the contract's currency.
-
-    A price in tiers is several lines of one kind and date: each holds above its `tier_from`, up to and with the next
-    one's. Tiers and the included quantity count in priced units a month (million tokens, seats, outcomes).
-    """
-
-    contract = models.ForeignKey(Contract, models.PROTECT, related_name="price_lines")
-    kind = models.CharField(max_length=20, choices=PRICE_KINDS)
-    price = models.DecimalField(max_digits=20, decimal_places=8)
-    starts_date = models.DateField()
-    ends_date = models.DateField(null=True, blank=True)
-    tier_from = models.DecimalField(max_digits=20, decimal_places=4, default=0)
-    tier_mode = models.CharField(max_length=10, choices=TIER_MODES, default="graduated")
-    included_quantity = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
-    note = models.CharField(max_length=300, blank=True)
-    provenance = models.TextField(blank=True)
-    row_version = models.PositiveIntegerField(default=1)
-
-    class Meta:
-        constraints = [
-            ExclusionConstraint(
-                name="price_lines_do_not_overlap",
-                expressions=[
-                    ("contract", RangeOperators.EQUAL),
-                    ("kind", RangeOperators.EQUAL),
-                    ("tier_from", RangeOperators.EQUAL),
-                    (DateRange("starts_date", "ends_date", Value("[)")), RangeOperators.OVERLAPS),
-                ],
-            ),
-            models.CheckConstraint(condition=Q(price__gte=0), name="price_not_negative"),
-            models.CheckConstraint(
-                condition=Q(ends_date__isnull=True) | Q(ends_date__gt=F("starts_date")), name="price_ends_after_start"
-            ),
-            models.CheckConstraint(condition=Q(tier_from__gte=0), name="tier_starts_at_zero_or_above"),
-            models.CheckConstraint(
-                condition=Q(kind__in=COUNTED_PRICES) | Q(tier_from=0, included_quantity__isnull=True),
-                name="tiers_are_of_what_is_counted",
-            ),
-            models.CheckConstraint(
-                condition=Q(included_quantity__isnull=True) | Q(included_quantity__gte=0, tier_from=0),
-                name="first_tier_holds_what_is_included",
-            ),
-            one_of("kind", PRICE_KINDS, "price_kind_known"),
-            one_of("tier_mode", TIER_MODES, "tier_mode_known"),
-        ]
-        triggers = [bumps_inputs_version()]
-
-    def __str__(self) -> str:
-        return f"{self.contract_id} {self.kind}"
-
-
-@pghistory.track()
-class CommitStep(models.Model):
-    """A dated step of a commitment: from `starts_date` until the next step of the same kind, or the contract's end."""
-
-    contract = models.ForeignKey(Contract, models.PROTECT, related_name="commit_steps")
-    kind = models.CharField(max_length=20, choices=COMMIT_KINDS)
-    quantity = models.DecimalField(max_digits=20, decimal_places=4)
-    starts_date = models.DateField()
-    provenance = models.TextField(blank=True)
-    row_version = models.PositiveIntegerField(default=1)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["contract", "kind", "starts_date"], name="one_commit_step_per_date"),
-            models.CheckConstraint(condition=Q(quantity__gte=0), name="commitment_not_negative"),
-            one_of("kind", COMMIT_KINDS, "commitment_kind_known"),
-        ]
-        triggers = [bumps_inputs_version()]
-
-    def __str__(self) -> str:
-        return f"{self.contract_id} {self.kind} {self.quantity} from {self.starts_date}"
-
-
-@pghistory.track()
-class SlaLine(models.Model):
-    """Strictly below `below_share` of a month's uptime or latency target, `credit_share` of the month's fee is credited.
-
-    `region` empty: the line holds in every region of the contract.
-    """
-
-    contract = models.ForeignKey(Contract, models.PROTECT, related_name="sla_lines")
-    metric = models.CharField(max_length=10, choices=SLA_METRICS)
-    below_share = models.DecimalField(max_digits=8, decimal_places=7)
-    credit_share = models.DecimalField(max_digits=6, decimal_places=5)
-    region = models.CharField(max_length=60, blank=True)
-    provenance = models.TextField(blank=True)
-    row_version = models.PositiveIntegerField(default=1)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["contract", "metric", "below_share", "region"], name="one_sla_line_per_bound"
-            ),
-            models.CheckConstraint(condition=Q(below_share__gt=0, below_share__lte=1), name="sla_bound_is_a_share"),
-            share("credit_share", "sla_credit_is_a_share"),
-            one_of("metric", SLA_METRICS, "sla_metric_known"),
-        ]
-        triggers = [bumps_inputs_version()]
-
-    def __str__(self) -> str:
-        return f"{self.contract_id} {self.metric} below {self.below_share}"
-
-
-class TokenListPrice(models.Model):
-    """A public price per million tokens, as read on a day: what others charge, never what a contract says.
-
-    The plan does not read it, so writing it makes no plan old. `batch_id`: the import that brought it.
-    """
-
-    provider = models.CharField(max_length=80)
-    model = models.CharField(max_length=200)
-    kind = models.CharField(max_length=20, choices=LIST_PRICE_KINDS)
-    as_of_date = models.DateField()
-    usd_per_million_tokens = models.DecimalField(max_digits=20, decimal_places=8)
-    external_id = models.CharField(max_length=200, blank=True)
-    provenance = models.TextField(blank=True)
-    batch_id = models.BigIntegerField(null=True, blank=True)
-    row_version = models.PositiveIntegerField(default=1)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["provider", "model", "kind", "as_of_date"], name="one_list_price_per_day"),
-            models.CheckConstraint(condition=Q(usd_per_million_tokens__gte=0), name="list_price_not_negative"),
-            one_of("kind", LIST_PRICE_KINDS, "list_price_kind_known"),
-        ]
-        indexes = [models.Index(fields=["batch_id"], name="token_list_price_batch")]
-
-    def __str__(self) -> str:
-        return f"{self.provider} {self.model} {self.kind} {self.as_of_date}"
 
 
 class RunExposure(RunTable):

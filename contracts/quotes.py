@@ -17,8 +17,9 @@ from capacity.allocation.domain.problem import ServingDemand
 from capacity.decisions.policy import Policy
 from capacity.lib.horizon import Horizon
 from capacity.lib.money import exact_context, to_decimal
-from capacity.lib.units import exact
+from capacity.lib.units import HOURS_PER_MONTH, exact
 from contracts.demand import HOURS_PER_DAY, contract_loads, dedicated_demands, weekly_revenue
+from contracts.domain.credits import expected_make_good, outage_credit_share
 from contracts.domain.margin import ContractResult, assess_contract
 from contracts.domain.month import ExposurePolicy, UsageCase, UsageProfile
 from contracts.domain.promises import burndown_flags
@@ -163,7 +164,8 @@ class QuoteTerms:
     """What the terms code says of a quote over its planned weeks.
 
     weeks: of the term inside the plan, term_weeks: all of them. heavy_multiple: the largest of the weeks,
-    break_even_multiple: the lowest. need: accelerators by week, alone; None where unsized.
+    break_even_multiple: the lowest. Expected credits of outages (P50)
+    and make-good: None where no chance is on file. need: accelerators by week, alone; None where unsized.
     flags: (code, sentence) of what a person must look at.
     """
 
@@ -174,6 +176,8 @@ class QuoteTerms:
     heavy: QuoteCase
     heavy_multiple: Decimal | None
     break_even_multiple: Decimal | None
+    expected_credits_usd: Decimal | None
+    make_good_usd: Decimal | None
     loss_exposure_usd: Decimal | None
     need: tuple[int, ...] | None
     floor: PriceFloor
@@ -187,13 +191,18 @@ def quote_terms(
 ) -> QuoteTerms:  # fmt: skip
     """The terms of a sized quote. target_share: the margin whose price floor is wanted. Raises ValueError outside plan."""
     with localcontext(exact_context()):
-        weeks = [found for part in sized.parts for found in _Assessed(part, sized, policy, horizon, rates).weeks()]
+        assessed = [_Assessed(part, sized, policy, horizon, rates) for part in sized.parts]
+        weeks = [found for each in assessed for found in each.weeks()]
+        backs = [found for each in assessed for found in each.backs()]
         is_priced = all(part.is_priced for part in sized.parts)
         cases = {name: _case([getattr(each, name) for each in weeks], is_priced) for name in _CASES}
         if sized.dedicated:
             # Accelerators of one's own are consumed as they are reserved.
             cases = {name: replace(case, consumed_cost_usd=case.reserved_cost_usd) for name, case in cases.items()}
-        losses = [each.loss_exposure_usd for each in weeks]
+        losses = [
+            None if each.loss_exposure_usd is None else each.loss_exposure_usd + back.at_worst_usd
+            for each, back in zip(weeks, backs, strict=True)
+        ]
         first = weeks[0]
         even = [each.break_even.multiple for each in weeks if each.break_even.multiple is not None]
         row = sized.parts[0].row
@@ -205,6 +214,8 @@ def quote_terms(
             heavy=cases["worst"],
             heavy_multiple=to_decimal(max(each.worst.multiple for each in weeks)),
             break_even_multiple=to_decimal(min(even)) if even else None,
+            expected_credits_usd=_total(back.credits_usd for back in backs) if is_priced else None,
+            make_good_usd=_total(back.make_good_usd for back in backs),
             loss_exposure_usd=_total(losses) if is_priced else None,
             need=None if sized.unsized else sized.need(),
             floor=_floor(sized, weeks, cases["planned"], target_share, tables),
@@ -214,6 +225,15 @@ def quote_terms(
 
 
 _CASES = ("committed", "planned", "worst")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Back:
+    """What outages are expected to give back of a week: credits at P50, make-good, and both at worst use where known."""
+
+    credits_usd: Decimal | None
+    make_good_usd: Decimal | None
+    at_worst_usd: Decimal
 
 
 class _Assessed:
@@ -236,6 +256,24 @@ class _Assessed:
         for index, days in enumerate(self.part.days):
             if days:
                 yield self._assess(index, days * HOURS_PER_DAY)
+
+    def backs(self) -> Iterator[_Back]:
+        for index, days in enumerate(self.part.days):
+            if days:
+                yield self._back(index, days * HOURS_PER_DAY)
+
+    def _back(self, index: int, hours: int) -> _Back:
+        terms, result = self.part.terms[index], self._assess(index, hours)
+        assert terms is not None
+        if terms.breaches is None:
+            return _Back(credits_usd=None, make_good_usd=None, at_worst_usd=Decimal(0))
+        share, a_month = outage_credit_share(breaches=terms.breaches), expected_make_good(breaches=terms.breaches)
+        make_good = None if a_month is None else a_month * hours / HOURS_PER_MONTH
+        return _Back(
+            credits_usd=result.planned.revenue_usd * share,
+            make_good_usd=make_good,
+            at_worst_usd=result.worst.revenue_usd * share + (make_good or Decimal(0)),
+        )
 
     def _assess(self, index: int, hours: int) -> ContractResult:
         part, terms = self.part, self.part.terms[index]

@@ -25,6 +25,7 @@ from contracts.domain.scenarios import (
     WORST,
     UseBand,
     WeekAmounts,
+    WeekCredits,
     pooled_week,
     use_band,
 )
@@ -53,8 +54,8 @@ class ScenarioPlan:
 class ContractScenarios:
     """One contract: its versions, its band, and its weeks by scenario, unrounded.
 
-    renewed: scenario (P50, P90) → (revenue, reserved cost) after its end if it goes on; renewed_accelerators: by week
-    index, what it then asks for at P50 of the class renewed_class.
+    renewed: scenario (P50, P90) → (revenue, reserved cost) after its end if it goes on (P50 of weeks holds so much of
+    that as it is likely); renewed_accelerators: by week index, what it then asks for at P50 of the class renewed_class.
     """
 
     versions: Sequence[MeasuredContract]
@@ -63,6 +64,12 @@ class ContractScenarios:
     renewed: dict[str, tuple[Decimal | None, Decimal | None]] = field(default_factory=dict)
     renewed_accelerators: dict[int, float] = field(default_factory=dict)
     renewed_class: str = ""
+
+    @property
+    def renewal_chance(self) -> Decimal:
+        """How likely it goes on after its end, 0 where that is not asked or not known."""
+        last = max(self.versions, key=lambda each: each.indexes[-1])
+        return Decimal(last.contract.row["renewal_probability"] or 0)
 
     @property
     def key(self) -> str:
@@ -169,12 +176,14 @@ def _scenarios_of(
 
 
 def _add_renewal(found: ContractScenarios, costing: _Costing, renewal: Renewal, weeks: int) -> None:
-    """P90 holds the contract's whole need after its end, as in its last full week; P10 and P50 nothing."""
+    """P90 holds the contract's whole need after its end, as in its last full week, P50 so much of its dollars as it is
+    likely to be renewed, P10 nothing."""
     _, like, after = renewal
     once: list[WeekAmounts] = []
     for index in range(after, weeks):
         found.weeks[P90][index] = costing.renewed(index, like=like, multiple=costing.band.p90)
         once.append(costing.renewed(index, like=like, multiple=ONCE))
+        found.weeks[P50][index] = once[-1].times(found.renewal_chance)
         found.renewed_accelerators[index] = float(costing.renewed_part(index, like=like, multiple=ONCE).accelerators)
     found.renewed_class = costing.version.class_key
     for name, rows in ((P50, once), (P90, [row for row in found.weeks[P90][after:] if row is not None])):
@@ -201,7 +210,6 @@ class _Costing:
         if scenario == WORST:
             return self._alone(index)
         revenue = self._revenue(scenario, index)
-        credit_share = self.version.credit_share(index)
         if not self.version.is_sized:
             return pooled_week(
                 revenue_usd=revenue,
@@ -209,7 +217,7 @@ class _Costing:
                 consumed_usd=None,
                 range_usd=None,
                 gap_accelerators=None,
-                credit_share=credit_share,
+                back=self.version.week_credits(index),
             )
         if scenario == P50 or self.version.serving is None:
             reserved, consumed = self.version.reserved_usd(index), self.version.consumed_usd(index)
@@ -222,15 +230,17 @@ class _Costing:
                 consumed_usd=consumed if scenario != COMMITTED or self.version.serving is None else ZERO,
                 range_usd=self._range(index, held),
                 gap_accelerators=_gap(need, held),
-                credit_share=credit_share,
+                back=self.version.week_credits(index),
             )
         part = self._part(scenario, index)
-        return self._pooled(index, part, revenue, self._credit_share(index, part.accelerators))
+        back = self._back(index, part.accelerators)
+        return self._amounts(index, part, revenue, back, held=self._held(index), unit=self._unit_usd(index))
 
-    def _credit_share(self, index: int, need: Decimal) -> Decimal:
+    def _back(self, index: int, need: Decimal) -> WeekCredits:
         """What comes back of the revenue where the plan holds only a part of what the scenario needs."""
         held = self._held(index)
-        return self.version.credit_share_at(index, exact(held) / exact(need)) if _gap(need, held) else ZERO
+        short = self.version.credit_share_at(index, exact(held) / exact(need)) if _gap(need, held) else ZERO
+        return self.version.week_credits(index, short)
 
     def renewed(self, index: int, *, like: int, multiple: Fraction) -> WeekAmounts:
         """A week after the end, as in a week of its term, at a use that the class is sized for at P90."""
@@ -242,10 +252,14 @@ class _Costing:
                 consumed_usd=None,
                 range_usd=None,
                 gap_accelerators=None,
-                credit_share=ZERO,
+                back=self.version.week_credits(like, ZERO),
             )
         part = self.renewed_part(index, like=like, multiple=multiple)
-        return self._pooled(index, part, revenue, ZERO, held=ZERO)
+        # It goes on as in its last full week: at that week's rate where none is known of a week in which the plan has no
+        # such class.
+        unit = self._unit_usd(index)
+        unit = self._unit_usd(like) if unit is None else unit
+        return self._amounts(index, part, revenue, self.version.week_credits(like, ZERO), held=ZERO, unit=unit)
 
     def renewed_part(self, index: int, *, like: int, multiple: Fraction) -> MemberWeek:
         """What it then takes of its class; nothing where its need is not known."""
@@ -265,18 +279,25 @@ class _Costing:
         is_owed = self.version.contract.is_owed
         return MemberWeek(accelerators=serving.weeks[index].work.get(self.key, ZERO) if is_owed else ZERO, average=ZERO)
 
-    def _pooled(
-        self, index: int, part: MemberWeek, revenue: Decimal | None, credit_share: Decimal, held: Decimal | None = None
+    def _amounts(
+        self,
+        index: int,
+        part: MemberWeek,
+        revenue: Decimal | None,
+        back: WeekCredits,
+        *,
+        held: Decimal,
+        unit: Decimal | None,
     ) -> WeekAmounts:
-        unit = self._unit_usd(index)
+        """unit: USD a week of one accelerator, None = unknown."""
         reserved = None if unit is None else part.accelerators * unit
         return pooled_week(
             revenue_usd=revenue,
             reserved_usd=reserved,
             consumed_usd=None if unit is None or reserved is None else min(reserved, part.average * unit),
             range_usd=self._range(index, part.accelerators),
-            gap_accelerators=_gap(part.accelerators, self._held(index) if held is None else held),
-            credit_share=credit_share,
+            gap_accelerators=_gap(part.accelerators, held),
+            back=back,
         )
 
     def _alone(self, index: int) -> WeekAmounts:
@@ -284,7 +305,7 @@ class _Costing:
         result, version = self.version.results[index], self.version
         is_priced = not version.contract.gaps[index]
         revenue = result.worst.revenue_usd if is_priced else None
-        credits = None if revenue is None else revenue * self.version.credit_share(index)
+        back = version.week_credits(index)
         reserved = result.worst.reserved_cost_usd if version.is_sized else None
         low, high = (reserved, reserved)
         if reserved is None and result.worst.accelerators is not None and version.is_sized:
@@ -297,7 +318,9 @@ class _Costing:
             low_usd=low,
             high_usd=high,
             gap_accelerators=result.capacity_gap_accelerators if version.is_sized else None,
-            credits_usd=credits,
+            credits_usd=None if revenue is None else back.of(revenue),
+            outage_usd=back.outage_of(revenue),
+            make_good_usd=back.make_good_usd,
             loss_usd=version.loss_usd(index),
         )
 

@@ -26,7 +26,7 @@ KEPT = (
     ("credits_usd", "credits_cents"),
     ("loss_usd", "loss_cents"),
 )
-ROUNDED = (*(column for column, _ in KEPT), "low_usd", "high_usd")
+ROUNDED = (*(column for column, _ in KEPT), "low_usd", "high_usd", "outage_usd", "make_good_usd")
 
 
 def scenario_rows(*, found: Sequence[ContractScenarios], plan: ScenarioPlan) -> list[Row]:
@@ -48,7 +48,7 @@ def scenario_rows(*, found: Sequence[ContractScenarios], plan: ScenarioPlan) -> 
                 amounts = {column: cents[scenario, column].get(each.key) for column in ROUNDED}
                 row = _amount_columns(each, scenario, amounts)
                 if scenario == P50:
-                    expected = _minus(amounts["revenue_usd"], amounts["reserved_usd"])
+                    expected = _in_term_cents(each, row)
                 of_contract.append({**base, "scenario": scenario, "position": position, **row})
             for row in of_contract:
                 row["margin_swing_usd"] = _swing(each, row, expected)
@@ -100,6 +100,8 @@ def _amount_columns(each: ContractScenarios, scenario: str, cents: Mapping[str, 
         "capacity_gap_accelerators": max(known, default=0) if is_sized else None,
         "capacity_gap_accelerator_weeks": sum(known) if is_sized else None,
         "expected_credits_usd": usd_of(cents["credits_usd"]),
+        "outage_credits_usd": usd_of(cents["outage_usd"]),
+        "make_good_usd": usd_of(cents["make_good_usd"]),
         "loss_exposure_usd": usd_of(cents["loss_usd"]),
         **{name: _by_week(weeks, column, cents[column]) for column, name in KEPT},
         "gap_accelerators": gaps if is_sized and known else [],
@@ -132,7 +134,7 @@ def _multiple(each: ContractScenarios, scenario: str) -> Decimal | None:
 
 
 def _swing(each: ContractScenarios, row: Row, expected: int | None) -> Decimal | None:
-    """Margin at P50 − margin here, both in term: a renewal, which P90 holds whole and P50 not, is no swing of use.
+    """Margin at P50 − margin here, both in term: a renewal, which P90 holds whole and P50 in part, is no swing of use.
 
     At worst use both alone, so that sharing replicas is not counted as a swing.
     """
@@ -148,10 +150,10 @@ def _swing(each: ContractScenarios, row: Row, expected: int | None) -> Decimal |
 
 
 def _in_term_cents(each: ContractScenarios, row: Row) -> int | None:
-    """The margin without the weeks of a renewal: those in which P50 has none of the contract."""
+    """The margin without the weeks of a renewal."""
     if row["margin_usd"] is None:
         return None
-    weeks = [index for index, week in enumerate(each.weeks[P50]) if week is not None]
+    weeks = {index for version in each.versions for index in version.indexes}
     return sum(row["revenue_cents"][index] - row["reserved_cents"][index] for index in weeks)
 
 

@@ -1,7 +1,7 @@
 """Contracts of a plan → rows of the table of SLA tiers in dollars: what a month below each bound credits. Pure.
 
-The fee is the planning month's charge at expected use. What is to be expected needs the chances of a breach, which no
-table holds: it stays unknown (methods: Credits).
+The fee is the planning month's charge at expected use; what is to be expected of a tier is its chance × its credit and
+make-good, unknown without a chance (methods: Credits).
 """
 
 from __future__ import annotations
@@ -43,13 +43,23 @@ def sla_rows(
                         "contract_key": row["key"],
                         "owner_username": row["owner"] or "",
                         "position": position,
-                        **tier,
+                        **{name: value for name, value in tier.items() if name != "make_good_usd"},
                         "allowed_minutes": allowed_downtime_minutes(below_share=tier["below_share"], days=DAYS),
                         "fee_usd": fee,
-                        "credit_usd": None if fee is None else credit_of(fee_usd=fee, share=tier["credit_share"]),
+                        **_amounts(tier, fee),
                     }
                 )
     return found
+
+
+def _amounts(tier: Mapping[str, Any], fee: Decimal | None) -> dict[str, Decimal | None]:
+    credit = None if fee is None else credit_of(fee_usd=fee, share=tier["credit_share"])
+    chance, make_good = tier["chance"], tier["make_good_usd"]
+    return {
+        "credit_usd": credit,
+        "expected_usd": None if credit is None or chance is None else chance * credit,
+        "expected_make_good_usd": None if make_good is None or chance is None else chance * make_good,
+    }
 
 
 def credit_of(*, fee_usd: Decimal, share: Decimal) -> Decimal:
@@ -68,6 +78,8 @@ def _tiers(row: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> list[R
                 "below_share": tier.below_share,
                 "credit_share": tier.credit_share,
                 "is_standard": True,
+                "chance": None,
+                "make_good_usd": None,
             }
             for tier in STANDARD_TIERS
         ]
@@ -79,6 +91,8 @@ def _tiers(row: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> list[R
             "below_share": line["below_share"],
             "credit_share": line["credit_share"],
             "is_standard": False,
+            "chance": line.get("chance"),
+            "make_good_usd": line.get("make_good_usd"),
         }
         for line in ordered
     ]

@@ -133,6 +133,9 @@ def sla_rows(owners: dict[str, str]) -> list[Row]:
             "allowed_minutes": (1 - D(below)) * 43200,
             "fee_usd": fee,
             "credit_usd": fee * D(credit),
+            "chance": None,
+            "expected_usd": None,
+            "expected_make_good_usd": None,
         }
         for position, (below, credit) in enumerate((("0.999", "0.1"), ("0.99", "0.25"), ("0.95", "1")))
     ]

@@ -106,6 +106,8 @@ def _scenario(row: Row, regions: dict[str, str], scenario: str, first_week: str)
         "capacity_gap_accelerators": gap,
         "capacity_gap_accelerator_weeks": gap,
         "expected_credits_usd": None if revenue is None else D("0.00"),
+        "outage_credits_usd": None,
+        "make_good_usd": None,
         "loss_exposure_usd": loss,
         "margin_swing_usd": _less(p50, margin),
         "revenue_cents": _weeks(revenue, row["weeks"]),

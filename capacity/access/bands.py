@@ -1,6 +1,7 @@
 """Bands: what a role sees that may know the size of a figure but not the figure. Pure.
 
-The ladder is fixed: 1, 2, 5 in each decade for money and multiples, ten points for shares (methods: Visibility).
+The ladder is fixed: 1, 2, 5 in each decade for money and multiples, ten points for shares of sums, and for a single
+contract's margin the same ladder of its cost ÷ revenue (methods: Visibility).
 A band depends on the value alone, never on who asks, what else is shown or what was shown last week, so that two
 answers about one value are equal and cannot be differenced.
 """
@@ -21,12 +22,17 @@ WHY_BANDED = "Your role sees the size of this figure, not the figure."
 
 
 class BandUnit(StrEnum):
-    """How a band is laid and written. USD, MULTIPLE and NUMBER use the 1-2-5 ladder, SHARE ten points."""
+    """How a band is laid and written. USD, MULTIPLE and NUMBER use the 1-2-5 ladder, SHARE ten points.
+
+    MARGIN, a share too, uses the ladder of cost ÷ revenue, 1 less the share: whoever knows the cost, as who plans the
+    accelerators does, then knows the revenue to a factor of 2 at least; ten points of a margin of −300 % leave 2.5 %.
+    """
 
     USD = "usd"
     MULTIPLE = "multiple"
     NUMBER = "number"
     SHARE = "share"
+    MARGIN = "margin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +52,7 @@ def band_of(value: object, *, unit: BandUnit) -> Banded | None:
     number = _number(value)
     if number is None:
         return None
-    low, high = _share_step(number) if unit is BandUnit.SHARE else _ladder_step(number)
+    low, high = _STEP_OF.get(unit, _ladder_step)(number)
     return Banded(word=_word(low, high, unit), kind="banded", reason=WHY_BANDED, low=low, high=high, unit=unit)
 
 
@@ -70,6 +76,25 @@ def _ladder_step(number: Decimal) -> tuple[Decimal, Decimal]:
     return (-high, -low) if number < 0 else (low, high)
 
 
+def _margin_step(number: Decimal) -> tuple[Decimal, Decimal]:
+    """The ladder of 1 − number; all margins of 90 % and more are one band, so that no cost is told from little."""
+    with localcontext(Context(prec=60)):
+        cost = 1 - number
+        if cost <= _TENTH:
+            return 1 - _TENTH, Decimal(1)
+        decade = Decimal(10) ** cost.adjusted()
+        # The upper bound of the cost, the lower of the margin, belongs to the band: no loss is no loss.
+        low, high = next(
+            (lower * decade, upper * decade)
+            for lower, upper in zip((_STEPS[2] / 10, *_STEPS), _STEPS, strict=False)
+            if lower * decade < cost <= upper * decade
+        )
+        return 1 - high, 1 - low
+
+
+_STEP_OF = {BandUnit.SHARE: _share_step, BandUnit.MARGIN: _margin_step}
+
+
 def _number(value: object) -> Decimal | None:
     if isinstance(value, bool):
         return None
@@ -85,9 +110,9 @@ def _number(value: object) -> Decimal | None:
 
 
 def _word(low: Decimal, high: Decimal, unit: BandUnit) -> str:
-    if unit is BandUnit.SHARE:
+    if unit in _STEP_OF:
         lower, upper = int(low * 100), int(high * 100)
-        return f"{MINUS}{-lower}% to {MINUS * (upper < 0)}{-upper}%" if lower < 0 else f"{lower}{EN_DASH}{upper}%"
+        return f"{MINUS}{-lower}% to {MINUS * (upper < 0)}{abs(upper)}%" if lower < 0 else f"{lower}{EN_DASH}{upper}%"
     if low < 0 < high:
         return f"under {_amount(high, unit)}"
     return f"{_amount(low, unit)}{' to ' if low < 0 else EN_DASH}{_amount(high, unit)}"

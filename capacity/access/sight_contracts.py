@@ -66,7 +66,8 @@ CONTRACT_INPUTS: dict[str, dict[str, Rule]] = {
     },
     "input_sla_lines": {
         **fields_of(NAMES, "contract version provenance"),
-        **fields_of(PROMISE, "metric below_share credit_share region"),
+        **fields_of(PROMISE, "metric below_share credit_share region chance"),
+        **fields_of(REVENUE, "make_good_usd"),
     },
     # Of another account sales read only that something is held; how likely a deal is and until when goes with its name.
     "input_holds": fields_of(

@@ -58,10 +58,15 @@ PROMISE = rule_of(CHAIR, FINANCE, EXEC, PRODUCT, own=(SALES,))
 # What a contract earns. With tokens beside it this is a price: never the chair, research or product.
 REVENUE = rule_of(FINANCE, EXEC, own=(SALES,))
 PRICES = rule_of(FINANCE, own=(SALES,))
-# A chair who saw a contract's costs exactly could turn its margin bands into a narrow revenue: so they are banded too.
-MARGIN = rule_of(FINANCE, EXEC, band=(CHAIR,), own=(SALES,), unit=BandUnit.USD)
-MARGIN_SHARE = rule_of(FINANCE, EXEC, band=(CHAIR,), own=(SALES,), unit=BandUnit.SHARE)
-MARGIN_MULTIPLE = rule_of(FINANCE, EXEC, band=(CHAIR,), own=(SALES,), unit=BandUnit.MULTIPLE)
+# What a contract costs, which no price enters. Whoever plans accelerators can work it out: a band spares them that.
+CONTRACT_COST = rule_of(FINANCE, EXEC, band=(CHAIR,), own=(SALES,), unit=BandUnit.USD)
+# The one figure of a contract that depends on its price and that the chair reads whatever happens. Two bands of what one price
+# makes cross, and where their edges lie close together they leave it to a percent; so all others are REVENUE's.
+MARGIN_SHARE = rule_of(FINANCE, EXEC, band=(CHAIR,), own=(SALES,), unit=BandUnit.MARGIN)
+# What a shortage of one contract loses, and with it a remedy that is such a loss: the penalty band, without which nobody
+# could decide who goes short.
+LOST = rule_of(FINANCE, EXEC, band=(CHAIR,), own=(SALES,), unit=BandUnit.USD)
+REMEDY_COST = CONTRACT_COST
 TOTAL_MONEY = rule_of(FINANCE, EXEC, band=(CHAIR,), unit=BandUnit.USD)
 TOTAL_SHARE = rule_of(FINANCE, EXEC, band=(CHAIR,), unit=BandUnit.SHARE)
 TOTAL_NUMBER = rule_of(FINANCE, EXEC, band=(CHAIR,), unit=BandUnit.NUMBER)

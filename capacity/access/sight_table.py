@@ -14,20 +14,21 @@ from capacity.access.sight_rules import (
     ALL,
     AUDIT,
     CHAIR,
+    CONTRACT_COST,
     COST,
     COST_AND_PRODUCT,
     COST_AND_RESEARCH,
     EVERYTHING,
     EXEC,
     FINANCE,
-    MARGIN,
-    MARGIN_MULTIPLE,
+    LOST,
     MARGIN_SHARE,
     NAMES,
     NOT_SALES,
     PRICES,
     PRODUCT,
     PROMISE,
+    REMEDY_COST,
     RESEARCH,
     REVENUE,
     SALES,
@@ -86,7 +87,7 @@ TABLE: dict[str, dict[str, Rule]] = {
     "demand": {
         **fields_of(NOT_SALES, "serving_class tier workload_key week work served short_accelerators"),
         **fields_of(NAMES, "demand_key contract_key"),
-        **fields_of(MARGIN, "usd_lost"),
+        **fields_of(LOST, "usd_lost"),
     },
     "placement": {
         **fields_of(
@@ -107,8 +108,7 @@ TABLE: dict[str, dict[str, Rule]] = {
         **fields_of(COST, "pool_key week node_size unlocks"),
         **fields_of(TOTAL_MONEY, "usd_per_accelerator_week usd_node_more usd_node_less"),
     },
-    # `displaces` may name contracts: pass it through label_blockers. What a remedy costs is the chair's in bands, as
-    # what it saves is: burst is worth buying only below what the demand brings.
+    # `displaces` may name contracts: pass it through label_blockers.
     "remedy": {
         **fields_of(
             NOT_SALES,
@@ -116,7 +116,8 @@ TABLE: dict[str, dict[str, Rule]] = {
             "remedy pool_key accelerators covered_accelerator_weeks lead_weeks_p50 lead_weeks_p90 helps_from displaces",
         ),
         **fields_of(NAMES, "demand_key contract_key"),
-        **fields_of(MARGIN, "usd usd_lost"),
+        **fields_of(REMEDY_COST, "usd"),
+        **fields_of(LOST, "usd_lost"),
     },
     "tier": {
         **fields_of(NOT_SALES, "position tier unit gap_relative unmet_accelerators"),
@@ -150,14 +151,13 @@ TABLE: dict[str, dict[str, Rule]] = {
         ),
         # Flags say "below break-even" and the like: they go with the margin, in words.
         **fields_of(NAMES, "flags"),
-        **fields_of(REVENUE, "revenue_usd worst_revenue_usd"),
         **fields_of(
-            MARGIN,
-            "consumed_cost_usd reserved_cost_usd worst_cost_usd margin_usd consumed_margin_usd worst_margin_usd "
-            "loss_exposure_usd",
+            REVENUE,
+            "revenue_usd worst_revenue_usd margin_usd consumed_margin_usd worst_margin_usd loss_exposure_usd "
+            "consumed_margin_share worst_margin_share break_even_multiple",
         ),
-        **fields_of(MARGIN_SHARE, "margin_share consumed_margin_share worst_margin_share"),
-        **fields_of(MARGIN_MULTIPLE, "break_even_multiple"),
+        **fields_of(CONTRACT_COST, "consumed_cost_usd reserved_cost_usd worst_cost_usd"),
+        **fields_of(MARGIN_SHARE, "margin_share"),
         **fields_of(PRICES, "terms"),
     },
     # Sums over contracts. For price-blind roles pass them through suppress_small or suppress_cells as well.
@@ -181,7 +181,7 @@ TABLE: dict[str, dict[str, Rule]] = {
             "capacity_gap_accelerators",
         ),
         **fields_of(REVENUE, "revenue_usd break_even_reason curve margin_usd margin_share loss_exposure_usd"),
-        **fields_of(MARGIN, "reserved_cost_usd consumed_cost_usd"),
+        **fields_of(CONTRACT_COST, "reserved_cost_usd consumed_cost_usd"),
     },
     "contract_pool": fields_of(
         NAMES,
@@ -199,9 +199,10 @@ TABLE: dict[str, dict[str, Rule]] = {
     "contract_sla": {
         **fields_of(
             NAMES,
-            "contract_key owner_username position metric region below_share credit_share is_standard allowed_minutes",
+            "contract_key owner_username position metric region below_share credit_share is_standard allowed_minutes "
+            "chance",
         ),
-        **fields_of(REVENUE, "fee_usd credit_usd"),
+        **fields_of(REVENUE, "fee_usd credit_usd expected_usd expected_make_good_usd"),
     },
     # A contract in a scenario of use: nothing of it is research's or product's business. Lists have no band.
     "exposure_scenario": {
@@ -212,14 +213,16 @@ TABLE: dict[str, dict[str, Rule]] = {
             "model_key model_tier shape regions scenario position first_week weeks is_sized is_priced multiple "
             "capacity_gap_accelerators capacity_gap_accelerator_weeks gap_accelerators",
         ),
-        **fields_of(REVENUE, "revenue_usd revenue_cents"),
         **fields_of(
-            MARGIN,
-            "consumed_cost_usd headroom_cost_usd reserved_cost_usd reserved_low_usd reserved_high_usd margin_usd "
-            "consumed_margin_usd expected_credits_usd loss_exposure_usd margin_swing_usd consumed_cents reserved_cents "
-            "credits_cents loss_cents",
+            REVENUE,
+            "revenue_usd margin_usd margin_share consumed_margin_usd expected_credits_usd outage_credits_usd make_good_usd "
+            "loss_exposure_usd margin_swing_usd revenue_cents credits_cents loss_cents",
         ),
-        **fields_of(MARGIN_SHARE, "margin_share"),
+        **fields_of(
+            CONTRACT_COST,
+            "consumed_cost_usd headroom_cost_usd reserved_cost_usd reserved_low_usd reserved_high_usd consumed_cents "
+            "reserved_cents",
+        ),
     },
     # Sums of those over a part. Small ones are withheld from the chair: see is_small.
     "exposure_rollup": {
@@ -323,8 +326,7 @@ TABLE: dict[str, dict[str, Rule]] = {
     "audit": fields_of(AUDIT, "at user action subject detail request_id"),
 }
 
-# The same contract in the scenarios other than P50 and worst use: who sees bands there sees none here, since many bands
-# of one contract cross to its price.
+# The same contract in the scenarios other than P50 and worst use: who sees bands of costs there sees none here.
 TABLE["exposure_scenario_other"] = {
     name: replace(rule, band=frozenset(), unit=None) for name, rule in TABLE["exposure_scenario"].items()
 }

@@ -27,6 +27,8 @@ class QuoteLine(serializers.Serializer):
     metric = serializers.CharField(required=False, help_text="Of service levels: uptime or latency.")
     below_share = serializers.CharField(required=False)
     credit_share = serializers.CharField(required=False)
+    chance = serializers.CharField(required=False, help_text="Of service levels: that a month ends in the tier.")
+    make_good_usd = serializers.CharField(required=False)
     region = serializers.CharField(required=False)
 
 
@@ -91,6 +93,8 @@ class QuoteTermsRow(serializers.Serializer):
     heavy = QuoteCaseRow()
     heavy_multiple = VisibleDecimal()
     break_even_multiple = VisibleDecimal()
+    expected_credits_usd = VisibleDecimal()
+    make_good_usd = VisibleDecimal()
     loss_exposure_usd = VisibleDecimal()
     target_share = VisibleDecimal()
     floor = QuoteFloorRow()

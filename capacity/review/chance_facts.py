@@ -66,9 +66,10 @@ def _in_term(each: ContractScenarios, scenario: str) -> tuple[Decimal, Decimal] 
     revenue, cost = each.total(scenario, "revenue_usd"), each.total(scenario, "reserved_usd")
     if revenue is None or cost is None:
         return None
-    if scenario == P90 and each.renewed:
-        more, spent = each.renewed[P90]
-        return None if more is None or spent is None else (revenue - more, cost - spent)
+    if scenario in each.renewed:
+        more, spent = each.renewed[scenario]
+        part = each.renewal_chance if scenario == P50 else Decimal(1)
+        return None if more is None or spent is None else (revenue - more * part, cost - spent * part)
     return revenue, cost
 
 

@@ -357,7 +357,10 @@ TABLES: dict[str, TableSpec] = {
         key=_key("contract contract_version metric below_share region"),
         gate=_PROMISE,
         owner="contract",
-        columns=_all(_PROMISE, "contract contract_version metric below_share credit_share region"),
+        columns={
+            **_all(_PROMISE, "contract contract_version metric below_share credit_share region chance"),
+            **_same("input_sla_lines", "make_good_usd"),
+        },
     ),
     "holds": TableSpec(
         group="contracts",

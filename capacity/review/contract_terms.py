@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from capacity.access.visibility import RESTRICTED, Viewer, see
@@ -13,9 +14,12 @@ from contracts.models import TERMINATION_RIGHTS, Contract
 
 NOT_PRICED = Absent("not priced", "unknown", "Nothing on file says what it would cost, so no sum counts it.")
 NO_CHANCE = NOT_PRICED.because(
-    "No chance of an outage is on file. Loss exposure counts the credits of the weeks that the plan leaves short, no others."
+    "A tier has no chance of a breach on file. Loss exposure counts the credits of the weeks that the plan leaves short, "
+    "no others."
 )
+NO_FEE = NOT_PRICED.because("The monthly fee is not known, so no credit is.")
 NO_MAKE_GOOD = NOT_PRICED.because("The terms on file name no make-good; loss exposure counts none.")
+NO_MAKE_GOOD_CHANCE = NOT_PRICED.because("A tier has no chance of a breach on file; loss exposure counts no make-good.")
 # What a run that has no such rows says of them, where every run since has some.
 FROM_BEFORE = "This run is from before this was kept."
 _RIGHTS = dict(TERMINATION_RIGHTS)
@@ -30,8 +34,8 @@ def penalty_facts(viewer: Viewer, version: Contract | None, slas: Sequence[Row],
     """(term, words or absence): what a breach, an early end and a renewal cost or bring."""
     facts: list[tuple[str, Any]] = []
     if slas:
-        facts.append(("Expected credits", NO_CHANCE))
-    facts.append(("Make-good", NO_MAKE_GOOD))
+        facts.append(("Expected credits", _expected_credits(slas)))
+    facts.append(("Make-good", _expected_make_good(slas)))
     if version is None:
         return facts
     owner = version.owner.get_username() if version.owner else ""
@@ -48,6 +52,29 @@ def penalty_facts(viewer: Viewer, version: Contract | None, slas: Sequence[Row],
         ("Chance of renewal", _written(seen("renewal_probability"), share)),
     ]
     return facts
+
+
+def _expected_credits(slas: Sequence[Row]) -> Any:
+    """Of a month with outages as likely as they are: Σ of the tiers, at most the fee; or why there is no such sum."""
+    if any(row["chance"] is None for row in slas):
+        return NO_CHANCE
+    return _a_month([row["expected_usd"] for row in slas], most=slas[0]["fee_usd"], otherwise=NO_FEE)
+
+
+def _expected_make_good(slas: Sequence[Row]) -> Any:
+    if any(row["chance"] is None for row in slas):
+        return NO_MAKE_GOOD_CHANCE
+    return _a_month([row["expected_make_good_usd"] for row in slas], most=None, otherwise=NO_MAKE_GOOD)
+
+
+def _a_month(parts: Sequence[Any], *, most: Any, otherwise: Absent) -> Any:
+    hidden = next((each for each in parts if each is RESTRICTED or isinstance(each, Absent)), None)
+    if hidden is not None:
+        return hidden
+    if not parts or None in parts:
+        return otherwise
+    total = sum(parts, Decimal(0))
+    return f"{usd(total if most is None else min(total, most))} a month"
 
 
 def _written(value: Any, write: Any, *, otherwise: Absent | None = None) -> Any:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from capacity.access.bands import Banded
 from capacity.lib.figures import RESTRICTED, day, ratio, share, usd
 from capacity.review.listing import Cell, cell_text
 from capacity.review.plots import Figure, MarginByUse, margin_by_use
@@ -110,8 +109,8 @@ def finding(rows: Sequence[Row], broken: Any) -> str:
     """What more use does to the contract, in one sentence."""
     last = next((row for row in reversed(rows) if row["basis"] == "multiple"), rows[-1])
     end = _at(last)
-    if isinstance(broken, Banded):
-        return f"It pays for itself up to {broken.word} its expected use. {end}".strip()
+    if broken is RESTRICTED:
+        return "What more use does to its margin is not for your role."
     if isinstance(broken, Decimal):
         return f"It pays for itself up to {ratio(broken, places=2)} its expected use. {end}".strip()
     reason = rows[0]["break_even_reason"]
@@ -125,8 +124,6 @@ def _at(row: Row) -> str:
     # At its cap it uses less than the multiple that was asked for.
     used = row["used_multiple"]
     use = ratio(used, places=0 if used == int(used) else 2)
-    if isinstance(margin, Banded):
-        return f"At {use} its margin is {margin.word} a month."
     if not isinstance(margin, Decimal):
         return ""
     if margin < 0:

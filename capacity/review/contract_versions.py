@@ -40,7 +40,7 @@ _LINES: Mapping[str, tuple[Any, tuple[str, ...]]] = {
         ("kind", "tier_from", "starts_date", "ends_date", "price", "tier_mode", "included_quantity"),
     ),
     "commit_steps": (CommitStep, ("kind", "starts_date", "quantity")),
-    "sla_lines": (SlaLine, ("metric", "below_share", "region", "credit_share")),
+    "sla_lines": (SlaLine, ("metric", "below_share", "region", "credit_share", "chance", "make_good_usd")),
 }
 # What every version has of its own; its dates and state stand in its head.
 _OWN = frozenset({"version", "state", "starts_date", "id"})

@@ -116,7 +116,8 @@ CONTRACT_SLAS = ListSpec(
     name="contract-slas",
     title="SLA",
     columns=_pick(
-        table_specs.CONTRACT_SLAS, "metric region below_share allowed_minutes credit_share fee_usd credit_usd"
+        table_specs.CONTRACT_SLAS,
+        "metric region below_share allowed_minutes credit_share credit_usd chance expected_usd expected_make_good_usd",
     ),
     prefix="sla-",
     empty="No SLA.",
@@ -307,14 +308,13 @@ ROLLED_UP = ListSpec(
         *_pick(
             ROLLUPS,
             "part_name contracts revenue_usd reserved_cost_usd headroom_cost_usd margin_usd margin_share "
-            "consumed_margin_usd loss_exposure_usd expected_credits_usd margin_swing_usd "
-            "capacity_gap_accelerator_weeks",
+            "loss_exposure_usd expected_credits_usd margin_swing_usd capacity_gap_accelerator_weeks",
         ),
         Column(name="left_out_words", label="Left out"),
     ),
     search=("part_name", "part_key"),
     sort="-revenue_usd",
-    totals=("revenue_usd", *_MONEY[1:], "consumed_margin_usd", "capacity_gap_accelerator_weeks"),
+    totals=("revenue_usd", *_MONEY[1:], "capacity_gap_accelerator_weeks"),
     rows_per_page=15,
     empty="No contract is in force in this plan.",
 )

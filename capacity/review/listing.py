@@ -303,7 +303,7 @@ def cells(listing: Listing, row: Row, *, year: int | None, link: Link | None = N
                 is_number=is_amount(column),
                 href="" if link is None or isinstance(value, Absent) else link(row, column.name),
                 title=str(value) if is_week else "",
-                wraps=isinstance(value, list) or column.name == "sentence",
+                wraps=isinstance(value, list) or column.name in ("sentence", "left_out_words"),
                 label=column.label,
             )
         )

@@ -140,7 +140,7 @@ def _scenario_figure(row: Row) -> Row:
         value=row["margin_usd"],
         absent="unsized" if not row["is_sized"] else "unknown",
         unit="USD",
-        formula="Σ over weeks in term of revenue − reserved cost",
+        formula="Σ over weeks in term of revenue − reserved cost; after its end × the chance of renewal (P50), whole (P90)",
         terms=[
             term("Use", row["multiple"], "× P50", "band, P95, cap or policy", at),
             *_amounts(row, "exposure_scenario"),

@@ -17,6 +17,7 @@ class RunScenario(RunTable):
     Amounts in USD, to the cent, None where not known. The lists hold one number a week of the horizon, in cents (or
     accelerators), None in weeks of which it is not known; they are empty where it is known of no week. Σ of a list is
     its amount. low and high: of a cost that is not known, what it is at the cheapest and the dearest rate that is.
+    outage: the part of the expected credits that is for outages; it and make-good are None where no chance is on file.
     """
 
     run = models.ForeignKey("allocation.Run", models.PROTECT, related_name="scenario_rows")
@@ -52,6 +53,8 @@ class RunScenario(RunTable):
     capacity_gap_accelerators = models.IntegerField(null=True)
     capacity_gap_accelerator_weeks = models.IntegerField(null=True)
     expected_credits_usd = models.DecimalField(max_digits=28, decimal_places=2, null=True)
+    outage_credits_usd = models.DecimalField(max_digits=28, decimal_places=2, null=True)
+    make_good_usd = models.DecimalField(max_digits=28, decimal_places=2, null=True)
     loss_exposure_usd = models.DecimalField(max_digits=28, decimal_places=2, null=True)
     margin_swing_usd = models.DecimalField(max_digits=28, decimal_places=2, null=True)
     revenue_cents = models.JSONField(default=list)

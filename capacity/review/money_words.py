@@ -44,6 +44,7 @@ def money_verdict(
         return first, FROM_BEFORE if has_contracts else "No contract is in force in this plan."
     expected = totals[P50]
     text = f"Contracts earn a margin of {money_text(expected['margin_usd'])} ({share_text(expected['margin_share'])}) at P50"
+    text += " with each renewal at its chance"
     text += (
         f", {money_text(totals[P10]['margin_usd'])} at P10 and {money_text(totals[P90]['margin_usd'])} at P90 of use and "
         "every renewal; "

@@ -105,11 +105,15 @@ def _row_figure(rows: RunRows, row: Row, column: str) -> str:
 
 
 def exposure_rows(rows: RunRows) -> list[Row]:
-    """Worst loss exposure first, then thinnest margin at worst use; contracts whose money is hidden are left to the list."""
-    shown = [row for row in rows.exposure if row["loss_exposure_usd"] is not RESTRICTED]
+    """Worst loss exposure first, then thinnest margin at worst use; contracts whose money is hidden are left to the list.
+
+    Who reads one band of each reads them by it: the thinnest margin at expected use first.
+    """
+    shown = [row for row in rows.exposure if row["margin_share"] is not RESTRICTED]
 
     def order(row: Row) -> tuple[Any, ...]:
         loss, margin = row["loss_exposure_usd"], row["worst_margin_share"]
+        margin = row["margin_share"] if margin is RESTRICTED else margin
         return (-_bound(loss), _bound(margin, missing=1.0), str(row["label"]))
 
     found = []

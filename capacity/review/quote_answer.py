@@ -118,6 +118,8 @@ def terms_document(terms: QuoteTerms) -> Document:
         **{name: _case(getattr(terms, name)) for name in ("committed", "expected", "heavy")},
         "heavy_multiple": _text(terms.heavy_multiple),
         "break_even_multiple": _text(terms.break_even_multiple),
+        "expected_credits_usd": _text(terms.expected_credits_usd),
+        "make_good_usd": _text(terms.make_good_usd),
         "loss_exposure_usd": _text(terms.loss_exposure_usd),
         "target_share": _text(terms.target_share),
         "floor": {

@@ -31,7 +31,7 @@ FIRST = (
 LINE_FIRST = {
     "price_lines": ("kind", "price", "tier_from"),
     "commit_steps": ("kind", "quantity", "starts_date"),
-    "sla_lines": ("metric", "below_share", "credit_share"),
+    "sla_lines": ("metric", "below_share", "credit_share", "chance"),
 }
 LINE_TITLES = {"price_lines": "Prices", "commit_steps": "Commitments", "sla_lines": "Service levels"}
 # Rows that stand ready, and how many more than there are lines.

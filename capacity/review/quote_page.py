@@ -145,6 +145,8 @@ def _term_facts(terms: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [
         ("Heavy use", _written(terms["heavy_multiple"], "ratio")),
         ("Break-even use", _written(terms["break_even_multiple"], "ratio")),
+        ("Expected credits", _written(terms["expected_credits_usd"], "usd")),
+        ("Expected make-good", _written(terms["make_good_usd"], "usd")),
         ("Loss exposure", _written(terms["loss_exposure_usd"], "usd")),
         ("Weeks planned", f"{terms['weeks']} of {terms['term_weeks']}"),
     ]

@@ -15,6 +15,7 @@ from capacity.access.visibility import RESTRICTED, Sight, Viewer, reads_floor, s
 from capacity.lib.figures import UNKNOWN_COST, UNSIZED, Absent
 from capacity.lib.units import ceil_fraction, exact
 from capacity.review.coarse import up_to
+from capacity.review.contract_terms import NO_CHANCE
 from contracts.domain.quote import ladder_step, two_digits_up
 from contracts.domain.quote_payload import KEY, LINE_TABLES, lines_of
 
@@ -32,6 +33,8 @@ _CASE_FIELDS = {
     "margin_usd": "margin_usd",
     "margin_share": "margin_share",
 }
+# Only at expected use is it the one figure of a contract that the chair reads as a band.
+_OTHER_SHARE = {"margin_share": "worst_margin_share"}
 
 
 def number(text: str | None) -> Decimal | None:
@@ -95,11 +98,15 @@ def visible_terms(viewer: Viewer, terms: Document, *, owner: str, is_typed_targe
     return {
         "weeks": terms["weeks"],
         "term_weeks": terms["term_weeks"],
-        **{name: _case(viewer, terms[name], owner, is_unsized=is_unsized) for name in _CASES},
+        **{
+            name: _case(viewer, terms[name], owner, is_unsized=is_unsized, is_expected=name == "expected")
+            for name in _CASES
+        },
         "heavy_multiple": see(viewer, "exposure", "worst_multiple", number(terms["heavy_multiple"]), owner=owner),
         "break_even_multiple": _known(
             see(viewer, "exposure", "break_even_multiple", number(terms["break_even_multiple"]), owner=owner)
         ),
+        **{name: _not_priced(viewer, name, terms, owner) for name in ("expected_credits_usd", "make_good_usd")},
         "loss_exposure_usd": _known(
             see(viewer, "exposure", "loss_exposure_usd", number(terms["loss_exposure_usd"]), owner=owner)
         ),
@@ -127,10 +134,10 @@ def _floor_line(viewer: Viewer, line: Document, owner: str) -> Row:
     return {**line, **values}
 
 
-def _case(viewer: Viewer, case: Document, owner: str, *, is_unsized: bool) -> Row:
+def _case(viewer: Viewer, case: Document, owner: str, *, is_unsized: bool, is_expected: bool) -> Row:
     accelerators = see(viewer, "exposure", "planned_accelerators", case["accelerators"], owner=owner)
     found: Row = {"accelerators": UNSIZED if accelerators is None else accelerators}
-    for name, field in _CASE_FIELDS.items():
+    for name, field in (_CASE_FIELDS | ({} if is_expected else _OTHER_SHARE)).items():
         value = see(viewer, "exposure", field, number(case[name]), owner=owner)
         if value is None:
             value = UNKNOWN_REVENUE if name == "revenue_usd" else UNSIZED if is_unsized else UNKNOWN_COST
@@ -140,6 +147,12 @@ def _case(viewer: Viewer, case: Document, owner: str, *, is_unsized: bool) -> Ro
                 value = Absent("n/a", "na", "It earns nothing here, so that there is no share of it.")
         found[name] = value
     return found
+
+
+def _not_priced(viewer: Viewer, name: str, terms: Document, owner: str) -> Any:
+    """What outages may cost; answers from before chances were kept have none."""
+    value = see(viewer, "exposure_scenario", name, number(terms.get(name)), owner=owner)
+    return NO_CHANCE if value is None else value
 
 
 def _known(value: Any) -> Any:

@@ -35,7 +35,7 @@ def weeks_of_scenario(
     """The row's weeks: contract_key, scenario, week and its amounts in USD; None where not known.
 
     row: stored, or visible with the first week seen. expected: the contract's row at P50, for margin_swing_usd; without
-    it, and at worst use (alone, not by week), the swing is None. In weeks of a renewal, which P50 has not, it is 0.
+    it, and at worst use (alone, not by week), the swing is None. In weeks of a renewal it is 0.
     """
     first = Week.parse(row["first_week"])
     for index in range(weeks):

@@ -230,6 +230,9 @@ CONTRACT_SLAS = RunTableSpec(
         allowed_minutes|Missed after|minutes of 30 days|thousands
         fee_usd|Monthly fee|USD|usd
         credit_usd|Credits|USD a month|usd
+        chance|Chance of a month||fine_share
+        expected_usd|Expected credits|USD a month|usd
+        expected_make_good_usd|Expected make-good|USD a month|usd
         """
     ),
 )

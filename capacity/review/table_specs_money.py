@@ -51,6 +51,8 @@ SCENARIOS = RunTableSpec(
         is_priced|Priced||text
         multiple|Use|× P50|ratio
         {_SCENARIO_MONEY}
+        outage_credits_usd|Of it for outages|USD|usd
+        make_good_usd|Expected make-good|USD|usd
         capacity_gap_accelerators|Capacity gap, at most|accelerators|thousands
         revenue_cents|Revenue by week|cents|text
         consumed_cents|Consumed cost by week|cents|text

@@ -115,8 +115,8 @@ def one_contract_verdict(row: Row, *, year: int) -> Verdict:
     else:
         text = "Every week of its promise is kept."
     margin: Any = row["worst_margin_usd"]
-    if isinstance(margin, Banded):
-        return text, f"Margin at worst reasonable use: {margin.word}."
+    if isinstance(row["margin_share"], Banded):
+        return text, f"Margin at expected use: {row['margin_share'].word} of its revenue."
     if not isinstance(margin, int | Decimal):
         return text, ""
     size = margin if margin > 0 else -margin

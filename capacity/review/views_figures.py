@@ -76,7 +76,9 @@ def shown_figure(*, viewer: Viewer, found: RunFigure, labels: Sequence[ContractL
         "unit": "" if isinstance(value, Absent) and value is not RESTRICTED else unit_after(found.unit),
         "basis": _basis(found, is_seen=value is not RESTRICTED),
         "formula": redact(viewer, found.formula, contracts=labels),
-        "terms": _terms(viewer, found, owner, labels, is_seen=value is not RESTRICTED),
+        "terms": _terms(
+            viewer, found, owner, labels, is_exact=value is not RESTRICTED and not isinstance(value, Banded)
+        ),
         "inputs": _inputs(viewer, found, owner, labels),
         "policy": _policy_text(run),
         "as_of": _as_of(run, year),
@@ -138,11 +140,12 @@ def _why_absent(found: RunFigure) -> str:
 
 
 def _terms(
-    viewer: Viewer, found: RunFigure, owner: str, labels: Sequence[ContractLabel], *, is_seen: bool
+    viewer: Viewer, found: RunFigure, owner: str, labels: Sequence[ContractLabel], *, is_exact: bool
 ) -> list[dict[str, Any]]:
-    """The terms as shown. Which rows a hidden sum is made of is hidden with it, and so is their order inside a band."""
+    """The terms as shown. Which rows a hidden or banded sum is made of is hidden where they are: a row that is named at
+    all says that it loses something. So is their order inside a band."""
     shown = [(term, _term(viewer, term, owner, labels)) for term in found.terms]
-    if not is_seen:
+    if not is_exact:
         shown = [(term, each) for term, each in shown if each["value_text"] is not RESTRICTED or not _is_of_row(term)]
     if any(isinstance(each["value_text"], Banded) for _, each in shown):
         shown.sort(key=_order_of_term)

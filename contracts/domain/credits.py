@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal, localcontext
 
 from capacity.lib.money import exact_context
-from contracts.domain.terms import ZERO, SlaTier
+from contracts.domain.terms import ZERO, Breach, SlaTier
 
 MINUTES_PER_DAY = 1440
 
@@ -30,6 +30,34 @@ def expected_credits(*, fee_usd: Decimal, chances: Iterable[tuple[Decimal, Decim
     """Σ probability × credit share × fee, at most the fee. chances: (probability, credit share). (methods: Credits)"""
     with localcontext(exact_context()):
         return min(fee_usd, sum((chance * share * fee_usd for chance, share in chances), ZERO))
+
+
+def outage_credit_share(*, breaches: Iterable[Breach], planned_share: Decimal = ZERO) -> Decimal:
+    """Of the fee, what outages are expected to credit: Σ chance × share, no more than is left of it. (methods: Credits)
+
+    planned_share: what comes back in any case because the plan leaves the service short. A tier of the same metric then
+    adds only what it credits beyond that: the worse of the two decides, they are not both paid.
+    """
+    with localcontext(exact_context()):
+        expected = sum(
+            (
+                each.chance * max(ZERO, each.credit_share - (planned_share if each.is_of_service else ZERO))
+                for each in breaches
+            ),
+            ZERO,
+        )
+        return max(ZERO, min(expected, 1 - planned_share))
+
+
+def expected_make_good(*, breaches: Iterable[Breach]) -> Decimal | None:
+    """Σ chance × what is owed besides the credit, USD a month; None where one is not known. (methods: Credits)"""
+    total = ZERO
+    with localcontext(exact_context()):
+        for each in breaches:
+            if each.make_good_usd is None:
+                return None
+            total += each.chance * each.make_good_usd
+    return total
 
 
 def uptime_share(*, availability: Sequence[Decimal]) -> Decimal | None:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from capacity.lib.money import to_decimal
-from contracts.domain.agreement import AgreedStream, Agreement, Version
+from contracts.domain.agreement import AgreedStream, Agreement, ServiceTerms, Version
 from contracts.domain.terms import (
     BundleUnit,
     ContractTerms,
@@ -49,7 +49,7 @@ def payload_of_agreement(agreement: Agreement) -> tuple[dict[str, Any], list[str
         "contract": {name: text for name, text in contract.items() if text},
         "price_lines": _prices(version.terms, notes),
         "commit_steps": _commitments(version.terms, notes),
-        "sla_lines": [*_sla("uptime", version.service.uptime_tiers), *_sla("latency", version.service.latency_tiers)],
+        "sla_lines": _sla_lines(version.service),
     }
     notes.append("Choose the workload it is served with: profiles and cost are the plan's, not the file's.")
     return payload, notes
@@ -233,6 +233,17 @@ def _commitments(terms: ContractTerms, notes: list[str]) -> Lines:
     for fee in terms.fixed_fees:
         if fee.quantity != 1:
             lines.append({"kind": "seats", "quantity": _text(fee.quantity)})
+    return lines
+
+
+def _sla_lines(service: ServiceTerms) -> Lines:
+    """The tiers of both metrics; the chances of the only metric there is, where each tier is named by its own credit."""
+    lines = [*_sla("uptime", service.uptime_tiers), *_sla("latency", service.latency_tiers)]
+    by_credit = {_text(share): chance for chance, share in service.chances or ()}
+    credits = [line["credit_share"] for line in lines]
+    is_one_metric = len({line["metric"] for line in lines}) == 1
+    if is_one_metric and sorted(credits) == sorted(by_credit) and len(service.chances or ()) == len(by_credit):
+        return [{**line, "chance": _text(by_credit[line["credit_share"]])} for line in lines]
     return lines
 
 

@@ -59,6 +59,7 @@ class WeekAmounts:
     """One contract in one week of one scenario. USD and accelerators; None where not known.
 
     low, high: of a reserved cost that is not known, at the cheapest and the dearest rate that is; else the cost.
+    credits: of what the plan leaves short, and of outages (outage, None = no chance on file) where they are known.
     """
 
     revenue_usd: Decimal | None
@@ -68,7 +69,38 @@ class WeekAmounts:
     high_usd: Decimal | None
     gap_accelerators: int | None
     credits_usd: Decimal | None
+    outage_usd: Decimal | None
+    make_good_usd: Decimal | None
     loss_usd: Decimal | None
+
+    def times(self, share: Decimal) -> WeekAmounts:
+        """Its dollars × a chance of coming about. Of accelerators there is then no gap to state: it is not in term."""
+        with localcontext(exact_context()):
+            dollars = {name: getattr(self, name) for name in self.__slots__ if name != "gap_accelerators"}
+            known = {name: None if value is None else value * share for name, value in dollars.items()}
+            return WeekAmounts(gap_accelerators=None, **known)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WeekCredits:
+    """What comes back of a week: shares of its revenue for what the plan leaves short and for outages, and make-good.
+
+    None: no chance of a breach, or no make-good, is on file; then none is counted, and the page says so.
+    """
+
+    planned_share: Decimal = ZERO
+    outage_share: Decimal | None = ZERO
+    make_good_usd: Decimal | None = ZERO
+
+    def of(self, revenue_usd: Decimal) -> Decimal:
+        """Credits of a week with this revenue, at most all of it."""
+        with localcontext(exact_context()):
+            return revenue_usd * (self.planned_share + (self.outage_share or ZERO))
+
+    def outage_of(self, revenue_usd: Decimal | None) -> Decimal | None:
+        with localcontext(exact_context()):
+            known = revenue_usd is not None and self.outage_share is not None
+            return revenue_usd * self.outage_share if known else None  # type: ignore[operator]
 
 
 def pooled_week(
@@ -78,17 +110,17 @@ def pooled_week(
     consumed_usd: Decimal | None,
     range_usd: tuple[Decimal, Decimal] | None,
     gap_accelerators: int | None,
-    credit_share: Decimal,
+    back: WeekCredits,
 ) -> WeekAmounts:
-    """A week in which the contract shares replicas: loss = max(0, reserved − revenue) + credits.
+    """A week in which the contract shares replicas: loss = max(0, reserved − revenue) + credits + make-good.
 
     range_usd: what the reserved cost may be where it is not known; None where the need is not known either.
     """
     with localcontext(exact_context()):
-        credits = None if revenue_usd is None else revenue_usd * credit_share
+        credits = None if revenue_usd is None else back.of(revenue_usd)
         loss = None
         if revenue_usd is not None and reserved_usd is not None and credits is not None:
-            loss = max(ZERO, reserved_usd - revenue_usd) + credits
+            loss = max(ZERO, reserved_usd - revenue_usd) + credits + (back.make_good_usd or ZERO)
     low, high = (reserved_usd, reserved_usd) if reserved_usd is not None else range_usd or (None, None)
     return WeekAmounts(
         revenue_usd=revenue_usd,
@@ -98,6 +130,8 @@ def pooled_week(
         high_usd=high,
         gap_accelerators=gap_accelerators,
         credits_usd=credits,
+        outage_usd=back.outage_of(revenue_usd),
+        make_good_usd=back.make_good_usd,
         loss_usd=loss,
     )
 
@@ -106,7 +140,7 @@ def credit_share_when_short(*, tiers: Sequence[SlaTier], served_share: Exact, pe
     """Of a week's revenue, what the SLA gives back where the plan serves only a share of the contract's peak.
 
     The week's uptime is the share of its tokens that are served (methods: Shortage). 0 where all is served. What is
-    credited for outages depends on availability, which nobody can know ahead: it is not in here. (methods: Credits)
+    credited for outages follows from their chances: credits.outage_credit_share. (methods: Credits)
     """
     share = exact(served_share)
     if share >= 1 or not tiers:

@@ -281,6 +281,19 @@ class SlaTier:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Breach:
+    """A tier in which a month may end: how likely, what share of the fee comes back, what is owed besides (make-good).
+
+    make_good_usd None: not known. is_of_service: of the metric by which planned shortages are credited too.
+    """
+
+    chance: Decimal
+    credit_share: Decimal
+    make_good_usd: Decimal | None = None
+    is_of_service: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BurndownRate:
     """From this day on, how many input-equivalents a token of each meter counts as. stream: "" = every other stream."""
 
@@ -295,7 +308,8 @@ class ContractTerms:
 
     minimum_usd: per planning month; the bill is the larger of it and everything else, settled every minimum_months.
     minimum_is_retroactive: a later surplus gives back what an earlier period was trued up. spill_lines: prices of what
-    does not fit the reserved units; spill_unit says whether single tokens or whole requests spill.
+    does not fit the reserved units; spill_unit says whether single tokens or whole requests spill. breaches: the tiers
+    in which a month may end, None where an SLA is promised and a chance of it is not known.
     """
 
     key: str
@@ -313,6 +327,7 @@ class ContractTerms:
     usage_multiplier: Decimal = ONE
     rate_limit: RateLimit = field(default_factory=RateLimit)
     sla_tiers: tuple[SlaTier, ...] = ()
+    breaches: tuple[Breach, ...] | None = ()
     spill_lines: tuple[PriceLine, ...] = ()
     spill_unit: str = ""
     burndown: tuple[BurndownRate, ...] = ()

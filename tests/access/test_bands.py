@@ -37,6 +37,24 @@ SHARES = [
 ]
 
 
+# Cost is 1 less the share of revenue: its ladder is 10, 20, 50, 100, 200, 500 % of it.
+MARGINS = [
+    ("0.97", "90–100%"),
+    ("1", "90–100%"),
+    ("0.9", "90–100%"),
+    ("0.8999", "80–90%"),
+    ("0.6177", "50–80%"),
+    ("0.5", "50–80%"),
+    ("0.4999", "0–50%"),
+    ("0", "0–50%"),
+    ("-0.0001", "−100% to 0%"),
+    ("-1", "−100% to 0%"),
+    ("-1.01", "−400% to −100%"),
+    ("-8", "−900% to −400%"),
+    ("-12", "−1900% to −900%"),
+]
+
+
 @pytest.mark.parametrize(("value", "word"), MONEY)
 def test_money_falls_on_the_1_2_5_ladder(value: Decimal, word: str) -> None:
     assert str(band_of(value, unit=BandUnit.USD)) == word
@@ -45,6 +63,23 @@ def test_money_falls_on_the_1_2_5_ladder(value: Decimal, word: str) -> None:
 @pytest.mark.parametrize(("value", "word"), SHARES)
 def test_shares_fall_on_ten_points(value: str, word: str) -> None:
     assert str(band_of(Decimal(value), unit=BandUnit.SHARE)) == word
+
+
+@pytest.mark.parametrize(("value", "word"), MARGINS)
+def test_a_contracts_margin_falls_on_the_ladder_of_its_cost(value: str, word: str) -> None:
+    assert str(band_of(Decimal(value), unit=BandUnit.MARGIN)) == word
+
+
+@given(
+    st.decimals(min_value="0.01", max_value=10**9, places=2), st.decimals(min_value="0.01", max_value=10**9, places=2)
+)
+def test_who_knows_the_cost_knows_the_revenue_to_a_factor_of_two_at_least(cost: Decimal, revenue: Decimal) -> None:
+    found = band_of(1 - cost / revenue, unit=BandUnit.MARGIN)
+    assert found is not None
+    assert found.low <= 1 - cost / revenue <= found.high
+    if found.high < 1:
+        # Revenue = cost ÷ (1 − share): between these two.
+        assert (1 - found.low) / (1 - found.high) >= 2
 
 
 def test_multiples_and_numbers_carry_their_own_mark() -> None:

@@ -96,19 +96,40 @@ def test_a_hidden_value_reads_restricted_and_never_zero() -> None:
 
 def test_a_missing_value_stays_missing_for_whom_it_is_not_hidden() -> None:
     assert see(viewer(Role.FINANCE), "exposure", "margin_usd", None) is None
-    assert see(viewer(Role.CHAIR), "exposure", "margin_usd", None) is None
+    assert see(viewer(Role.CHAIR), "exposure", "margin_share", None) is None
     # Whoever may not know a margin may not know either that there is none.
     assert see(viewer(Role.RESEARCH), "exposure", "margin_usd", None) is RESTRICTED
 
 
 def test_what_cannot_be_banded_is_hidden() -> None:
-    assert see(viewer(Role.CHAIR), "exposure", "margin_usd", "twelve") is RESTRICTED
+    assert see(viewer(Role.CHAIR), "exposure", "margin_share", "twelve") is RESTRICTED
 
 
 def test_the_chair_sees_a_margin_as_a_band() -> None:
-    seen = see(viewer(Role.CHAIR), "exposure", "margin_usd", Decimal("1234567.89"))
+    seen = see(viewer(Role.CHAIR), "exposure", "margin_share", Decimal("0.6177"))
     assert isinstance(seen, Banded)
-    assert str(seen) == "$1M–$2M"
+    assert str(seen) == "50–80%"
+    assert str(see(viewer(Role.CHAIR), "exposure_total", "margin_usd", Decimal("1234567.89"))) == "$1M–$2M"
+
+
+def test_the_chair_reads_one_figure_of_a_contract_that_its_price_makes_beside_the_penalty_band() -> None:
+    """Costs are accelerators × rate, which who plans accelerators knows; all else that is banded here holds a price."""
+    single = (
+        "exposure",
+        "exposure_scenario",
+        "exposure_scenario_other",
+        "contract_use",
+        "contract_sla",
+        "demand",
+        "deal",
+    )
+    banded = {(name, field) for name in single for field, rule in TABLE[name].items() if Role.CHAIR in rule.band}
+    costs = {
+        (name, field) for name, field in banded if "cost" in field or field in ("reserved_low_usd", "reserved_cents")
+    }
+    costs |= {(name, field) for name, field in banded if field in ("reserved_high_usd", "consumed_cents")}
+    # What a shortage loses is told only while there is one: the penalty band.
+    assert banded - costs == {("exposure", "margin_share"), ("demand", "usd_lost")}
 
 
 def test_sales_own_by_username_and_research_by_team_not_the_other_way_round() -> None:
@@ -233,7 +254,7 @@ def test_words_about_prices_and_about_the_floor_have_their_own_resource() -> Non
 
 
 def test_a_tooltip_says_who_sees_a_field() -> None:
-    assert who_sees("exposure", "margin_usd") == (
+    assert who_sees("exposure", "margin_share") == (
         "Seen by finance and executives; the chair as a band; sales for their own contracts."
     )
     assert who_sees("audit", "at") == "Seen by auditor."

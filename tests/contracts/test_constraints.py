@@ -107,6 +107,8 @@ ATTEMPTS: Attempts = {
     "one_sla_line_per_bound": (SlaLine, {}),
     "sla_bound_is_a_share": (SlaLine, {"below_share": 0}),
     "sla_credit_is_a_share": (SlaLine, {"credit_share": "1.1"}),
+    "sla_chance_is_a_share": (SlaLine, {"chance": "1.01"}),
+    "sla_make_good_not_negative": (SlaLine, {"make_good_usd": "-0.01"}),
     "sla_metric_known": (SlaLine, {"metric": "mood"}),
     "one_list_price_per_day": (TokenListPrice, {}),
     "list_price_not_negative": (TokenListPrice, {"usd_per_million_tokens": "-0.01"}),

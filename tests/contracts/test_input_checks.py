@@ -148,3 +148,16 @@ def test_a_warning_of_a_price_names_no_price() -> None:
 
 def test_tiers_that_leave_out_the_first_quantity_are_a_warning() -> None:
     assert warnings(prices("c-1,1,cached_input,5,2026-01-01,,15,")) == ["first_tier_missing"]
+
+
+def tiers(*lines: str) -> ImportOutcome:
+    header = "contract,version,metric,below_share,credit_share,chance\n"
+    return import_texts({"sla_lines.csv": header + "\n".join(lines) + "\n"})
+
+
+def test_the_chances_of_tiers_that_exclude_each_other_are_at_most_one() -> None:
+    assert warnings(tiers("c-1,1,uptime,0.999,0.1,0.7", "c-1,1,latency,0.99,0.1,0.7")) == []
+    # 0.7 stands there already: 0.4 more makes 1.1.
+    more = tiers("c-1,1,uptime,0.98,0.25,0.4")
+    assert errors(more) == [("chances_above_one", "chance")]
+    assert "sum to 1.1, which is more than 1" in more.errors[0].message

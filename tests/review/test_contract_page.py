@@ -16,9 +16,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from capacity.access.models import AuditEvent
+from capacity.access.roles import Role
+from capacity.access.visibility import Viewer
 from capacity.allocation.models import RunDocument
 from capacity.lib.figures import RESTRICTED
 from capacity.review.contract_supply import most_of, term_sentence
+from capacity.review.contract_terms import penalty_facts
 from capacity.review.contract_use import finding
 from contracts.models import Contract, RunContractLot, RunContractMultiple, RunContractPool, RunContractSla
 from tests.contracts.pipeline import make_world
@@ -100,8 +103,9 @@ def test_the_chair_reads_bands_and_no_curve(client: Client) -> None:
     assert "use-meets" not in html
     assert "below target" not in html
     assert "figure-use" not in html
-    assert "would tell more than the bands beside it" in html
-    assert "It pays for itself up to 2×–5× its expected use." in html
+    assert "would tell the fee" in html
+    assert "2×–5×" not in html
+    assert "What more use does to its margin is not for your role." in html
 
 
 def test_the_finding_names_the_use_there_is_and_not_the_one_asked_for() -> None:
@@ -164,15 +168,35 @@ def test_an_sla_is_priced_by_tier_and_what_nobody_priced_says_so(client: Client)
     html = page(client, "finance", OWN)
     rows = table_cells(html, "SLA")
     assert [row[2:] for row in rows] == [
-        ["99.90%", "43", "10.0%", "$89.3k", "$8.93k"],
-        ["99.00%", "432", "25.0%", "$89.3k", "$22.3k"],
-        ["95.00%", "2,160", "100.0%", "$89.3k", "$89.3k"],
+        ["99.90%", "43", "10.0%", "$8.93k", "—", "—", "—"],
+        ["99.00%", "432", "25.0%", "$22.3k", "—", "—", "—"],
+        ["95.00%", "2,160", "100.0%", "$89.3k", "—", "—", "—"],
     ]
     assert "the standard ones hold. One bad month credits up to $89.3k." in html
     penalty = html[html.index('id="penalty"') :]
     assert penalty.index("Expected credits") < penalty.index("not priced")
     assert "Loss exposure counts the credits of the weeks that the plan leaves short, no others." in penalty
     assert "No SLA: nothing is credited" in page(client, "exec", FLAT)
+
+
+def test_chances_on_file_price_what_to_expect_of_a_month() -> None:
+    fee = {"fee_usd": D("89317.13")}
+    rows = [
+        {**fee, "chance": D(chance), "expected_usd": D(usd), "expected_make_good_usd": D(more)}
+        for chance, usd, more in (("0.04", "357.27", "0"), ("0.009", "200.96", "0"), ("0.001", "89.32", "25"))
+    ]
+    finance = Viewer("ann", frozenset({Role.FINANCE}))
+    facts = dict(penalty_facts(finance, None, rows, year=2026))
+    # 4 % of 10 %, 0.9 % of 25 % and 0.1 % of all of $89,317.13: $647.55 a month.
+    assert (facts["Expected credits"], facts["Make-good"]) == ("$648 a month", "$25.0 a month")
+    rows[1] |= dict.fromkeys(("chance", "expected_usd", "expected_make_good_usd"))
+    facts = dict(penalty_facts(finance, None, rows, year=2026))
+    assert [facts[name].word for name in ("Expected credits", "Make-good")] == ["not priced", "not priced"]
+    blind = [
+        {**row, "chance": D("0.04"), "expected_usd": RESTRICTED, "expected_make_good_usd": RESTRICTED} for row in rows
+    ]
+    facts = dict(penalty_facts(Viewer("chris", frozenset({Role.CHAIR})), None, blind, year=2026))
+    assert (facts["Expected credits"], facts["Make-good"]) == (RESTRICTED, RESTRICTED)
 
 
 def test_the_chair_reads_the_tiers_without_the_money(client: Client) -> None:

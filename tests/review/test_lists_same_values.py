@@ -14,7 +14,7 @@ from capacity.access.permissions import roles_for
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
 from capacity.imports.api_fields import api_value
-from capacity.lib.figures import Absent
+from capacity.lib.figures import RESTRICTED, Absent
 from capacity.review import list_specs
 from capacity.review.csv_files import file_value, head
 from capacity.review.listing import ListSpec, cell_text
@@ -109,13 +109,16 @@ def test_sales_read_their_own_contracts_in_full(client: Client) -> None:
 def test_the_chair_reads_margins_as_bands(client: Client) -> None:
     run = make_run()
     rows = visible_rows(viewer=viewer_with(Role.CHAIR), run_id=run.pk, spec=RUN_TABLES["exposure"])
-    margin = next(row["margin_usd"] for row in rows if row["contract_key"] == "acme_pt")
-    assert isinstance(margin, Banded)
-    assert (margin.low, margin.high) == (Decimal(2_000_000), Decimal(5_000_000))
+    acme = next(row for row in rows if row["contract_key"] == "acme_pt")
+    # 2,011,119.13 of 4,137,193.31 is 48.6 % cost: of 20 to 50 %.
+    assert isinstance(acme["margin_share"], Banded)
+    assert (acme["margin_share"].low, acme["margin_share"].high) == (Decimal("0.5"), Decimal("0.8"))
+    # The one figure of a contract that its price makes: two of them would cross.
+    assert {acme[name] for name in ("margin_usd", "worst_margin_usd", "loss_exposure_usd")} == {RESTRICTED}
     client.force_login(make_user("chair"))
-    assert "$2M–$5M" in client.get("/contracts/").content.decode()
+    assert "50–80%" in client.get("/contracts/").content.decode()
     answer = next(row for row in client.get("/api/v1/exposure/").json()["results"] if row["contract_key"] == "acme_pt")
-    assert answer["margin_usd"] == {"low": "2000000", "high": "5000000"}
+    assert answer["margin_share"] == {"low": "0.5", "high": "0.8"}
 
 
 def test_totals_are_exact_to_the_cent_and_say_what_they_leave_out(client: Client) -> None:

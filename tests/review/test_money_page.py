@@ -146,20 +146,24 @@ def test_the_chair_reads_bands_and_no_revenue_of_few_customers(client: Client) -
 
 
 @pytest.mark.security
-def test_the_chair_reads_bands_of_a_contract_at_expected_and_worst_use_only(client: Client) -> None:
+def test_the_chair_reads_costs_of_a_contract_at_expected_and_worst_use_and_no_margin(client: Client) -> None:
     run = make_run()
-    sight = {"resource": "exposure_scenario", "field": "margin_usd"}
-    shown = {"label": "Margin", "unit": "USD", "formula": "revenue − cost", "methods_anchor": "scenarios-of-use"}
+    sight = {"resource": "exposure_scenario", "field": "reserved_cost_usd"}
+    shown = {"label": "Cost", "unit": "USD", "formula": "accelerators × rate", "methods_anchor": "scenarios-of-use"}
     for scenario in ("p50", "p90"):
-        terms = [figure_term("Reserved cost", D("2126074.18"), "USD", "this run", ("exposure_scenario", "margin_usd"))]
+        terms = [
+            figure_term("Reserved", D("2126074.18"), "USD", "this run", ("exposure_scenario", "reserved_cost_usd"))
+        ]
         RunFigure.objects.create(
             run=run, key=f"scenario:cygnus_flat:{scenario}", value=D("2126074.18"), terms=terms, **shown, **sight
         )
     of_part = page(client, "chair", "/money/?by=shape&part=flat_fee&scenario=p90")
     assert all("$" not in cell for row in table_cells(of_part, "Contracts") for cell in row)
     rows = client.get("/api/v1/exposure-scenarios/?contract_key=acme_pt").json()["results"]
-    in_bands = {row["scenario"]: isinstance(row["margin_usd"], dict) for row in rows}
+    in_bands = {row["scenario"]: isinstance(row["reserved_cost_usd"], dict) for row in rows}
     assert in_bands == {s: s in ("p50", "worst") for s in ("committed", "p10", "p50", "p90", "heavy", "worst")}
+    made_by_its_price = {"margin_usd", "margin_share", "loss_exposure_usd", "expected_credits_usd", "margin_swing_usd"}
+    assert all(made_by_its_price <= set(row["restricted"]) for row in rows)
     hidden = next(row for row in rows if row["scenario"] == "p90")
     assert {"margin_usd", "margin_share", "reserved_cost_usd", "loss_exposure_usd"} <= set(hidden["restricted"])
     opened = {

@@ -223,9 +223,21 @@ def test_an_empty_lab_with_a_policy_has_a_plan_with_nothing_in_it(inputs: Inputs
 # --- money under scenarios ------------------------------------------------------------------------------------------
 
 
+def in_term(row: dict[str, Any]) -> dict[str, Any]:
+    """The row without what a renewal may bring at P50: weeks without a gap, if only of 0, are out of term."""
+    if row["scenario"] != "p50" or not row["gap_accelerators"] or row["revenue_usd"] is None:
+        return row
+    after = [index for index, gap in enumerate(row["gap_accelerators"]) if gap is None]
+    lists = {"revenue_usd": "revenue_cents", "reserved_cost_usd": "reserved_cents"}
+    less = {
+        name: sum(row[weeks][index] or 0 for index in after) for name, weeks in lists.items() if row[name] is not None
+    }
+    return row | {name: row[name] - Decimal(cents).scaleb(-2) for name, cents in less.items()}
+
+
 def test_expected_and_worst_scenarios_are_the_exposure_rows(plan: ComputedPlan) -> None:
-    """P50 is the plan's showback, worst each contract alone: to the cent what the exposure table says."""
-    rows = {(row["contract_key"], row["scenario"]): row for row in plan.tables["exposure_scenarios"]}
+    """In term P50 is the plan's showback, worst each contract alone: to the cent what the exposure table says."""
+    rows = {(row["contract_key"], row["scenario"]): in_term(row) for row in plan.tables["exposure_scenarios"]}
     pairs = {
         "p50": (("revenue_usd", "revenue_usd"), ("reserved_cost_usd", "reserved_cost_usd")),
         "worst": (("revenue_usd", "worst_revenue_usd"), ("loss_exposure_usd", "loss_exposure_usd")),
@@ -235,7 +247,8 @@ def test_expected_and_worst_scenarios_are_the_exposure_rows(plan: ComputedPlan) 
             for ours, theirs in columns:
                 one, other = rows[row["contract_key"], scenario][ours], row[theirs]
                 assert (one is None) == (other is None)
-                assert one is None or abs(one - other) <= Decimal("0.01"), (row["contract_key"], scenario, ours)
+                # A week's part is rounded: of those taken away each may be a cent off.
+                assert one is None or abs(one - other) <= Decimal("0.20"), (row["contract_key"], scenario, ours)
 
 
 def test_every_roll_up_of_the_plan_makes_its_total_and_contracts_make_it_too(plan: ComputedPlan) -> None:
@@ -276,9 +289,10 @@ def test_the_draws_span_the_expected_margin_and_say_their_seed(plan: ComputedPla
     expected = next(
         row for row in plan.tables["exposure_rollups"] if (row["dimension"], row["scenario"]) == ("all", "p50")
     )
-    in_term = found["in_term_margin"]
-    assert in_term["p10"] < expected["margin_usd"] < in_term["p90"]
-    assert found["margin"]["mean"] > in_term["mean"]
-    assert (in_term["draws"], in_term["seed"]) == (2_000, 2026)
+    # Both hold what is renewed by its chance.
+    drawn = found["margin"]
+    assert drawn["p10"] < expected["margin_usd"] < drawn["p90"]
+    assert drawn["mean"] > found["in_term_margin"]["mean"]
+    assert (drawn["draws"], drawn["seed"]) == (2_000, 2026)
     parts = [row for row in plan.tables["money_risk"] if row["part_key"]]
     assert abs(sum(row["mean"] for row in parts) - found["shortfall"]["mean"]) < Decimal("0.1")

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from capacity.review.scenario_weeks import weeks_of_scenario
 from contracts.demand import contract_loads, weekly_revenue
+from contracts.domain.credits import expected_make_good, outage_credit_share
 from contracts.domain.scenarios import HEAVY, P10, P50, P90, SCENARIOS, WORST, credit_share_when_short, use_band
-from contracts.domain.terms import SlaTier
+from contracts.domain.terms import Breach, SlaTier
 from contracts.inputs import contracts_in_force
 from contracts.measured import ClassWeekCost, DemandWeek, MeasuredContract, PlanCosts, measured_contracts
 from contracts.scenario_costing import ScenarioPlan, contract_scenarios
@@ -65,7 +66,7 @@ def under_scenarios(
     return {(row["contract_key"], row["scenario"]): row for row in scenario_rows(found=found, plan=plan)}
 
 
-def of(month: str | int) -> D:
+def of(month: str | int | D) -> D:
     """A month's amount over the eight weeks of the horizon, to the cent."""
     return (D(month) * 168 * WEEKS / 730).quantize(CENT)
 
@@ -131,11 +132,18 @@ def test_committed_bills_what_is_owed_without_use_and_holds_what_is_promised() -
     assert (metered["revenue_usd"], metered["reserved_cost_usd"]) == (0, 0)
 
 
-def test_a_renewal_holds_its_whole_need_in_p90_and_nothing_elsewhere() -> None:
+def test_a_renewal_holds_its_whole_need_in_p90_its_chance_of_dollars_in_p50_and_nothing_in_p10() -> None:
     row = contract(ends_date=date(2026, 12, 21), p95_multiple=None, renewal_probability=D("0.6"))
     found = under_scenarios(row)
     half = (D(122_202) * 168 * 4 / 730).quantize(CENT)
-    assert found["c-1", P50]["revenue_usd"] == found["c-1", P10]["revenue_usd"] == half
+    assert found["c-1", P10]["revenue_usd"] == half
+    # Four weeks of $122,202 a month and 60 % of four more: 1.6 × 4 × 168 ÷ 730 × 122,202; so the 32 accelerators.
+    assert abs(found["c-1", P50]["revenue_usd"] - D("1.6") * half) <= CENT
+    assert found["c-1", P50]["reserved_cost_usd"] == (D("1.6") * 32 * 4 * 168 * RATE).quantize(CENT)
+    assert found["c-1", P50]["consumed_cost_usd"] == (D("1.6") * D("5.1") * 4 * 168 * RATE).quantize(CENT)
+    # A chance is of dollars: no accelerators are missing for what nobody has signed.
+    assert found["c-1", P50]["gap_accelerators"] == [0] * 4 + [None] * 4
+    assert found["c-1", P50]["margin_swing_usd"] == found["c-1", P10]["margin_swing_usd"] == 0
     assert abs(found["c-1", P90]["revenue_usd"] - 2 * half) <= CENT
     assert found["c-1", P90]["gap_accelerators"] == [0] * 4 + [32] * 4
     # In term P90 is P50 here: the renewal's margin is no swing, in all and by week.
@@ -143,6 +151,8 @@ def test_a_renewal_holds_its_whole_need_in_p90_and_nothing_elsewhere() -> None:
     assert abs(found["c-1", P90]["margin_swing_usd"]) <= CENT
     weeks = list(weeks_of_scenario(found["c-1", P90], weeks=WEEKS, expected=found["c-1", P50]))
     assert [week["margin_swing_usd"] for week in weeks[4:]] == [0] * 4
+    by_week = list(weeks_of_scenario(found["c-1", P50], weeks=WEEKS, expected=found["c-1", P50]))
+    assert sum(week["revenue_usd"] for week in by_week) == found["c-1", P50]["revenue_usd"]
     assert sum(week["margin_swing_usd"] for week in weeks) == found["c-1", P90]["margin_swing_usd"]
     without = under_scenarios(contract(ends_date=date(2026, 12, 21), renewal_probability=None, p95_multiple=None))
     assert without["c-1", P90]["revenue_usd"] == half
@@ -169,6 +179,92 @@ def test_credits_of_a_scenario_are_for_what_it_misses_and_not_what_p50_does() ->
     # 24 held of the 32 that it is owed in P10 as in P50: (0.625 ÷ 2.5)² = 6.25 % are not served, all comes back.
     for scenario in (P10, P50):
         assert short["c-1", scenario]["expected_credits_usd"] == short["c-1", scenario]["revenue_usd"]
+
+
+def tier(below: str, credit: str, chance: str | None, make_good: str | None = None, metric: str = "uptime") -> Row:
+    line = {"contract": "c-1", "contract_version": 1, "metric": metric, "region": "", "provenance": ""}
+    odds = {"chance": None if chance is None else D(chance)}
+    odds |= {"make_good_usd": None if make_good is None else D(make_good)}
+    return {**line, "below_share": D(below), "credit_share": D(credit), **odds}
+
+
+TIERS = [tier("0.999", "0.1", "0.04", "0"), tier("0.99", "0.25", "0.009", "0"), tier("0.95", "1", "0.001", "25000")]
+
+
+def flat(**changes: Any) -> tuple[Row, dict[str, Any]]:
+    """A fee of $43,800 for a use that is never more than expected, so that no scenario is short where P50 is not."""
+    row = contract(shape="flat_fee", **{"p95_multiple": D(1), **changes})
+    return row, {"price_lines": [price("fee_month", 43_800)]}
+
+
+def test_outages_credit_their_chance_times_their_share_of_the_fee() -> None:
+    row, tables = flat()
+    found = under_scenarios(row, sla_lines=TIERS, **tables)
+    # A fee of $43,800: 4 % × 10 % + 0.9 % × 25 % + 0.1 % × all of it = $317.55 a month; 0.1 % of $25,000 is $25.
+    for scenario in SCENARIOS:
+        row_of = found["c-1", scenario]
+        assert (row_of["expected_credits_usd"], row_of["outage_credits_usd"]) == (of("317.55"), of("317.55"))
+        assert row_of["make_good_usd"] == of(25)
+    # $46,720 to hold it against $43,800: $2,920 a month lost before what comes back.
+    assert abs(found["c-1", P50]["loss_exposure_usd"] - of("3262.55")) <= CENT
+
+
+def test_a_tier_without_a_chance_is_not_priced_and_no_zero() -> None:
+    row, tables = flat()
+    found = under_scenarios(row, sla_lines=[*TIERS[:2], tier("0.95", "1", None)], **tables)["c-1", P50]
+    assert (found["outage_credits_usd"], found["make_good_usd"]) == (None, None)
+    standard, tables = flat(has_sla=True)
+    assert under_scenarios(standard, **tables)["c-1", P50]["outage_credits_usd"] is None
+    without, tables = flat()
+    assert under_scenarios(without, **tables)["c-1", P50]["outage_credits_usd"] == 0
+
+
+def test_chances_without_a_make_good_price_the_credits_alone() -> None:
+    row, tables = flat()
+    found = under_scenarios(row, sla_lines=[tier("0.999", "0.1", "0.04")], **tables)["c-1", P50]
+    assert (found["outage_credits_usd"], found["make_good_usd"]) == (of("175.2"), None)
+
+
+def test_what_is_short_in_any_case_is_credited_once() -> None:
+    row, tables = flat()
+    found = under_scenarios(row, sla_lines=TIERS, served=D("0.75"), **tables)["c-1", P50]
+    # (2.5 × 0.25 ÷ 2.5)² = 6.25 % unserved: all of the fee comes back, and no outage can add to that.
+    assert found["expected_credits_usd"] == found["revenue_usd"]
+    assert found["outage_credits_usd"] == 0
+    both = under_scenarios(row, sla_lines=TIERS, served=D("0.9"), **tables)["c-1", P50]
+    # 1 % unserved is 99 % uptime: 10 % comes back; outages add 0.9 % × 15 % + 0.1 % × 90 % = 0.225 % of the fee.
+    assert both["outage_credits_usd"] == of(D(43_800) * D("0.00225"))
+    assert both["expected_credits_usd"] == of(D(43_800) * D("0.10225"))
+
+
+def test_a_renewal_credits_its_outages_by_its_own_chance() -> None:
+    row, tables = flat(ends_date=date(2026, 12, 21), renewal_probability=D("0.5"))
+    found = under_scenarios(row, sla_lines=TIERS, **tables)
+    once = D("317.55") * 168 * 4 / 730
+    assert abs(found["c-1", P50]["outage_credits_usd"] - once * D("1.5")) <= CENT
+    assert abs(found["c-1", P90]["outage_credits_usd"] - once * 2) <= CENT
+    assert abs(found["c-1", P10]["outage_credits_usd"] - once) <= CENT
+
+
+BREACHES = st.lists(
+    st.builds(
+        Breach,
+        chance=st.decimals(0, 1, places=6),
+        credit_share=st.decimals(0, 1, places=4),
+        make_good_usd=st.none() | st.decimals(0, 10**6, places=2),
+        is_of_service=st.booleans(),
+    ),
+    max_size=6,
+)
+
+
+@given(BREACHES, st.decimals(0, 1, places=4))
+def test_credits_are_never_above_the_fee_nor_below_nothing(tiers: list[Breach], planned: D) -> None:
+    share = outage_credit_share(breaches=tiers, planned_share=planned)
+    assert 0 <= share <= 1 - planned
+    assert outage_credit_share(breaches=tiers) >= share
+    make_good = expected_make_good(breaches=tiers)
+    assert (make_good is None) == any(each.make_good_usd is None for each in tiers)
 
 
 def test_an_unknown_rate_is_a_range_and_no_zero() -> None:
@@ -242,8 +338,13 @@ def test_what_holds_for_any_contracts_in_any_scenario(changes: list[dict[str, An
         assert row["reserved_low_usd"] == row["reserved_cost_usd"] == row["reserved_high_usd"]
     for row in rows:
         key = row["key"]
-        revenues = [found[key, scenario]["revenue_usd"] for scenario in ("committed", P10, P50, WORST)]
-        assert all(one <= other + CENT for one, other in pairwise(revenues))
+        # P50 and P90 hold what may be renewed: after the end there is nothing to compare it with.
+        in_term = [index for index, gap in enumerate(found[key, P50]["gap_accelerators"]) if gap is not None]
+        revenues = [
+            sum(found[key, scenario]["revenue_cents"][index] for index in in_term)
+            for scenario in ("committed", P10, P50, WORST)
+        ]
+        assert all(one <= other + len(in_term) for one, other in pairwise(revenues))
         assert found[key, P90]["revenue_usd"] + CENT >= found[key, P50]["revenue_usd"]
         assert found[key, HEAVY]["revenue_usd"] == pytest.approx(found[key, WORST]["revenue_usd"], abs=CENT)
 

@@ -141,6 +141,14 @@ def test_each_tier_of_an_sla_credits_its_share_of_the_months_fee() -> None:
     assert {row["is_standard"] for row in rows} == {False}
 
 
+def test_a_chance_prices_the_credit_and_the_make_good_of_a_tier() -> None:
+    odds = {"chance": D("0.04"), "make_good_usd": D(500)}
+    rows = sla(contract(), [line("0.999", "0.1") | odds, line("0.99", "0.25")], D("43800"))
+    # 4 % of $4,380 and of $500.
+    assert (rows[0]["expected_usd"], rows[0]["expected_make_good_usd"]) == (D("175.2"), D(20))
+    assert (rows[1]["chance"], rows[1]["expected_usd"], rows[1]["expected_make_good_usd"]) == (None, None, None)
+
+
 def test_a_promised_sla_without_lines_has_the_standard_tiers_and_none_has_none() -> None:
     rows = sla(contract(has_sla=True), [], None)
     assert [(row["below_share"], row["credit_share"]) for row in rows] == [

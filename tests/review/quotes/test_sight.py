@@ -77,6 +77,10 @@ def test_the_chair_sees_bands_and_no_price_and_an_executive_no_price(run: Run) -
     revenue = body["full"]["terms"]["expected"]["revenue_usd"]
     assert Decimal(revenue) > 0
     document = quote_document(quote)
-    document["terms"]["expected"]["margin_usd"] = "1234567"
+    for name in ("committed", "expected", "heavy"):
+        document["terms"][name] |= {"margin_usd": "1234567", "margin_share": "0.6177"}
     shown = visible_quote_answer(viewer(Role.CHAIR), document, owner="sales", is_typed_target=False)
-    assert str(shown["terms"]["expected"]["margin_usd"]) == "$1M–$2M"
+    assert {str(shown["terms"][name]["margin_usd"]) for name in ("committed", "expected", "heavy")} == {"restricted"}
+    # One band of what the price makes: two would cross.
+    shares = [str(shown["terms"][name]["margin_share"]) for name in ("committed", "expected", "heavy")]
+    assert shares == ["restricted", "50–80%", "restricted"]

@@ -8,16 +8,14 @@ from typing import Any
 
 import pytest
 
+from capacity.access.roles import Role
 from capacity.review import quote_words as words
 from capacity.review.quote_answer import terms_of_sized
+from capacity.review.quote_rows import visible_terms
 from capacity.review.quote_sizing import FitCheck, quoted_inputs, sized_quote
 from contracts.quote_floor import PriceFloor
 from contracts.quotes import PoolRates, QuoteTerms
-from tests.review.quotes.asking import (
-    answered,
-    pod,
-    read,
-)
+from tests.review.quotes.asking import answered, pod, read, viewer
 
 pytestmark = pytest.mark.django_db
 
@@ -96,6 +94,22 @@ def test_money_over_the_planned_weeks_is_the_bill_by_hand(check: FitCheck) -> No
     assert terms.expected.revenue_usd == 24 * 4 * 168 * 26
     assert terms.expected.reserved_cost_usd == 32 * 2 * 168 * 26
     assert terms.expected.accelerators == 32
+
+
+def test_a_quote_prices_its_outages_by_their_chances_and_without_one_not_at_all(check: FitCheck) -> None:
+    line = {"metric": "uptime", "below_share": "0.999", "credit_share": "0.1"}
+    sent = pod(24) | {"sla_lines": [line | {"chance": "0.04", "make_good_usd": "500"}]}
+    terms = answered(check, sent)["terms"]
+    revenue, hours = Decimal(24 * 4 * 168 * 26), Decimal(168 * 26)
+    # 4 % of a tenth of what it earns, and of $500 a month; it earns more than it costs, so that is all there is to lose.
+    assert Decimal(terms["expected_credits_usd"]) == revenue * Decimal("0.004")
+    assert abs(Decimal(terms["make_good_usd"]) - 20 * hours / 730) < Decimal("1e-9")
+    lost = Decimal(terms["expected_credits_usd"]) + Decimal(terms["make_good_usd"])
+    assert abs(Decimal(terms["loss_exposure_usd"]) - lost) < Decimal("1e-9")
+    without = answered(check, pod(24) | {"sla_lines": [line]})["terms"]
+    assert (without["expected_credits_usd"], without["make_good_usd"]) == (None, None)
+    shown = visible_terms(viewer(Role.FINANCE), without, owner="", is_typed_target=False)
+    assert str(shown["expected_credits_usd"]) == "not priced"
 
 
 def test_a_quote_whose_need_is_not_known_is_unsized_and_never_zero(check: FitCheck) -> None:
