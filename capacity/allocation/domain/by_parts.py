@@ -40,8 +40,8 @@ def solve_by_parts(
         else:
             parts.place(run[0])
     progress("ties", 1.0)
-    parts.rounds.keep_places()
     parts.cheapen_moved()
+    parts.keep_places()
     if parts.fill_up():
         parts.cheapen_moved()
     parts.settle()
@@ -58,11 +58,13 @@ def tidy(arrays: Arrays, plan: Plan, *, pinned: Plan, free: list[int]) -> Plan:
 
 
 def _usd_of_places(arrays: Arrays, plan: Plan) -> tuple[Fraction, int]:
-    """Dollars of the places serving lies in, then accelerators of serving and burst."""
+    """Dollars of the places serving and divisible work lie in, then accelerators of them and of burst."""
     placed: dict[int, int] = {}
     for (c, _, o, _), count in plan.replicas.items():
         option = arrays.classes[c].options[o]
         placed[option.pool] = placed.get(option.pool, 0) + option.replica * count
+    for (_, _, pool, _), accelerators in plan.divided.items():
+        placed[pool] = placed.get(pool, 0) + accelerators
     usd = sum((count * arrays.usd_per_week[pool] for pool, count in placed.items()), Fraction(0))
     return usd, sum(placed.values()) + sum(plan.burst.values())
 
@@ -140,6 +142,14 @@ class _Parts:
             else:
                 self.rounds.settle(tier, self._of_tier(tier))
         return bool(again)
+
+    def keep_places(self) -> None:
+        """Gangs where the previous plan had them, where that makes no place dearer: cost goes before moves."""
+        before, usd = self.state.snapshot(), _usd_of_places(self.arrays, self.state.plan)
+        self.rounds.keep_places()
+        self.cheapen_moved()
+        if _usd_of_places(self.arrays, self.state.plan)[0] > usd[0]:
+            self.state.restore(before)
 
     def cheapen_moved(self) -> None:
         """`cheapen` of the weeks whose serving made way for something."""

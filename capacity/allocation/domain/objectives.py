@@ -34,6 +34,26 @@ def unmet_accelerators(program: Program, tier: int) -> Terms:
     ]
 
 
+def late_in_order_unmet_first(program: Program, tier: int) -> Terms:
+    """Σ (rank from the end)·usd[d]·u[d,t] of serving tier k: of plans that lose as much, the one that serves the dearest
+    demands and the earlier keys; accelerators for dollars where the loss is unknown."""
+    arrays = program.arrays
+    lost = [demand.usd_lost_per_work_week for demand in arrays.problem.serving]
+    mine = [d for d, demand in enumerate(arrays.demands) if demand.tier == tier and demand.usd != 0]
+    mine.sort(key=lambda d: (lost[d] is None, -(lost[d] or 0), arrays.demands[d].key))
+    rank = {d: len(mine) - position for position, d in enumerate(mine)}
+    if len({arrays.demands[d].class_ for d in mine}) < 2:
+        # Of one class the first in order are served anyway.
+        return []
+    terms: Terms = []
+    for (d, week), column in program.variables.unmet.items():
+        if d in rank:
+            usd = arrays.demands[d].usd
+            worth = 1.0 if usd is None else float(usd)
+            terms.append((column, rank[d] * worth * program.unmet_unit(arrays.demands[d].class_, week)))
+    return terms
+
+
 def work_not_placed(program: Program, tier: int) -> Terms:
     """−Σ weight·accelerators·weeks of the tier's placed experiments."""
     experiments = program.arrays.experiments
@@ -113,16 +133,28 @@ def starts_late(program: Program) -> Terms:
 
 
 def later_keys_first(program: Program) -> Terms:
-    """−Σ (rank from the end) of placed experiments: of equal plans, the one that places the earlier keys."""
-    count = len(program.arrays.experiments)
-    return [(column, -float(count - start.experiment)) for start, column in program.variables.starts.items()]
+    """−Σ (rank from the end) of placed experiments, of divisible work its share that is placed: of equal plans, the one
+    that places the earlier keys."""
+    arrays = program.arrays
+    count = len(arrays.experiments)
+    terms: Terms = [(column, -float(count - start.experiment)) for start, column in program.variables.starts.items()]
+    for (e, o, _, _), column in program.variables.divided.items():
+        option = arrays.problem.experiments[e].options[o]
+        terms.append((column, -(count - e) / (option.accelerators * option.weeks)))
+    return terms
 
 
 def places_out_of_key_order(program: Program) -> Terms:
     """Σ (rank from the end)·(start, then domain): of equal plans, earlier keys get earlier weeks and first domains."""
-    count, domains = len(program.arrays.experiments), len(program.arrays.domains)
-    return [
+    arrays = program.arrays
+    count, domains = len(arrays.experiments), len(arrays.domains)
+    terms: Terms = [
         (column, float((count - start.experiment) * (start.start * domains + start.domain)))
         for start, column in program.variables.starts.items()
         if start.start * domains + start.domain
     ]
+    for (e, o, _, week), column in program.variables.divided.items():
+        option = arrays.problem.experiments[e].options[o]
+        if week:
+            terms.append((column, (count - e) * week * domains / (option.accelerators * option.weeks)))
+    return terms

@@ -44,6 +44,9 @@ class WeekProgram:
         self._open_upper = self.upper.copy()
         self.held: set[int] = set()
         self.admitted = frozenset(model.tiers)
+        # Burst that may be bought in the week, of all tiers together, by pool.
+        bursts = enumerate(self.arrays.burst)
+        self.most_burst = {pool: float(burst.limit[week]) for pool, burst in bursts if burst is not None}
 
     def _set_room(self, use: ExperimentUse) -> None:
         model, week = self.model, self.number
@@ -227,9 +230,14 @@ class WeekProgram:
         return {key: bought for key, bought in found.items() if bought > 0}
 
     def fits(self, plan: Plan) -> bool:
-        """No pool and no floor is overdrawn."""
+        """No pool and no floor is overdrawn, and no more burst is bought than there is."""
         model = self.model
         used = np.zeros(len(self.arrays.supply))
+        bursts: dict[int, int] = {}
+        for (_, pool, _), bought in plan.burst.items():
+            bursts[pool] = bursts.get(pool, 0) + bought
+        if any(bought > self.most_burst[pool] for pool, bought in bursts.items()):
+            return False
         for (c, _, o, _), count in plan.replicas.items():
             option = self.arrays.classes[c].options[o]
             used[option.pool] += count * option.replica

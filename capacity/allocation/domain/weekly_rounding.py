@@ -105,12 +105,14 @@ class _Rounding:
         self._buy(values)
 
     def _buy(self, values: Floats) -> None:
-        """Burst of the relaxed solution, rounded up, is room too."""
+        """Burst of the relaxed solution, rounded up, is room too: the first tiers', as far as the pool's limit goes."""
         model = self.program.model
+        left = dict(self.program.most_burst)
         for i, (_, pool) in enumerate(model.burst):
-            most = float(self.program.upper[model.first_burst + i])
-            amount = min(most, float(np.ceil(values[model.first_burst + i] - WHOLE)))
+            most = min(left[pool], float(self.program.upper[model.first_burst + i]))
+            amount = max(0.0, min(most, float(np.ceil(values[model.first_burst + i] - WHOLE))))
             self.bought[i] = amount
+            left[pool] -= amount
             self.pool_room[pool] += amount
             for f in self.floors[pool]:
                 self.floor_room[f] += amount

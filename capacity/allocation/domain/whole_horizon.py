@@ -13,7 +13,7 @@ from capacity.allocation.domain.arrays import Arrays
 from capacity.allocation.domain.formulation import define_program
 from capacity.allocation.domain.ladder import Ladder, StepResult, climb_experiment_tier, climb_serving_tier
 from capacity.allocation.domain.named_model import Terms
-from capacity.allocation.domain.plan import ExperimentUse, Plan
+from capacity.allocation.domain.plan import ExperimentUse, Plan, TierValue
 
 Progress = Callable[[str, float], None]
 TIE_BREAK_NODES = 200
@@ -51,9 +51,11 @@ def solve_whole(
 
 
 def _tie_breaks(ladder: Ladder) -> list[Terms]:
-    """Least cost of places, nothing useless, fewest moves, earliest start, then key order."""
+    """Of each serving tier who is served, least cost of places, nothing useless, fewest moves, earliest start, key order."""
     program = ladder.program
+    short = [tier for tier in program.arrays.serving_tiers if ladder.values[tier] != TierValue()]
     return [
+        *(objectives.late_in_order_unmet_first(program, tier) for tier in short),
         objectives.usd_of_places(program),
         objectives.accelerators_used(program),
         objectives.moves(program),

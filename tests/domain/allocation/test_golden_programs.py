@@ -197,6 +197,16 @@ PROGRAMS: dict[str, tuple[dict[str, Any], tuple[Any, ...]]] = {
         ),
         (objectives.worthless_not_placed, 2),
     ),
+    "served_in_order": (
+        # The dearest first, then equal ones by key: ranks 3, 2 and 1 of what each loses.
+        problem(
+            serving=[
+                demand(key, "committed", 4, usd_lost_per_work_week=usd, **{"class": key})
+                for key, usd in (("second", 3.0), ("first", 3.0), ("dearest", 5.0))
+            ]
+        ),
+        (objectives.late_in_order_unmet_first, 0),
+    ),
     "moves": (
         problem(
             weeks=2,
