@@ -95,8 +95,13 @@ class ResidualCheck:
             used.domain[row["pool"], row["domain"], week] += row["accelerators"]
             for floor in self.problem["floors"]:
                 lent = floor["lendable"] and other["preemptible"]
-                if row["pool"] in floor["pools"] and not other["model_development"] and not lent:
+                if row["pool"] in floor["pools"] and not self._is_kept_for(floor, other) and not lent:
                     used.floor[floor["key"], week] += row["accelerators"]
+
+    @staticmethod
+    def _is_kept_for(floor: Json, request: Json) -> bool:
+        team = floor.get("team")
+        return bool(request["model_development"]) if team is None else bool(request["team"] == team)
 
     def free(self, key: str, pool: str, domain: str | None, week: int, *, preemptible: bool, extra: Extra) -> int:
         """Accelerators the request could have in the domain in one week."""
@@ -107,7 +112,7 @@ class ResidualCheck:
             there += extra.supply.get((pool, domain, week), 0)
             free = min(free, there - held.domain[pool, domain, week])
         for floor in self.problem["floors"]:
-            exempt = self.requests[key]["model_development"] or (preemptible and floor["lendable"])
+            exempt = self._is_kept_for(floor, self.requests[key]) or (preemptible and floor["lendable"])
             if pool in floor["pools"] and not exempt:
                 free = min(free, self._beside_floor(floor, week, held, extra))
         return free

@@ -99,7 +99,9 @@ SUPPLY_INPUTS: dict[str, dict[str, Rule]] = {
         ),
         **fields_of(COST, _POLICY_MONEY),
     },
-    "input_policy_floors": fields_of(NOT_SALES, "policy key name pool_keys share accelerators lendable provenance"),
+    "input_policy_floors": fields_of(
+        NOT_SALES, "policy key name pool_keys share accelerators lendable team_key provenance"
+    ),
     "input_floor_waivers": fields_of(
         NOT_SALES, "key policy floor starts_date ends_date accelerators reason decision_number provenance"
     ),

@@ -295,7 +295,7 @@ TABLE: dict[str, dict[str, Rule]] = {
         ),
         **fields_of(
             NOT_SALES,
-            "floor_key floor_name floor_pool_keys floor_share floor_accelerators floor_lendable floor_waivers",
+            "floor_key floor_name floor_pool_keys floor_share floor_accelerators floor_lendable floor_team_key floor_waivers",
         ),
         **fields_of(
             COST,

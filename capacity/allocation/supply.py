@@ -147,7 +147,11 @@ def problem_floors(*, policy: Policy, pools: Sequence[Pool], horizon: Horizon) -
             sizes.append(max(0, max(by_share, rule.accelerators or 0) - rule.waived_on(week.monday)))
         floors.append(
             Floor(
-                key=rule.key, pools=tuple(pool.key for pool in own), accelerators=tuple(sizes), lendable=rule.lendable
+                key=rule.key,
+                pools=tuple(pool.key for pool in own),
+                accelerators=tuple(sizes),
+                lendable=rule.lendable,
+                team=rule.team_key,
             )
         )
     return tuple(floors)

@@ -171,12 +171,13 @@ register(
         key=("policy", "key"),
         columns=_columns(
             PolicyFloor,
-            ["key", "name", "pool_keys", "share", "accelerators", "lendable"],
+            ["key", "name", "pool_keys", "share", "accelerators", "lendable", "team_key"],
             extra=[whole_column("policy")],
         ),
         references=(
             Reference(columns=("policy",), target="policy_sets", target_columns=("version",), field="policy"),
             Reference(columns=("pool_keys",), target="pools", many=True),
+            Reference(columns=("team_key",), target="teams"),
         ),
         sentences={
             **sentences_of(PolicyFloor),
@@ -190,7 +191,7 @@ register(
         },
         title="Policy floors",
         singular="Policy floor",
-        intro="Accelerators of a group of pools that only model development may use. "
+        intro="Accelerators of a group of pools that only model development, or only one team, may use. "
         "Only a recorded, dated waiver lowers a floor.",
         area=AREA,
         slug="policy-floors",
@@ -198,8 +199,8 @@ register(
         change=CHANGE,
         resource="input_policy_floors",
         label="name",
-        listed=("policy", "key", "name", "pool_keys", "share", "accelerators", "lendable"),
-        filters=("policy", "lendable"),
+        listed=("policy", "key", "name", "pool_keys", "share", "accelerators", "lendable", "team_key"),
+        filters=("policy", "lendable", "team_key"),
         search=("key", "name"),
         help={
             "policy": "The version of the policy it belongs to.",
@@ -209,11 +210,13 @@ register(
             "share": "Share of what is allocatable in those pools, such as 0.30. Empty: only the number counts.",
             "accelerators": "A number of accelerators. With a share the larger of the two counts. Empty: only the share.",
             "lendable": "true when idle floor may be lent to work that can be stopped at once. Default false.",
+            "team_key": "The team whose requests alone may stand on it. Empty: every request of model development.",
             "provenance": PROVENANCE_HELP,
         },
         groups={
             "Floor": ("policy", "key", "name", "pool_keys"),
             "Size": ("share", "accelerators", "lendable"),
+            "For": ("team_key",),
             "Source": ("provenance",),
         },
         checks=(floors_over_unfit_pools,),

@@ -142,7 +142,11 @@ class PolicySet(models.Model):
 
 @pghistory.track()
 class PolicyFloor(models.Model):
-    """Accelerators of a group of pools that only model development may use. F = max(share × allocatable, accelerators)."""
+    """Accelerators of a group of pools that only model development may use, or only one team.
+
+    F = max(share × allocatable, accelerators). team_key is the team's key, empty for model development: a plain key,
+    because teams stand above policy.
+    """
 
     policy = models.ForeignKey(PolicySet, models.PROTECT, related_name="floors")
     key = models.SlugField(max_length=80)
@@ -151,6 +155,7 @@ class PolicyFloor(models.Model):
     share = models.DecimalField(max_digits=5, decimal_places=4, null=True, blank=True)
     accelerators = models.PositiveIntegerField(null=True, blank=True)
     lendable = models.BooleanField(default=False)
+    team_key = models.CharField(max_length=80, blank=True, default="")
     provenance = models.TextField(blank=True)
     row_version = models.PositiveIntegerField(default=1)
 

@@ -26,7 +26,7 @@ class Waiver:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FloorRule:
-    """F = max(share × allocatable of the floor's own pools, accelerators) − waived, for model development only."""
+    """F = max(share × allocatable of the floor's own pools, accelerators) − waived, for model development, or for one team."""
 
     key: str
     name: str
@@ -34,6 +34,7 @@ class FloorRule:
     share: Decimal | None
     accelerators: int | None
     lendable: bool
+    team_key: str | None = None
     waivers: tuple[Waiver, ...] = ()
 
     def waived_on(self, monday: date) -> int:
@@ -130,6 +131,7 @@ def policy_in_force(
                 share=floor["share"],
                 accelerators=floor["accelerators"],
                 lendable=floor["lendable"],
+                team_key=floor.get("team_key") or None,
                 waivers=_waivers(floor_waivers, policy=row["version"], floor=floor["key"]),
             )
             for floor in sorted(floors, key=lambda each: each["key"])

@@ -185,5 +185,5 @@ def policy_rows(viewer: Viewer) -> list[Row]:
 
 
 def _floors(viewer: Viewer, floors: Sequence[Mapping[str, Any]]) -> Any:
-    names = ("key", "name", "pool_keys", "share", "accelerators", "lendable")
+    names = ("key", "name", "pool_keys", "share", "accelerators", "lendable", "team_key")
     return see(viewer, "policy", "floor_key", [{name: floor[name] for name in names} for floor in floors])

@@ -394,7 +394,7 @@ TABLES: dict[str, TableSpec] = {
         noun="Floor",
         key=_key("policy key"),
         gate=_FLOOR,
-        columns=_all(_FLOOR, "policy key name pool_keys share accelerators lendable"),
+        columns=_all(_FLOOR, "policy key name pool_keys share accelerators lendable team_key"),
     ),
     "floor_waivers": TableSpec(
         group="policy",

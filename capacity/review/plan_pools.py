@@ -159,13 +159,13 @@ class PoolRows(ServingRows):
         return found
 
     def floor_held(self, floor_key: str, week: Week) -> int:
-        """Model development placed in the floor's pools, plus what is idle or lent recallably there."""
+        """What the floor is kept for and has a place in its pools, plus what is idle or lent recallably there."""
         floor = next(each for each in self.plan.problem.floors if each.key == floor_key)
         placed = 0
         for pool in floor.pools:
             for key, accelerators in self.running_by_pool.get((pool, week), []):
                 request = self.requests[key]
-                if request.model_development or (floor.lendable and request.preemptible):
+                if not floor.counts(request):
                     placed += accelerators
         idle = sum(self.idle.get((pool, week), 0) for pool in floor.pools)
         return placed + idle

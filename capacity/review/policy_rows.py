@@ -61,8 +61,9 @@ def policy_lines(viewer: Viewer, versions: Sequence[Mapping[str, Any]]) -> list[
 
 
 def floor_lines(viewer: Viewer, floors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The floors of a version: name, pools, size, whether idle floor may be lent, and what recorded decisions waive."""
-    names = ("floor_key", "floor_name", "floor_pool_keys", "floor_share", "floor_accelerators", "floor_lendable")
+    """The floors of a version: name, whose work, pools, size, whether idle floor may be lent, what decisions waive."""
+    names = ("floor_key", "floor_name", "floor_pool_keys", "floor_share", "floor_accelerators")
+    names = (*names, "floor_lendable", "floor_team_key")
     found = []
     for floor in floors:
         seen = {name: see(viewer, "policy", name, floor[name.removeprefix("floor_")]) for name in names}
@@ -74,6 +75,7 @@ def floor_lines(viewer: Viewer, floors: Sequence[Mapping[str, Any]]) -> list[dic
                 "share": _written(seen["floor_share"], "share"),
                 "accelerators": _written(seen["floor_accelerators"], "whole"),
                 "lendable": _written(seen["floor_lendable"], "text"),
+                "team": _written(seen["floor_team_key"] or "Model development", "text"),
                 "waived": _written(see(viewer, "policy", "floor_waivers", waived), "text"),
             }
         )

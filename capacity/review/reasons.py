@@ -19,7 +19,7 @@ _REASON = {
     "no_domain_large_enough": "No network domain it may use is that large, and a gang must lie in one",
     "window_closed": "Its latest start has passed",
     "beyond_horizon": "It would end after the horizon",
-    "floor_reserved": "The accelerators left are kept by the model-development floor",
+    "floor_reserved": "The accelerators left are kept by a floor, for model development or for a team",
     "blocked_by_running": "Work that already runs holds the accelerators",
     "blocked_by_commitment": "Committed serving holds the accelerators",
     "blocked_by_forecast": "Forecast serving holds the accelerators",

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
 
-from capacity.allocation.domain.problem import Problem
+from capacity.allocation.domain.problem import Floor, Problem
 from capacity.allocation.domain.solution import OPTIMAL, UNIT_ACCELERATOR_WEEKS, UNIT_USD, Solution
 from capacity.lib.horizon import Week
 
@@ -92,19 +92,19 @@ def _wrong_shortfalls(problem: Problem, solution: Solution) -> Iterator[str]:
 
 
 def _wrong_idle(problem: Problem, solution: Solution) -> Iterator[str]:
-    """Idle once for each pool and week; of it, what the floors over its pools keep beyond model development there."""
+    """Idle once for each pool and week; of it, what the floors over its pools keep beyond what stands there of their own."""
     idle = {(row.pool, row.week): row for row in solution.idle}
     if len(idle) != len(problem.pools) * problem.weeks:
         yield f"Idle is told {len(idle)} times, not once for each pool and week."
         return
     supply = {pool.key: pool.allocatable for pool in problem.pools}
     floors_of = Counter(key for floor in problem.floors for key in floor.pools)
-    development = _development(problem, solution)
+    standing = {floor.key: _standing(problem, solution, floor) for floor in problem.floors}
     for floor in problem.floors:
         alone = all(floors_of[key] == 1 for key in floor.pools)
         for position, week in enumerate(problem.horizon):
             asked = min(floor.accelerators[position], sum(supply[key][position] for key in floor.pools))
-            left = max(0, asked - sum(development[key, week] for key in floor.pools))
+            left = max(0, asked - sum(standing[floor.key][key, week] for key in floor.pools))
             kept = min(left, sum(idle[key, week].accelerators for key in floor.pools))
             told = sum(idle[key, week].of_which_floor for key in floor.pools)
             if told < kept or (alone and told > kept):
@@ -114,9 +114,9 @@ def _wrong_idle(problem: Problem, solution: Solution) -> Iterator[str]:
             yield f"{row.pool} tells {row.of_which_floor} idle for a floor in {row.week}, but has none."
 
 
-def _development(problem: Problem, solution: Solution) -> Counter[tuple[str, Week]]:
-    """Accelerators of model development by pool and week."""
-    keys = {row.key for row in problem.experiments if row.model_development}
+def _standing(problem: Problem, solution: Solution, floor: Floor) -> Counter[tuple[str, Week]]:
+    """Accelerators of what the floor is kept for by pool and week."""
+    keys = {row.key for row in problem.experiments if floor.is_for(row)}
     found: Counter[tuple[str, Week]] = Counter()
     for placement in solution.placements:
         for offset in range(placement.weeks if placement.key in keys else 0):

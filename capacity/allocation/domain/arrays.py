@@ -93,12 +93,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentRow:
-    """lent_to: floors (positions) whose unused part it may use. columns: gangs only; divisible work has `span`."""
+    """kept_for: floors (positions) that are kept for it; counted_by: floors that are neither kept for it nor lent to it.
+    columns: gangs only; divisible work has `span`."""
 
     key: str
     tier: int
     weight: Fraction
-    model_development: bool
+    kept_for: tuple[int, ...]
+    counted_by: tuple[int, ...]
     preemptible: bool
     divisible: bool
     columns: tuple[Column, ...]
@@ -129,15 +131,9 @@ class Arrays:
     pool_index: dict[str, int] = field(default_factory=dict)
 
     def floors_counting(self, experiment: int, pool: int) -> tuple[int, ...]:
-        """Floors whose row counts this experiment in this pool: not model development, and not lent the floor."""
-        row = self.experiments[experiment]
-        if row.model_development:
-            return ()
-        return tuple(
-            position
-            for position, floor in enumerate(self.floors)
-            if pool in floor.pools and not (row.preemptible and floor.lendable)
-        )
+        """Floors whose row counts this experiment in this pool: neither kept for it nor lent to it."""
+        counted = self.experiments[experiment].counted_by
+        return tuple(position for position in counted if pool in self.floors[position].pools)
 
     def floor_room(self, floor: int, week: int) -> int:
         """Supply of the floor's pools less what is kept, accelerators."""
@@ -306,7 +302,8 @@ def _build_experiment(
         key=experiment.key,
         tier=tier_index[experiment.tier],
         weight=Fraction(experiment.weight),
-        model_development=experiment.model_development,
+        kept_for=tuple(f for f, floor in enumerate(problem.floors) if floor.is_for(experiment)),
+        counted_by=tuple(f for f, floor in enumerate(problem.floors) if floor.counts(experiment)),
         preemptible=experiment.preemptible,
         divisible=experiment.divisible and experiment.pinned is None,
         columns=tuple(columns),

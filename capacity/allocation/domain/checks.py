@@ -311,9 +311,7 @@ class _Judge:
                     used += self.serving[key, week] - self.burst.get((key, week), 0)
                     for row in self.running[key, week]:
                         experiment = self.experiments.get(row.key)
-                        lent = experiment is not None and floor.lendable and experiment.preemptible
-                        development = experiment is not None and experiment.model_development
-                        used += 0 if development or lent else row.accelerators
+                        used += row.accelerators if experiment is None or floor.counts(experiment) else 0
                 self._require(kept == 0 or used <= supply - kept, f"Floor {floor.key} is entered in {week}.")
 
     def check_accounts(self) -> None:

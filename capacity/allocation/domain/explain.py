@@ -211,16 +211,17 @@ def _blocking_reason(residual: Residual, spot: Spot, blockers: list[tuple[str, B
 def _blockers(held: Held, residual: Residual, spot: Spot, week: int) -> Iterator[tuple[str, Blocker]]:
     """(reason, blocker) of all that uses a constraint which is too tight for the request in the binding week."""
     arrays, room, asked = residual.arrays, residual.held, spot.accelerators
-    tight_floors = [arrays.floors[f] for f in residual.floors(spot.pool) if room.floor[f, week] < asked]
+    tight = {f for f in residual.floors(spot.pool) if room.floor[f, week] < asked}
     pools = {spot.pool} if room.pool[spot.pool, week] < asked else set()
-    floor_pools = {pool for floor in tight_floors for pool in floor.pools}
+    floor_pools = {pool for f in tight for pool in arrays.floors[f].pools}
     for pool in sorted(pools | floor_pools):
         for d, accelerators in sorted(held.serving.at(pool, week).items()):
             yield _serving_reason(arrays, d), Blocker(arrays.demands[d].key, accelerators)
     amounts: dict[int, int] = {}
     for e, column in residual.plan.gangs.items():
         if column.first <= week < column.last and _is_held(residual, e):
-            in_floor = column.pool in floor_pools and not arrays.experiments[e].model_development
+            counted = set(arrays.experiments[e].counted_by) & tight
+            in_floor = any(column.pool in arrays.floors[f].pools for f in counted)
             if column.domain == spot.domain or column.pool in pools or in_floor:
                 amounts[e] = column.accelerators
     for (e, _, pool, t), accelerators in residual.plan.divided.items():

@@ -60,11 +60,7 @@ class Rooms:
         if pool is None:
             return None
         floors = tuple(
-            f
-            for f, floor in enumerate(self.floors)
-            if placement.pool in floor.pools
-            and not experiment.model_development
-            and not (experiment.preemptible and floor.lendable)
+            f for f, floor in enumerate(self.floors) if placement.pool in floor.pools and floor.counts(experiment)
         )
         if placement.domain is None:
             return Area(pool, None, floors)

@@ -53,12 +53,22 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """Accelerators per week kept for model development over its own pools together (methods: Floor)."""
+    """Accelerators per week kept for model development, or for the work of one team, over its own pools together
+    (methods: Floor)."""
 
     key: str
     pools: tuple[str, ...]
     accelerators: tuple[int, ...]
     lendable: bool = False
+    team: str | None = None
+
+    def is_for(self, experiment: Experiment) -> bool:
+        """It may stand on the floor for good."""
+        return experiment.model_development if self.team is None else experiment.team == self.team
+
+    def counts(self, experiment: Experiment) -> bool:
+        """It may take no more than what the floor leaves: neither what it is kept for nor what it is lent to."""
+        return not self.is_for(experiment) and not (self.lendable and experiment.preemptible)
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,6 +168,7 @@ def _read_floor(value: Any, path: str, errors: Errors, *, weeks: int | None) -> 
         accelerators=row.take("accelerators", reading.weekly(reading.whole(), weeks, plain=reading.is_plain_whole))
         or (),
         lendable=bool(row.take("lendable", reading.boolean, False)),
+        team=row.take("team", reading.or_null(reading.key), None),
     )
     row.close()
     return floor

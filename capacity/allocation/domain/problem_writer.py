@@ -26,6 +26,7 @@ def problem_to_json(problem: Problem) -> dict[str, Any]:
                 "pools": list(floor.pools),
                 "accelerators": list(floor.accelerators),
                 "lendable": floor.lendable,
+                **({} if floor.team is None else {"team": floor.team}),
             }
             for floor in problem.floors
         ],

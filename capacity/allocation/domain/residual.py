@@ -39,11 +39,10 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What decides which constraints count a request: a floor counts no model development, a lent one nothing
-    preemptible; divisible work lies in no domain."""
+    """What decides which constraints count a request: the floors that are neither kept for it nor lent to it; divisible
+    work lies in no domain."""
 
-    model_development: bool
-    preemptible: bool
+    floors: tuple[int, ...]
     divisible: bool
 
 
@@ -74,13 +73,7 @@ class HeldRoom:
 
     def floors(self, kind: Kind, pool: int) -> tuple[int, ...]:
         """Floors whose row counts a request of this kind in the pool."""
-        if kind.model_development:
-            return ()
-        return tuple(
-            f
-            for f, floor in enumerate(self.arrays.floors)
-            if pool in floor.pools and not (kind.preemptible and floor.lendable)
-        )
+        return tuple(f for f in kind.floors if pool in self.arrays.floors[f].pools)
 
     def shared(self, kind: Kind) -> Grid:
         """[pool, week]: min of the pool and the floors that count the kind; less serving there would raise it."""
@@ -161,7 +154,7 @@ class Residual:
         self.arrays, self.plan, self.e, self.held = arrays, plan, e, held
         self.row = arrays.experiments[e]
         self.request = arrays.problem.experiments[e]
-        self.kind = Kind(self.row.model_development, self.row.preemptible, self.row.divisible)
+        self.kind = Kind(self.row.counted_by, self.row.divisible)
 
     def floors(self, pool: int) -> tuple[int, ...]:
         return self.held.floors(self.kind, pool)

@@ -198,13 +198,21 @@ def _divided_rows(arrays: Arrays, plan: Plan) -> list[Placement]:
 
 
 def idle_rows(arrays: Arrays, plan: Plan) -> tuple[Idle, ...]:
-    """Allocatable less experiments and serving not on burst; of it, what floors keep beyond model development there.
+    """Allocatable less experiments and serving not on burst; of it, what floors keep beyond what stands there of their own.
 
     A floor's unused part is told in its pools in key order, at most each pool's idle.
     """
     pools, weeks = range(len(arrays.supply)), range(arrays.weeks)
     idle = [list(arrays.supply[pool]) for pool in pools]
-    development = [[0] * arrays.weeks for _ in pools]
+    # What stands where it is kept for: floor → pool → accelerators by week.
+    for_floor = [{pool: [0] * arrays.weeks for pool in floor.pools} for floor in arrays.floors]
+
+    def stands(e: int, pool: int, week: int, accelerators: int) -> None:
+        idle[pool][week] -= accelerators
+        for f in arrays.experiments[e].kept_for:
+            if pool in for_floor[f]:
+                for_floor[f][pool][week] += accelerators
+
     for (c, _, o, week), count in plan.replicas.items():
         option = arrays.classes[c].options[o]
         idle[option.pool][week] -= count * option.replica
@@ -212,17 +220,13 @@ def idle_rows(arrays: Arrays, plan: Plan) -> tuple[Idle, ...]:
         idle[pool][week] += bought
     for e, column in plan.gangs.items():
         for week in range(column.first, column.last):
-            idle[column.pool][week] -= column.accelerators
-            if arrays.experiments[e].model_development:
-                development[column.pool][week] += column.accelerators
+            stands(e, column.pool, week, column.accelerators)
     for (e, _, pool, week), accelerators in plan.divided.items():
-        idle[pool][week] -= accelerators
-        if arrays.experiments[e].model_development:
-            development[pool][week] += accelerators
+        stands(e, pool, week, accelerators)
     kept = [[0] * arrays.weeks for _ in pools]
-    for floor in arrays.floors:
+    for floor, standing in zip(arrays.floors, for_floor, strict=True):
         for week in weeks:
-            left = max(0, floor.kept[week] - sum(development[pool][week] for pool in floor.pools))
+            left = max(0, floor.kept[week] - sum(row[week] for row in standing.values()))
             for pool in sorted(floor.pools):
                 share = min(left, idle[pool][week])
                 kept[pool][week] = max(kept[pool][week], share)

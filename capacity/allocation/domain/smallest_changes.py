@@ -101,7 +101,8 @@ def _other_pool(residual: Residual, best: Spot) -> SmallestChange | None:
 def _preemptible(residual: Residual) -> SmallestChange | None:
     if residual.row.preemptible:
         return None
-    kind = replace(residual.kind, preemptible=True)
+    counted = tuple(f for f in residual.kind.floors if not residual.arrays.floors[f].lendable)
+    kind = replace(residual.kind, floors=counted)
     fits = any(_fits_somewhere(places) for places in residual.places(kind=kind))
     return SmallestChange("preemptible") if fits else None
 

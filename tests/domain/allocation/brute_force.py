@@ -124,7 +124,8 @@ def _floor_room(
     supply = sum(pool["allocatable"][week] for pool in problem["pools"] if pool["key"] in floor["pools"])
     used = 0
     for row, place in zip(problem["experiments"], places, strict=True):
-        if row["model_development"] or (row["preemptible"] and floor["lendable"]):
+        is_for = row["model_development"] if floor.get("team") is None else row["team"] == floor["team"]
+        if is_for or (row["preemptible"] and floor["lendable"]):
             continue
         used += sum(amount for (p, _, w), amount in place.items() if w == week and p in floor["pools"])
     return supply - min(supply, floor["accelerators"][week]) - used

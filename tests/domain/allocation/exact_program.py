@@ -65,7 +65,9 @@ class ExactProgram:
             self.in_domain[pool, domain, week].append((Fraction(size), variable))
         for number, floor in enumerate(self.document["floors"]):
             lent = row.get("preemptible") and floor.get("lendable")
-            if pool in floor["pools"] and not row["model_development"] and not lent:
+            of_team = floor.get("team")
+            kept = row["model_development"] if of_team is None else row["team"] == of_team
+            if pool in floor["pools"] and not kept and not lent:
                 self.in_floor[number, week].append((Fraction(size), variable))
 
     def _place_pins(self) -> None:

@@ -61,7 +61,7 @@ class HeldRows:
             self.serving[at] = self.serving.get(at, 0) + row["accelerators"]
             self.of_class[row["class"], *at] = row["accelerators"]
         self.carried = {(r["class"], r["pool"], self.week(r["week"])): r["work"] for r in solution["allocations"]}
-        self.served = {(row["key"], self.week(row["week"])): row["work"] for row in solution["served"]}
+        self.served = {(row["key"], self.week(row["week"])): row["work"] for row in solution.get("served", [])}
         self.bought = {(row["pool"], self.week(row["week"])): row["accelerators"] for row in solution["burst"]}
         # (request, pool, domain, weeks inside the horizon, accelerators)
         self.placed: list[tuple[Row, str, str | None, range, int]] = []
@@ -110,7 +110,8 @@ class HeldRows:
 
     def counts_in(self, floor: Row, request: Row) -> bool:
         lent = request["preemptible"] and floor["lendable"]
-        return not request["model_development"] and not lent
+        team = floor.get("team")
+        return not (request["model_development"] if team is None else request["team"] == team) and not lent
 
     def supply_of(self, floor: Row, week: int) -> int:
         return sum(self.pools[pool]["allocatable"][week] for pool in floor["pools"])

@@ -80,7 +80,8 @@ def _domains(rng: random.Random, supply: list[int]) -> list[Row]:
 
 
 def _floor(rng: random.Random, key: str, keys: list[str], weeks: int) -> Row:
-    return {
+    team = rng.choice(["pretraining", "posttraining"]) if rng.random() < 0.3 else None
+    return ({} if team is None else {"team": team}) | {
         "key": key,
         "pools": rng.sample(keys, rng.randint(1, len(keys))),
         "accelerators": [rng.choice([0, 2, 4, 5, 9, 20]) for _ in range(weeks)],

@@ -68,7 +68,8 @@ def _pool(rng: random.Random, key: str, weeks: int) -> dict[str, Any]:
 
 
 def _floor(rng: random.Random, keys: list[str], weeks: int) -> dict[str, Any]:
-    return {
+    team = {"team": rng.choice(["pretraining", "nobody"])} if rng.random() < 0.3 else {}
+    return team | {
         "key": "model_development",
         "pools": rng.sample(keys, rng.randint(1, len(keys))),
         "accelerators": [rng.randint(0, 7) for _ in range(weeks)],
