@@ -31,7 +31,7 @@ BY = ("workload", "model", "tier", "customer", "region", "shape")
 @pytest.fixture
 def plan_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[D], str]:
     """A plan in which the flat fee is so much and everything else is the same: the address part of its run."""
-    rows_of, numbers = factory_rows._exposure, iter(range(900_001, 900_099))
+    rows_of, numbers = factory_rows.exposure_rows, iter(range(900_001, 900_099))
     months = factory_contract_rows._MONEY[KEY]
 
     def made(fee: D) -> str:
@@ -43,7 +43,7 @@ def plan_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[D], str]:
             _put(rest, D(8_000_000) - fee, rest["worst_cost_usd"], loss=fee)
             return rows
 
-        monkeypatch.setattr(factory_rows, "_exposure", with_fee)
+        monkeypatch.setattr(factory_rows, "exposure_rows", with_fee)
         month = [(str(D(46_720) * fee / COST), pair[1]) for pair in months if pair is not None]
         monkeypatch.setitem(factory_contract_rows._MONEY, KEY, tuple(month))
         run = make_run(id=next(numbers))
@@ -105,10 +105,16 @@ def read(client: Client, role: str, run: str) -> dict[str, str]:
     return found
 
 
+def _first_difference(one: str, other: str) -> str:
+    """What stands where two texts begin to differ, "" where they are the same."""
+    at = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return "" if one == other else f"{one[max(0, at - 80) : at + 40]!r} ≠ {other[at : at + 40]!r}"
+
+
 def test_every_fee_of_one_band_reads_the_same_to_the_chair(client: Client, plan_at: Callable[[D], str]) -> None:
     least = read(client, "chair", plan_at(LEAST))
     most = read(client, "chair", plan_at(MOST))
-    assert {address for address in least if least[address] != most[address]} == set()
+    assert {address: _first_difference(least[address], most[address]) for address in least} == dict.fromkeys(least, "")
     assert band_of(1 - COST / LEAST, unit=BandUnit.MARGIN) == band_of(1 - COST / MOST, unit=BandUnit.MARGIN)
     # What they do read of it, and that another band would be told from this one.
     assert "0–50%" in least[f"/contracts/{KEY}/"]

@@ -129,7 +129,8 @@ def test_a_plain_what_if_of_sales_is_told_in_steps_on_every_way_and_kept_in_the_
         f"/api/v1/what-ifs/{row.uuid}/",
     ]
     for way in ways:
-        shown = ann.get(way).content.decode().replace(",", "")
+        # Addresses hold names of 32 random digits.
+        shown = ann.get(way).content.decode().replace(",", "").replace(str(row.uuid), "").replace(row.uuid.hex, "")
         assert f"{exact:.0f}" not in shown, way
         if way != "/scenarios/":
             assert f"{exact:.0f}" in fin.get(way).content.decode().replace(",", ""), way

@@ -20,9 +20,9 @@ from tests.review.quotes.asking import answered, pod, read, viewer
 pytestmark = pytest.mark.django_db
 
 
-def priced(check: FitCheck, price: Decimal, target: Decimal) -> QuoteTerms:
+def priced(check: FitCheck, price: Decimal, target: Decimal, **lines: Any) -> QuoteTerms:
     """24 dedicated accelerators and 8 spare ones at $2.00 an hour in every pool."""
-    sent = pod(24)
+    sent = pod(24) | lines
     sent["price_lines"][0]["price"] = str(price)
     quoted = quoted_inputs(inputs=check.inputs, payload=read(sent).payload)
     rates = PoolRates(by_pool={pool.key: [(112, Decimal(2))] * 104 for pool in check.prepared.problem.pools})
@@ -98,14 +98,13 @@ def test_money_over_the_planned_weeks_is_the_bill_by_hand(check: FitCheck) -> No
 
 def test_a_quote_prices_its_outages_by_their_chances_and_without_one_not_at_all(check: FitCheck) -> None:
     line = {"metric": "uptime", "below_share": "0.999", "credit_share": "0.1"}
-    sent = pod(24) | {"sla_lines": [line | {"chance": "0.04", "make_good_usd": "500"}]}
-    terms = answered(check, sent)["terms"]
+    terms = priced(check, Decimal(4), Decimal("0.1"), sla_lines=[line | {"chance": "0.04", "make_good_usd": "500"}])
     revenue, hours = Decimal(24 * 4 * 168 * 26), Decimal(168 * 26)
     # 4 % of a tenth of what it earns, and of $500 a month; it earns more than it costs, so that is all there is to lose.
-    assert Decimal(terms["expected_credits_usd"]) == revenue * Decimal("0.004")
-    assert abs(Decimal(terms["make_good_usd"]) - 20 * hours / 730) < Decimal("1e-9")
-    lost = Decimal(terms["expected_credits_usd"]) + Decimal(terms["make_good_usd"])
-    assert abs(Decimal(terms["loss_exposure_usd"]) - lost) < Decimal("1e-9")
+    assert terms.expected_credits_usd == revenue * Decimal("0.004")
+    assert terms.make_good_usd is not None and abs(terms.make_good_usd - 20 * hours / 730) < Decimal("1e-9")
+    assert terms.loss_exposure_usd is not None
+    assert abs(terms.loss_exposure_usd - terms.expected_credits_usd - terms.make_good_usd) < Decimal("1e-9")
     without = answered(check, pod(24) | {"sla_lines": [line]})["terms"]
     assert (without["expected_credits_usd"], without["make_good_usd"]) == (None, None)
     shown = visible_terms(viewer(Role.FINANCE), without, owner="", is_typed_target=False)
