@@ -127,14 +127,17 @@ def _results(found: Assessment) -> dict[str, Any]:
 def _price_cuts(found: Assessment) -> dict[str, Any]:
     """Expected use at lower prices, fully loaded. (methods: Price cuts)"""
     planned, fall = found.result.planned, found.agreement.expected.price_fall_share_per_year
-    money = {"revenue_usd": planned.revenue_usd, "cost_usd": planned.reserved_cost_usd}
-    most = break_even_cut(**money)
+    revenue, cost = planned.revenue_usd, planned.reserved_cost_usd
+    most = break_even_cut(revenue_usd=revenue, cost_usd=cost)
     months = None if most is None or fall is None else months_until_cut(cut_share=most, fall_share_a_year=fall)
     return {
         "break_even_cut_share": _number(most),
         "months_to_break_even": _number(months),
         "at": [
-            {"cut_share": _number(cut), "loaded_margin_share": _number(margin_after_cut(**money, cut_share=cut))}
+            {
+                "cut_share": _number(cut),
+                "loaded_margin_share": _number(margin_after_cut(revenue_usd=revenue, cost_usd=cost, cut_share=cut)),
+            }
             for cut in CUTS
         ],
     }

@@ -1,7 +1,7 @@
 """Tokens a contract's prices say nothing of: cached input falls back to input's price, the rest is unknown revenue.
 
-Expected tokens without a price are never free (methods: Contract terms). A contract that prices no token at all is paid
-by its fees, units or outcomes; what goes through reserved units is paid by them.
+Expected tokens without a price are never free (methods: Contract terms). What a fee, outcomes or reserved units pay for
+needs no price by kind.
 """
 
 from __future__ import annotations
@@ -64,9 +64,6 @@ def unpriced_tokens(version: Version) -> tuple[str, ...]:
         key = each.stream.key
         if key in paid_by_units or (position == 0 and "" in paid_by_units):
             continue
-        has_own = any(_is_priced(key, meter, priced) for meter in TOKEN_METERS)
-        if version.terms.fixed_fees and not has_own:
-            continue
         before = f"{key}." if len(version.streams) > 1 else ""
         found += [f"{before}{meter}" for meter in _sent(each) if not _is_priced(key, meter, priced)]
     return tuple(found)
@@ -92,8 +89,10 @@ def _priced(terms: ContractTerms) -> set[str]:
 
 def _needs_prices(terms: ContractTerms) -> bool:
     """Whether tokens are billed by kind, or nothing is billed at all; input-equivalents stand for all kinds."""
+    if terms.fixed_fees:
+        return False
     plain = set(map(_plain, _priced(terms)))
-    if not (terms.price_lines or terms.fixed_fees or terms.unit_lines):
+    if not terms.price_lines and not terms.unit_lines:
         return True
     return bool(plain & set(TOKEN_METERS)) and Meter.INPUT_EQUIVALENT not in plain
 

@@ -80,10 +80,11 @@ def test_each_stream_needs_its_own_prices_where_prices_name_streams() -> None:
     "terms",
     [
         {"fixed_fees": [{"key": "fee", "price": 100}]},
+        {"fixed_fees": [{"key": "fee", "price": 100}], "price_lines": [OUTPUT]},
         {"price_lines": [{"key": "sold", "meters": ["outcomes"], "price": 5, "per": 1}]},
         {"unit_lines": [{"key": "units", "price": 1, "units": 10}], "price_lines": [OUTPUT]},
     ],
-    ids=["a fee", "outcomes", "units"],
+    ids=["a fee", "a fee and overage", "outcomes", "units"],
 )
 def test_what_pays_for_tokens_without_naming_them_is_no_gap(terms: dict[str, Any]) -> None:
     found = assessed(chat(), **terms)
