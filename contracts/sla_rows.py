@@ -55,9 +55,12 @@ def sla_rows(
 def _amounts(tier: Mapping[str, Any], fee: Decimal | None) -> dict[str, Decimal | None]:
     credit = None if fee is None else credit_of(fee_usd=fee, share=tier["credit_share"])
     chance, make_good = tier["chance"], tier["make_good_usd"]
+    expected = None
+    if fee is not None and chance is not None:
+        expected = expected_credit(chance=chance, credit_share=tier["credit_share"], fee_usd=fee)
     return {
         "credit_usd": credit,
-        "expected_usd": None if credit is None or chance is None else chance * credit,
+        "expected_usd": expected,
         "expected_make_good_usd": None if make_good is None or chance is None else chance * make_good,
     }
 

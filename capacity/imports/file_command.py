@@ -16,15 +16,17 @@ from capacity.lib.refused_file import RefusedFile
 from capacity.lib.whole_file import write_whole
 
 BAD_INPUT = 2
+MOST_BYTES = 20 * 1024 * 1024
 
 
 class FileCommand(BaseCommand):
-    """asks, answers: what the files are called in the command's help, upper case."""
+    """asks, answers: what the files are called in the command's help, upper case. most_bytes: of the file that is read."""
 
     requires_system_checks: list[Any] = []
     requires_migrations_checks = False
     asks = "FILE.json"
     answers = "ANSWER.json"
+    most_bytes = MOST_BYTES
 
     def read(self, data: bytes) -> Any:
         """What the file says. Raises RefusedFile; ValueError where it is no text."""
@@ -41,7 +43,9 @@ class FileCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         source, out = options.pop("file"), options.pop("out")
         try:
-            asked = self.read(Path(source).read_bytes())
+            if out and _is_same_file(Path(source), Path(out)):
+                raise RefusedFile([f"{ascii(out)}: is the file to answer; name another one to write to."])
+            asked = self.read(self._bytes_of(Path(source)))
             if out and not Path(out).absolute().parent.is_dir():
                 raise RefusedFile([f"{ascii(out)}: the folder to write to does not exist."])
         except RefusedFile as error:
@@ -61,7 +65,25 @@ class FileCommand(BaseCommand):
         except OSError as error:
             self._refuse([f"{ascii(out)}: cannot be written ({error.strerror})."])
 
+    def _bytes_of(self, source: Path) -> bytes:
+        """The file, of which no more than the limit is ever in memory. Raises RefusedFile, OSError."""
+        with source.open("rb") as file:
+            data = file.read(self.most_bytes + 1)
+        if len(data) > self.most_bytes:
+            raise RefusedFile(
+                [f"{ascii(str(source))}: has more than {self.most_bytes:,} bytes, the most that is read."]
+            )
+        return data
+
     def _refuse(self, sentences: list[str]) -> NoReturn:
         for sentence in sentences:
             self.stderr.write(sentence)
         raise SystemExit(BAD_INPUT)
+
+
+def _is_same_file(source: Path, out: Path) -> bool:
+    """Whether both name one file, by whatever spelling or link: writing would lose what was asked."""
+    try:
+        return source.samefile(out)
+    except OSError:
+        return source.resolve() == out.resolve()

@@ -41,17 +41,22 @@ def round_usd(value: Decimal, *, step: Decimal = CENT) -> Decimal:
         return (value / step).quantize(Decimal(1), rounding=ROUND_HALF_EVEN) * step
 
 
-def round_parts(parts: Mapping[str, Decimal], *, step: Decimal = CENT) -> dict[str, Decimal]:
+def round_parts(
+    parts: Mapping[str, Decimal], *, step: Decimal = CENT, total: Decimal | None = None
+) -> dict[str, Decimal]:
     """Each part rounded so that the rounded parts sum to the rounded total.
 
-    parts: line key → unrounded amount. Returns the same keys in the same order.
+    parts: line key → unrounded amount. Returns the same keys in the same order. total: what they are to sum to, in whole
+    steps, where that is not their own sum rounded (an invoice that carries a rounding on).
     Largest remainder: every part is floored, then the missing steps go to the largest remainders, ties by key.
     """
     with localcontext(exact_context()):
-        total = round_usd(sum(parts.values(), Decimal(0)), step=step)
+        shown = round_usd(sum(parts.values(), Decimal(0)), step=step) if total is None else total
         floors = {key: (value / step).to_integral_value(rounding=ROUND_FLOOR) for key, value in parts.items()}
-        missing = int(total / step - sum(floors.values(), Decimal(0)))
+        missing = int(shown / step - sum(floors.values(), Decimal(0)))
         by_remainder = sorted(parts, key=lambda key: (-(parts[key] / step - floors[key]), key))
-        for key in by_remainder[:missing]:
-            floors[key] += 1
+        # A total given from outside may lie below all floors together: then the smallest remainders give way.
+        each, more = divmod(missing, len(parts)) if parts else (0, 0)
+        for place, key in enumerate(by_remainder):
+            floors[key] += each + (place < more)
         return {key: floors[key] * step for key in parts}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
-from capacity.lib.figures import Absent
+from capacity.access.bands import Banded
+from capacity.lib.figures import RESTRICTED, Absent
 from capacity.review.listing import Cell, cell_text
 from capacity.review.table_specs import DEALS, EXPOSURE, SHORTFALLS
 from capacity.review.tables import Row
 from capacity.review.words import word
+from contracts.domain.price_war import margin_after_cut
 
 _PROMISE = [
     "customer_name",
@@ -44,6 +47,8 @@ _MONEY = (
     ("Loss exposure", "", "loss_exposure_usd"),
     ("Break-even use", "", "break_even_multiple"),
 )
+_CUT = Decimal("0.4")
+_CUT_NAME = "Margin ÷ revenue, prices cut 40 %"
 _SHORT_COLUMNS = ("week", "short_accelerators", "work", "served", "usd_lost")
 _FLAG_HELP = {
     "unsized": "Measure a throughput profile, or state the expected use.",
@@ -73,8 +78,11 @@ def contract_sections(*, row: Row, short: Sequence[Row], links: Mapping[str, str
         "promise": [(EXPOSURE.column(name).label, written(name)) for name in _PROMISE],
         "capacity": [(_with_unit(name), written(name)) for name in _CAPACITY],
         "money": [
-            (name, written(expected) if expected else None, written(worst) if worst else None)
-            for name, expected, worst in _MONEY
+            *(
+                (name, written(expected) if expected else None, written(worst) if worst else None)
+                for name, expected, worst in _MONEY
+            ),
+            (_CUT_NAME, *(_after_cut(row[name], year) for name in ("margin_share", "worst_margin_share"))),
         ],
         "flags": [(word("flags", code).capitalize(), _FLAG_HELP.get(code, "")) for code in flags],
         "flags_hidden": not isinstance(row["flags"], list),
@@ -108,6 +116,19 @@ def deal_facts(row: Row, *, year: int) -> dict[str, Any]:
         label = f"{column.label} ({column.unit})" if column.unit else column.label
         facts.append((label, Cell(text=text, is_number=column.is_number)))
     return {"facts": facts, "sentence": row["sentence"] if isinstance(row["sentence"], str) else ""}
+
+
+def _after_cut(margin: object, year: int) -> Cell:
+    """The margin after a price war, for whoever reads the margin it follows from: of a band there is none to tell.
+
+    (methods: Price cuts)
+    """
+    column, value = EXPOSURE.column("margin_share"), margin
+    if isinstance(margin, Decimal):
+        value = margin_after_cut(revenue_usd=Decimal(1), cost_usd=1 - margin, cut_share=_CUT)
+    elif isinstance(margin, Banded) or not isinstance(margin, Absent):
+        value = RESTRICTED
+    return Cell(text=cell_text("margin_share", column.kind, value, year=year), is_number=column.is_number)
 
 
 def _with_unit(name: str) -> str:

@@ -126,20 +126,24 @@ class UsageRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServiceRow:
-    """What was measured in `[start, end)`: "uptime" or "latency", for a share of the fee (the affected region or model)."""
+    """What was measured in `[start, end)`: "uptime" or "latency", for a share of the fee (the affected region or model).
+
+    subject: the region or model, "" = the whole contract. The rows of a metric and a subject do not overlap.
+    """
 
     start: date
     end: date
     metric: str
     share: Decimal
     affected_share: Decimal = ONE
+    subject: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExpectedUse:
     """Multiples of P50 (None = not known) and what is counted beside tokens, a planning month.
 
-    growing: quantities that follow use; fixed: those that do not.
+    growing: quantities that follow use; fixed: those that do not. price_fall_share_per_year: of what the market pays.
     """
 
     p10_multiple: Decimal | None = None
@@ -148,6 +152,7 @@ class ExpectedUse:
     cap_multiple: Decimal | None = None
     growing: Mapping[str, Decimal] = field(default_factory=dict)
     fixed: Mapping[str, Decimal] = field(default_factory=dict)
+    price_fall_share_per_year: Decimal | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

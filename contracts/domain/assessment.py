@@ -23,12 +23,15 @@ from contracts.domain.statements import Statement, guaranteed_usd, statements
 from contracts.domain.terms import TOKEN_METERS, ZERO, Meter
 from contracts.domain.token_margins import cached_margins, seats_of
 from contracts.domain.unit_margin import CachedMargin, SeatMargin
+from contracts.domain.unpriced import unpriced_tokens, with_fallbacks
 from contracts.domain.weeks import WeekCapacity, capacity_by_week, month_on, usage_on
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Assessment:
-    """on_date: the day the four results are of. unknown_meters: what is billed by use and nobody expects a figure for."""
+    """on_date: the day the four results are of. unknown_meters: what is billed by use and nobody expects a figure for,
+    and tokens that are expected and have no price.
+    """
 
     agreement: Agreement
     on_date: date
@@ -55,11 +58,12 @@ class Assessment:
 
 def assess(agreement: Agreement) -> Assessment:
     """All results of a contract. Raises TermsError where its terms contradict themselves. (methods: Contract file)"""
+    agreement = with_fallbacks(agreement)
     on_date = valuation_day(agreement)
     version = agreement.version_on(on_date)
     assert version is not None
     month = month_on(agreement=agreement, version=version, day=on_date)
-    unknown = _unknown_meters(month)
+    unknown = tuple(dict.fromkeys((*_unknown_meters(month), *unpriced_tokens(version))))
     credits = None if unknown else _expected_credits(version, month)
     result = assess_contract(
         terms=version.terms,
@@ -100,7 +104,7 @@ def assess(agreement: Agreement) -> Assessment:
             orders=orders,
             cached=cached,
             batch=batch,
-            is_revenue_known=not unknown,
+            unknown_meters=unknown,
         ),
     )
 
@@ -117,7 +121,12 @@ def _expected_credits(version: Version, month: Month) -> Decimal | None:
     if service.chances is None:
         return None if service.uptime_tiers or service.latency_tiers else ZERO
     fee = month.at("planned", _ONCE).revenue_usd
-    return min(fee * service.most_share, expected_credits(fee_usd=fee, chances=service.chances))
+    return expected_credits(
+        fee_usd=fee,
+        chances=service.chances,
+        minimum_usd=service.minimum_credit_usd,
+        most_share=service.most_share,
+    )
 
 
 _ONCE = Fraction(1)

@@ -1,7 +1,6 @@
 """From an Assessment to the document that is written: exact decimals, money to the cent, null where not known.
 
-The form is docs/methods.md, "Contract file". Lines of a bill are rounded by largest remainder, so that they sum to the
-total as shown.
+The form is docs/methods.md, "Contract file". Bills in cents are invoices.py.
 """
 
 from __future__ import annotations
@@ -21,13 +20,16 @@ from contracts.domain.assessment import Assessment
 from contracts.domain.balances import CommitmentState
 from contracts.domain.billing import Bill, BillLine
 from contracts.domain.credits import allowed_downtime_minutes
-from contracts.domain.month import UsageCase
+from contracts.domain.invoices import Invoice, invoices
+from contracts.domain.month import UsageCase, total_or_none
+from contracts.domain.price_war import CUTS, break_even_cut, margin_after_cut, months_until_cut
 from contracts.domain.statements import Statement
 from contracts.domain.streams import StreamNeed
-from contracts.domain.terms import ZERO, TermsError
+from contracts.domain.terms import TermsError
 from contracts.domain.weeks import WeekCapacity
 
 PLACES = Decimal("0.000001")
+NOTHING = Decimal("0.00")
 MOST_SHOWN = Decimal(10) ** 40
 # A decimal stands as a marked text until the document is text, because JSON has only one kind of number.
 MARK = "\ue000"
@@ -48,6 +50,9 @@ def _written(value: object) -> str:
 
 def assessment_to_json(found: Assessment) -> dict[str, Any]:
     """The document as plain values and Decimals."""
+    for amount in (line.amount_usd for each in found.statements for line in each.lines):
+        _check_size(amount)
+    billed = invoices(found.statements)
     return {
         "version": 1,
         "key": found.agreement.key,
@@ -56,8 +61,8 @@ def assessment_to_json(found: Assessment) -> dict[str, Any]:
         "on_date": _day(found.on_date),
         "results": _results(found),
         "streams": [_stream(need) for need in found.result.planned.needs],
-        "bills": [_statement(found, each) for each in found.statements],
-        "totals": _totals(found),
+        "bills": [_statement(found, *both) for both in zip(found.statements, billed, strict=True)],
+        "totals": _totals(found, billed),
         "capacity": [_week(week) for week in found.weeks],
         "residency": [_not_pooled(group) for group in found.not_pooled],
         "pins": [_pin(pin) for pin in found.pins],
@@ -115,6 +120,26 @@ def _results(found: Assessment) -> dict[str, Any]:
             "multiple": _number(result.break_even.multiple, rounding=ROUND_FLOOR),
             "reason": result.break_even.reason,
         },
+        "price_cuts": _price_cuts(found) if known else None,
+    }
+
+
+def _price_cuts(found: Assessment) -> dict[str, Any]:
+    """Expected use at lower prices, fully loaded. (methods: Price cuts)"""
+    planned, fall = found.result.planned, found.agreement.expected.price_fall_share_per_year
+    revenue, cost = planned.revenue_usd, planned.reserved_cost_usd
+    most = break_even_cut(revenue_usd=revenue, cost_usd=cost)
+    months = None if most is None or fall is None else months_until_cut(cut_share=most, fall_share_a_year=fall)
+    return {
+        "break_even_cut_share": _number(most),
+        "months_to_break_even": _number(months),
+        "at": [
+            {
+                "cut_share": _number(cut),
+                "loaded_margin_share": _number(margin_after_cut(revenue_usd=revenue, cost_usd=cost, cut_share=cut)),
+            }
+            for cut in CUTS
+        ],
     }
 
 
@@ -138,14 +163,13 @@ def _case(case: UsageCase, *, is_known: bool) -> dict[str, Any]:
 
 
 def _bill_lines(bill: Bill) -> list[dict[str, Any]]:
-    return _lines(bill.lines, known=None)
-
-
-def _lines(lines: Sequence[BillLine], known: set[str] | None) -> list[dict[str, Any]]:
-    """known: the lines whose amounts are certain; None = all. Rounded once, by largest remainder."""
-    for line in lines:
+    for line in bill.lines:
         _check_size(line.amount_usd)
-    shown = round_parts({line.key: line.amount_usd for line in lines}) if lines else {}
+    return _lines(bill.lines, known=None, shown=round_parts({line.key: line.amount_usd for line in bill.lines}))
+
+
+def _lines(lines: Sequence[BillLine], *, known: set[str] | None, shown: Mapping[str, Decimal]) -> list[dict[str, Any]]:
+    """known: the lines whose amounts are certain; None = all. shown: each in cents."""
     return [
         {
             "key": line.key,
@@ -174,19 +198,20 @@ def _stream(need: StreamNeed) -> dict[str, Any]:
     }
 
 
-def _statement(found: Assessment, statement: Statement) -> dict[str, Any]:
-    known = None if not statement.unknown else found.agreement.fixed_keys
+def _statement(found: Assessment, statement: Statement, billed: Invoice) -> dict[str, Any]:
+    fixed = found.agreement.fixed_keys
+    known = None if not statement.unknown else fixed
     certain = not statement.unknown
     taken = statement.take_or_pay
     return {
         "from": _day(statement.start),
         "to": _day(statement.end),
-        "lines": _lines(statement.lines, known),
-        "fixed_usd": _money(statement.fixed_usd),
-        "charged_usd": _money(statement.charged_usd) if certain else None,
-        "credits_usd": _money(statement.credits_usd) if certain else None,
+        "lines": _lines(statement.lines, known=known, shown=billed.lines),
+        "fixed_usd": sum((usd for key, usd in billed.lines.items() if key in fixed), NOTHING),
+        "charged_usd": billed.charged_usd,
+        "credits_usd": _money(billed.credits_usd),
         "allowed_downtime_minutes": _allowed_downtime(found, statement),
-        "total_usd": _money(statement.total_usd) if certain else None,
+        "total_usd": billed.total_usd,
         "take_or_pay": None
         if taken is None or not certain
         else {field.name: _number(getattr(taken, field.name)) for field in fields(taken)},
@@ -209,14 +234,13 @@ def _commitment(state: CommitmentState) -> dict[str, Any]:
     return {"key": state.key, **amounts}
 
 
-def _totals(found: Assessment) -> dict[str, Any]:
+def _totals(found: Assessment, billed: Sequence[Invoice]) -> dict[str, Any]:
+    """What the bills sum to as they are shown."""
     certain = not any(each.unknown for each in found.statements)
-    charged = sum((each.charged_usd for each in found.statements), ZERO)
-    total = sum((each.total_usd for each in found.statements), ZERO)
     last = [each.take_or_pay for each in found.statements if each.take_or_pay is not None]
     return {
-        "charged_usd": _money(charged) if certain else None,
-        "total_usd": _money(total) if certain else None,
+        "charged_usd": total_or_none([*(each.charged_usd for each in billed), NOTHING]),
+        "total_usd": total_or_none([*(each.total_usd for each in billed), NOTHING]),
         "guaranteed_usd": _money(found.guaranteed_usd),
         "makeup_left": _number(last[-1].makeup_left) if last and certain else None,
     }

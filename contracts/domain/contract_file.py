@@ -74,7 +74,7 @@ def _read_contract(top: ObjectReader) -> Agreement | None:
     as_of, starts = top.take("as_of", values.day), top.take("starts", values.day)
     ends = top.take("ends", reading.or_null(values.day), None)
     horizon = _horizon(top, starts)
-    usd_per_unit = _currency(top)
+    usd_per_unit = _currency(top, as_of)
     profiles = _profiles(top)
     facts = _facts(top)
     versions: tuple[Version, ...] = ()
@@ -124,14 +124,19 @@ def _check_term(top: ObjectReader, starts: date | None, ends: date | None) -> No
         top.errors.add("$.ends", f"{ends} is more than 40 years after the start {starts}")
 
 
-def _currency(top: ObjectReader) -> Decimal | None:
-    """Dollars for one unit of the contract's currency: 1 where none is named."""
+def _currency(top: ObjectReader, as_of: date | None) -> Decimal | None:
+    """Dollars for one unit of the contract's currency, at a rate of the as-of day or before: 1 where none is named."""
     if not top.has("currency"):
         return ONE
 
     def read(row: ObjectReader) -> Decimal | None:
-        code = row.take("code", reading.text)
-        row.take("as_of", reading.or_null(values.day), None)
+        code = row.take("code", values.currency)
+        taken = row.take("as_of", reading.or_null(values.day), None)
+        if taken is not None and as_of is not None and taken > as_of:
+            row.errors.add(
+                f"{row.path}.as_of",
+                f"{taken} is after the contract's as_of, {as_of}: a rate nobody knows yet is no rate",
+            )
         is_base = code == "USD"
         rate = row.take("usd_per_unit", values.amount(above_zero=True), ONE if is_base else reading.REQUIRED)
         if is_base and rate is not None and rate != 1:
@@ -141,12 +146,17 @@ def _currency(top: ObjectReader) -> Decimal | None:
     return values.part(top, "currency", read)
 
 
-def _profiles(top: ObjectReader) -> dict[str, PricedProfile]:
-    found = values.rows(top, "profiles", read_profile)
-    keys = [each.profile.key for each in found]
-    for key in values.repeated(keys):
-        top.errors.add("$.profiles", f"the key {key} is used twice")
-    return {each.profile.key: each for each in found}
+def _profiles(top: ObjectReader) -> dict[str, PricedProfile | None]:
+    """Key → profile; None where it is there and wrong, which is said once and not again by the streams that name it."""
+    found: dict[str, PricedProfile | None] = {}
+    for path, item in top.take("profiles", reading.items, []) or []:
+        profile = values.read_object(item, path, top.errors, read_profile)
+        key = item.get("key") if isinstance(item, dict) else None
+        if profile is not None and profile.profile.key in found:
+            top.errors.add("$.profiles", f"the key {profile.profile.key} is used twice")
+        if isinstance(key, str):
+            found[key] = profile
+    return found
 
 
 def _facts(top: ObjectReader) -> dict[str, Any]:
@@ -193,6 +203,7 @@ def _service_row(row: ObjectReader) -> ServiceRow:
         metric=needed(row.take("metric", values.one_of("uptime", "latency")), "uptime"),
         share=_measured_share(row),
         affected_share=needed(row.take("affected_share", values.share(), ONE), ONE),
+        subject=row.take("of", reading.key, "") or "",
     )
 
 
@@ -226,6 +237,9 @@ def _expected(row: ObjectReader) -> ExpectedUse:
         cap_multiple=row.take("cap_multiple", reading.or_null(values.multiple()), None),
         growing={meter: needed(found, ZERO) for meter, found in (row.take("growing", read, {}) or {}).items()},
         fixed={meter: needed(found, ZERO) for meter, found in (row.take("fixed", read, {}) or {}).items()},
+        price_fall_share_per_year=row.take(
+            "price_fall_share_per_year", reading.or_null(values.share(below_one=True)), None
+        ),
     )
 
 

@@ -6,13 +6,19 @@ Each error is one sentence with the path it is about. Single values are read bef
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from difflib import get_close_matches
 
 from capacity.allocation.domain.reading import Errors
-from contracts.domain.agreement import Agreement, Version
+from contracts.domain.agreement import Agreement, ServiceRow, Version
+from contracts.domain.billing import SPILLED
 from contracts.domain.contract_values import repeated
-from contracts.domain.terms import TOKEN_METERS, BurndownRate, Meter
+from contracts.domain.terms import TOKEN_METERS, ZERO, BurndownRate, Meter
 
 Found = Iterator[tuple[str, str]]
+# How alike a name and a meter are for the one to be a slip for the other: ouput_tokens is 0.96 like output_tokens,
+# image_tokens 0.67 like its nearest.
+LIKE = 0.85
 
 
 def report_bad_references(*, agreement: Agreement, errors: Errors) -> None:
@@ -128,3 +134,87 @@ def _row_errors(agreement: Agreement) -> Found:
     for number, service in enumerate(agreement.service):
         if service.end <= agreement.starts or (agreement.ends is not None and service.start >= agreement.ends):
             yield f"$.service[{number}]", "lies outside the contract's term"
+    yield from _service_errors(agreement)
+    yield from _misspelt(agreement)
+
+
+def _mix(before: ServiceRow, row: ServiceRow) -> bool:
+    """Whether two rows of one month are about different parts of the fee, so that their mean would be of neither."""
+    last = before.end - timedelta(days=1)
+    is_one_month = (last.year, last.month) >= (row.start.year, row.start.month)
+    return is_one_month and row.affected_share != before.affected_share
+
+
+def _service_errors(agreement: Agreement) -> Found:
+    """What is measured counts once: a day has one row of a metric and subject, and no more than the whole fee is affected."""
+    last: dict[tuple[str, str], tuple[int, ServiceRow]] = {}
+    ordered = sorted(enumerate(agreement.service), key=lambda row: (row[1].start, row[0]))
+    for number, row in ordered:
+        of = f" of {row.subject}" if row.subject else ""
+        before = last.get((row.metric, row.subject))
+        if before is not None and row.start < before[1].end:
+            yield (
+                f"$.service[{number}].from",
+                f"{row.start} lies in row {before[0]} of {row.metric}{of}, which ends on {before[1].end}: give a day once, "
+                "and name in `of` the region or model that each row is about",
+            )
+            continue
+        if before is not None and not row.subject and _mix(before[1], row):
+            yield (
+                f"$.service[{number}].affected_share",
+                f"{row.affected_share} is not the {before[1].affected_share} of row {before[0]} of the same month: name in "
+                "`of` the region or model that each row is about",
+            )
+        last[row.metric, row.subject] = (number, row)
+        at_once = [each for (metric, _), (_, each) in last.items() if metric == row.metric and each.end > row.start]
+        together = sum((each.affected_share for each in at_once), ZERO)
+        if together > 1:
+            yield (
+                f"$.service[{number}].affected_share",
+                f"the rows of {row.metric} on {row.start} affect {together} of the fee together: at most 1",
+            )
+
+
+def _misspelt(agreement: Agreement) -> Found:
+    """Names close to a known meter that are priced and never counted, or counted and never priced.
+
+    A contract may count what it likes; a name that stands on one side only and reads like a meter is a slip, and would
+    leave its use free or unknown.
+    """
+    priced = {
+        f"$.versions[{position}].{kind}[{number}].meters": line.meters
+        for position, version in enumerate(agreement.versions)
+        for kind, lines in (
+            ("price_lines", version.terms.price_lines),
+            ("spill.price_lines", version.terms.spill_lines),
+        )
+        for number, line in enumerate(lines)
+    }
+    counted: dict[str, Iterable[str]] = {
+        f"$.usage[{n}].quantities": row.quantities for n, row in enumerate(agreement.usage)
+    }
+    counted |= {"$.expected.growing": agreement.expected.growing, "$.expected.fixed": agreement.expected.fixed}
+    for one, other in ((priced, counted), (counted, priced)):
+        known = {name for names in other.values() for name in names}
+        said: set[str] = set()
+        for path, names in one.items():
+            for name in names:
+                meant = None if name in known or name in said else _meant(name)
+                if meant is not None:
+                    said.add(name)
+                    yield path, f"{name} is no meter that anything else counts: {meant} is"
+    counted_names = {name for names in counted.values() for name in names}
+    streams = {each.stream.key for version in agreement.versions for each in version.streams} | {SPILLED.rstrip(".")}
+    for path, names in priced.items():
+        for name in names:
+            before, _, plain = name.rpartition(".")
+            if before and plain in TOKEN_METERS and name not in counted_names:
+                yield from _named(path, "streams", before, sorted(streams))
+
+
+def _meant(name: str) -> str | None:
+    """The known meter that a name was to be; None where it is one, or is like none."""
+    before, dot, plain = name.rpartition(".")
+    known = [meter.value for meter in Meter]
+    close = [] if plain in known else get_close_matches(plain, known, n=1, cutoff=LIKE)
+    return f"{before}{dot}{close[0]}" if close else None

@@ -40,7 +40,7 @@ def read_profile(row: ObjectReader) -> PricedProfile:
         replica_accelerators=needed(row.take("replica_accelerators", reading.whole(at_least=1, at_most=10**6)), 1),
         prefill_tps=needed(row.take("prefill_tokens_per_second", rate), ONE),
         decode_tps=needed(row.take("decode_tokens_per_second", rate), ONE),
-        cached_cost_ratio=needed(row.take("cached_cost_ratio", values.amount(at_most=1000)), ONE),
+        cached_cost_ratio=needed(row.take("cached_cost_ratio", values.share()), ONE),
         utilisation_target=needed(row.take("utilisation_target", values.share()), ONE),
         is_estimated=bool(row.take("is_estimated", reading.boolean, False)),
     )
@@ -58,12 +58,12 @@ def read_spares(row: ObjectReader) -> SpareRule:
     )
 
 
-def read_stream(row: ObjectReader, profiles: Mapping[str, PricedProfile], starts: date) -> AgreedStream:
+def read_stream(row: ObjectReader, profiles: Mapping[str, PricedProfile | None], starts: date) -> AgreedStream:
     """One stream. A profile that is named and not there is an error; null is a stream that cannot be sized."""
     latency = row.take("latency_class", values.one_of(*LATENCY_CLASSES), "interactive") or "interactive"
     named = row.take("profile", reading.or_null(reading.key))
     priced = profiles.get(named) if named is not None else None
-    if named is not None and priced is None:
+    if named is not None and named not in profiles:
         known = ", ".join(sorted(profiles)) or "none is given"
         row.errors.add(f"{row.path}.profile", f"{named} is not one of the profiles ({known})")
     stream = Stream(

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from capacity.allocation.domain import reading
 from capacity.allocation.domain.reading import Errors, ObjectReader, quoted
+from capacity.lib.currencies import CODES
 from capacity.lib.money import to_decimal
 from contracts.domain.terms import TermsError
 from workloads.domain.serving import ServingError
@@ -109,6 +110,13 @@ def time_zone(value: Any, path: str, errors: Errors) -> str | None:
     return name
 
 
+def currency(value: Any, path: str, errors: Errors) -> str | None:
+    if isinstance(value, str) and value in CODES:
+        return str(value)
+    errors.add(path, f"expected a currency code of ISO 4217 such as EUR, not {quoted(value)}")
+    return None
+
+
 def one_of(*known: str) -> Read[str]:
     """Reader of one of a few words."""
 
@@ -133,12 +141,19 @@ def by_meter(value: Any, path: str, errors: Errors, *, read: Read[T]) -> dict[st
 
 def rows(parent: ObjectReader, name: str, read: Callable[[ObjectReader], T | None]) -> tuple[T, ...]:
     """Every item of an optional list of objects that could be read; each is closed after `read`."""
-    found = []
-    for path, item in parent.take(name, reading.items, []) or []:
-        one = read_object(item, path, parent.errors, read)
-        if one is not None:
-            found.append(one)
-    return tuple(found)
+    return _rows(parent, parent.take(name, reading.items, []), read)
+
+
+def rows_or_null(parent: ObjectReader, name: str, read: Callable[[ObjectReader], T | None]) -> tuple[T, ...]:
+    """The same, of which null is none."""
+    return _rows(parent, parent.take(name, reading.or_null(reading.items), None), read)
+
+
+def _rows(
+    parent: ObjectReader, listed: list[tuple[str, Any]] | None, read: Callable[[ObjectReader], T | None]
+) -> tuple[T, ...]:
+    found = (read_object(item, path, parent.errors, read) for path, item in listed or ())
+    return tuple(one for one in found if one is not None)
 
 
 def part(parent: ObjectReader, name: str, read: Callable[[ObjectReader], T | None]) -> T | None:

@@ -32,7 +32,7 @@ class VersionReader:
     starts: date
     ends: date | None
     lines: LineReader
-    profiles: Mapping[str, PricedProfile]
+    profiles: Mapping[str, PricedProfile | None]
 
     def read(self, row: ObjectReader, before: Mapping[str, Any]) -> dict[str, Any]:
         """The version's parts by name, those of the version before where it names none."""
@@ -53,11 +53,14 @@ class VersionReader:
             "seats": self._seats,
         }
         for name, read in lists.items():
-            parts[name] = values.rows(row, name, read) if row.has(name) else before.get(name, ())
+            parts[name] = values.rows_or_null(row, name, read) if row.has(name) else before.get(name, ())
         for name, read in single.items():
             parts[name] = values.part(row, name, read) if row.has(name) else before.get(name)
         many = values.amount(at_most=values.MOST_MULTIPLE)
-        parts["multiplier"] = row.take("multiplier", many) if row.has("multiplier") else before.get("multiplier", ONE)
+        parts["multiplier"] = before.get("multiplier", ONE)
+        if row.has("multiplier"):
+            found = row.take("multiplier", reading.or_null(many))
+            parts["multiplier"] = ONE if found is None else found
         return parts
 
     def version(self, parts: Mapping[str, Any]) -> Version:

@@ -26,10 +26,46 @@ def credits_of_period(
         return owed if owed >= minimum_usd else ZERO
 
 
-def expected_credits(*, fee_usd: Decimal, chances: Iterable[tuple[Decimal, Decimal]]) -> Decimal:
-    """Σ probability × credit share × fee, at most the fee. chances: (probability, credit share). (methods: Credits)"""
+def expected_credit(
+    *,
+    chance: Decimal,
+    credit_share: Decimal,
+    fee_usd: Decimal,
+    minimum_usd: Decimal = ZERO,
+    most_share: Decimal = Decimal(1),
+    owed_share: Decimal = ZERO,
+) -> Decimal:
+    """One SLA line: its chance × what a month that ends there credits beyond owed_share of the fee. (methods: Credits)
+
+    The cap and the least amount are those of such a month, so they are inside the expectation: at most 20 % of $1,000
+    with a chance of 90 % is $180, not the $200 that a cap on 90 % × $1,000 would leave.
+    """
     with localcontext(exact_context()):
-        return min(fee_usd, sum((chance * share * fee_usd for chance, share in chances), ZERO))
+        owed = credits_of_period(
+            fee_usd=fee_usd, credits_usd=[credit_share * fee_usd], minimum_usd=minimum_usd, most_share=most_share
+        )
+        return chance * max(ZERO, owed - owed_share * fee_usd)
+
+
+def expected_credits(
+    *,
+    fee_usd: Decimal,
+    chances: Iterable[tuple[Decimal, Decimal]],
+    minimum_usd: Decimal = ZERO,
+    most_share: Decimal = Decimal(1),
+) -> Decimal:
+    """Σ of what each line is expected to credit, at most the fee. chances: (probability, credit share).
+
+    (methods: Credits)
+    """
+    with localcontext(exact_context()):
+        each = (
+            expected_credit(
+                chance=chance, credit_share=share, fee_usd=fee_usd, minimum_usd=minimum_usd, most_share=most_share
+            )
+            for chance, share in chances
+        )
+        return min(fee_usd, sum(each, ZERO))
 
 
 def outage_credit_share(*, breaches: Iterable[Breach], planned_share: Decimal = ZERO) -> Decimal:
@@ -41,7 +77,12 @@ def outage_credit_share(*, breaches: Iterable[Breach], planned_share: Decimal = 
     with localcontext(exact_context()):
         expected = sum(
             (
-                each.chance * max(ZERO, each.credit_share - (planned_share if each.is_of_service else ZERO))
+                expected_credit(
+                    chance=each.chance,
+                    credit_share=each.credit_share,
+                    fee_usd=Decimal(1),
+                    owed_share=planned_share if each.is_of_service else ZERO,
+                )
                 for each in breaches
             ),
             ZERO,

@@ -34,12 +34,15 @@ def contract_flags(
     orders: tuple[OrderBy, ...],
     cached: dict[str, CachedMargin],
     batch: tuple[BatchFit, ...],
-    is_revenue_known: bool,
+    unknown_meters: tuple[str, ...],
 ) -> tuple[Flag, ...]:
-    """Every flag of the contract as it stands, in a fixed order. (methods: Contract flags)"""
+    """Every flag of the contract as it stands, in a fixed order. (methods: Contract flags)
+
+    unknown_meters: what leaves the revenue unknown; none where it is known.
+    """
     found = [
-        *_unknown(agreement, version, result, is_revenue_known=is_revenue_known),
-        *_exposure(version, result, is_revenue_known=is_revenue_known),
+        *_unknown(agreement, version, result, unknown_meters),
+        *_exposure(version, result, is_revenue_known=not unknown_meters),
         *_weights(version),
         *_cached(cached),
         *(flag for each in version.streams for flag in _pins(agreement, each)),
@@ -51,7 +54,7 @@ def contract_flags(
 
 
 def _unknown(
-    agreement: Agreement, version: Version, result: ContractResult, *, is_revenue_known: bool
+    agreement: Agreement, version: Version, result: ContractResult, unknown_meters: tuple[str, ...]
 ) -> Iterator[Flag]:
     for each in version.streams:
         missing = []
@@ -68,8 +71,11 @@ def _unknown(
     if "unknown_cost" in result.badges:
         said = "No rate per accelerator-hour is given: costs and margins are unknown, not zero."
         yield Flag(code="unknown_cost", subject="", sentence=said)
-    if not is_revenue_known:
-        said = "Not all that is billed by use has an expected use: revenue and margin are unknown, not zero."
+    if unknown_meters:
+        said = (
+            f"Not all use has both an expected quantity and a price ({', '.join(unknown_meters)}): "
+            "revenue and margin are unknown, not zero."
+        )
         yield Flag(code="unknown_revenue", subject="", sentence=said)
     service = version.service
     if (service.uptime_tiers or service.latency_tiers) and service.chances is None:

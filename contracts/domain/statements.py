@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal, localcontext
+from itertools import groupby
 
 from capacity.lib.money import exact_context
-from contracts.domain.agreement import Agreement, ServiceRow, Version
+from contracts.domain.agreement import Agreement, ServiceTerms, Version
 from contracts.domain.balances import Balances, CommitmentState
 from contracts.domain.billing import (
     BillLine,
@@ -25,10 +26,11 @@ from contracts.domain.billing import (
     with_equivalents,
 )
 from contracts.domain.commitments import commitment_periods, versions_with_ends
-from contracts.domain.credits import credits_of_period, sla_credit_share
 from contracts.domain.periods import BillingPeriod, Stretch, billing_periods, days_between
+from contracts.domain.service_credits import ServicePart, credits_of_parts
 from contracts.domain.take_or_pay import Makeup, TakeOrPayPeriod, settle_period
-from contracts.domain.terms import ZERO, ContractTerms, PriceLine, TermsError
+from contracts.domain.terms import ZERO, ContractTerms, PriceLine
+from contracts.domain.unpriced import unpriced_tokens, unpriced_use
 from contracts.domain.usage_by_days import ramp_days, usage_of_stretch
 
 
@@ -118,7 +120,9 @@ class _Ledger:
         fixed = ZERO
         for (stretch, version), metered in zip(parts, metered_by_stretch(parts, counted, billed), strict=True):
             fixed += self._bill_stretch(stretch, version.terms, metered)
-        unknown = self._unknown(period, parts[-1][1].terms, [meter for each in used for meter in each.unknown])
+        reasons = [f"The use of {meter} is not known." for each in used for meter in each.unknown]
+        reasons += [f"No price line counts {meter}." for stretch, v in parts for meter in self._unpriced(stretch, v)]
+        unknown = self._unknown(period, parts[-1][1].terms, reasons)
         self._minimum(period, parts, is_last=is_last)
         charged = sum((line.amount_usd for line in self._lines.values()), ZERO)
         return Statement(
@@ -127,7 +131,7 @@ class _Ledger:
             end=period.end,
             lines=tuple(self._lines.values()),
             charged_usd=charged,
-            credits_usd=self._credits(period, parts[-1][1], charged),
+            credits_usd=self._credits(period, charged),
             fixed_usd=fixed,
             unknown=unknown,
             take_or_pay=settled,
@@ -218,8 +222,20 @@ class _Ledger:
             self.balances.count_payment(day=period.end, amount_usd=-given_back)
             self._add([BillLine(key="minimum_given_back", amount_usd=-given_back)])
 
-    def _unknown(self, period: BillingPeriod, terms: ContractTerms, meters: Sequence[str]) -> tuple[str, ...]:
-        reasons = [f"The use of {meter} is not known." for meter in dict.fromkeys(meters)]
+    def _unpriced(self, stretch: Stretch, version: Version) -> list[str]:
+        """Tokens of the stretch, measured or on days without a row expected, that no line of the version prices."""
+        rows = [
+            (row, days_between(start=row.start, end=row.end, first=stretch.start, last=stretch.end))
+            for row in self.agreement.usage
+        ]
+        used = [meter for row, days in rows if days for meter, amount in row.quantities.items() if amount != 0]
+        found = list(unpriced_use(version, used))
+        if sum(days for _, days in rows) < stretch.days:
+            found += unpriced_tokens(version)
+        return found
+
+    def _unknown(self, period: BillingPeriod, terms: ContractTerms, said: Sequence[str]) -> tuple[str, ...]:
+        reasons = list(dict.fromkeys(said))
         carries = terms.spend_commitments or terms.take_or_pay or terms.minimum_months > 1
         carries = carries or terms.minimum_is_retroactive
         if self.first_unknown is not None and carries:
@@ -228,21 +244,17 @@ class _Ledger:
             self.first_unknown = period.start
         return tuple(reasons)
 
-    def _credits(self, period: BillingPeriod, version: Version, charged: Decimal) -> Decimal | None:
-        service = version.service
-        rows = [
-            (row, days)
-            for row in self.agreement.service
-            if (days := days_between(start=row.start, end=row.end, first=period.start, last=period.end))
-        ]
-        if not rows:
-            return None if service.uptime_tiers or service.latency_tiers else ZERO
-        length = (period.end - period.start).days
-        fee = max(ZERO, charged)
-        owed = [_credit(version, row) * row.affected_share * fee * days / length for row, days in rows]
-        return credits_of_period(
-            fee_usd=fee, credits_usd=owed, minimum_usd=service.minimum_credit_usd, most_share=service.most_share
-        )
+    def _credits(self, period: BillingPeriod, charged: Decimal) -> Decimal | None:
+        """Each SLA credits the days it was in force, out of their part of the charge. (methods: Credits)"""
+        parts = [ServicePart(start=first, end=last, terms=service) for first, last, service in self._services(period)]
+        return credits_of_parts(parts=parts, rows=self.agreement.service, fee_usd=max(ZERO, charged))
+
+    def _services(self, period: BillingPeriod) -> Iterable[tuple[date, date, ServiceTerms]]:
+        """(from, to, SLA) over the bill's days; versions with the same SLA are one part."""
+        days = [(each.start, each.end, self._version(each).service) for each in period.stretches]
+        for service, same in groupby(days, key=lambda day: day[2]):
+            found = list(same)
+            yield found[0][0], found[-1][1], service
 
 
 def metered_by_stretch(
@@ -278,10 +290,3 @@ def _part(whole: BillLine, quantity: Decimal, total: Decimal) -> BillLine:
         return whole
     share = [amount * quantity / total for amount in (whole.amount_usd, whole.quantity or ZERO, whole.refused)]
     return BillLine(key=whole.key, amount_usd=share[0], quantity=share[1], refused=share[2])
-
-
-def _credit(version: Version, row: ServiceRow) -> Decimal:
-    tiers = {"uptime": version.service.uptime_tiers, "latency": version.service.latency_tiers}
-    if row.metric not in tiers:
-        raise TermsError(f"{row.metric} is no metric of an SLA: uptime or latency.")
-    return sla_credit_share(tiers=tiers[row.metric], uptime_share=row.share)

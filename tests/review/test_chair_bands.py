@@ -40,7 +40,7 @@ def plan_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[D], str]:
             _put(next(row for row in rows if row["contract_key"] == KEY), fee, WORST_COST, loss=WORST_COST - fee)
             # The others make the sums over all contracts what they are at any fee: those are bands of their own.
             rest = next(row for row in rows if row["contract_key"] == "acme_pt")
-            _put(rest, D(8_000_000) - fee, rest["worst_cost_usd"], loss=fee)
+            _put(rest, D(8_000_000) - fee, D(9_000_000), loss=D(1_000_000) + fee)
             return rows
 
         monkeypatch.setattr(factory_rows, "exposure_rows", with_fee)

@@ -64,7 +64,7 @@ def parse_json(data: bytes) -> Any:
         place = f"line {error.lineno} column {error.colno}"
         raise UnreadableJSON(f"The file is not JSON: {error.msg} at {place}.") from None
     except RecursionError:
-        raise UnreadableJSON("The file is nested too deeply to be a problem.") from None
+        raise UnreadableJSON("The file is nested too deeply to be read: take objects out of each other.") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> _Pairs:
@@ -178,10 +178,10 @@ def quantity(*, above_zero: bool = False) -> Callable[[Any, str, Errors], Fracti
             errors.add(path, f"expected a number, not {quoted(value)}")
             return None
         if value < 0 or (above_zero and value == 0):
-            errors.add(path, f"{quoted(value)} is not {'above' if above_zero else 'at least'} 0")
+            errors.add(path, f"expected a number {'above' if above_zero else 'of at least'} 0, not {quoted(value)}")
             return None
         if value > MAX_QUANTITY or 0 < value < MIN_QUANTITY:
-            errors.add(path, f"{quoted(value)} is outside the range that can be planned (1e-18 to 1e18)")
+            errors.add(path, f"{quoted(value)} is outside the range that is read (1e-18 to 1e18): check the unit")
             return None
         return Fraction(value) if value else Fraction(0)
 

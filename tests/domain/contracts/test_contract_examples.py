@@ -63,8 +63,7 @@ def test_s01_december_has_31_days_and_february_28() -> None:
 def test_s02_committed_spend_trues_up_300_thousand_and_bills_overage_at_list() -> None:
     found = result_of("S02-committed-spend")
     years = [sum(bill["total_usd"] for bill in found["bills"] if bill["from"][:4] == year) for year in ("2027", "2028")]
-    assert abs(years[0] - 1_200_000) < Decimal("0.10")
-    assert abs(years[1] - Decimal("1366666.67")) < Decimal("0.10")
+    assert years == [1_200_000, Decimal("1366666.67")]
     december = found["bills"][11]
     assert lines(december)["commitment_true_up"] == 300_000
     assert december["commitments"][0]["breakage_usd"] == 300_000
@@ -261,6 +260,11 @@ def test_s15_a_pin_costs_4224_a_week_over_its_share() -> None:
     (pin,) = found["pins"]
     assert pin["own_cost_usd_per_week"] == 5_376
     assert pin["reserved_less_consumed_usd_per_week"] == Decimal("4569.60")
+    # consumed: 0.3 × 8 × 168 × 2.00
+    consumed = pin["own_cost_usd_per_week"] - pin["reserved_less_consumed_usd_per_week"]
+    assert consumed == Decimal("806.40")
+    (chat,) = found["streams"]
+    assert chat["consumed_cost_usd"] * 168 / 730 == consumed
     assert pin["premium_over_linear_share_usd_per_week"] == 4_224
     # beside two of the worked traffics the pool would not grow: 3.1875 and 3.4875 both need 5 + 1
     assert pin["premium_usd_per_week"] == 5_376

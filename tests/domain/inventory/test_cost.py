@@ -157,6 +157,13 @@ def test_book_value_after_730_days_of_five_years_is_30660() -> None:
     assert book(date(2027, 1, 1)) == 30_660
     assert book(date(2024, 1, 1)) == 48_180
     assert book(date(2040, 1, 1)) == 4_380
+    # 48,180 − 24 × 730; where the market pays 18,000, the economic gap is 12,660
+    assert book(date(2027, 1, 1)) - 18_000 == 12_660
+
+
+def test_a_hundred_accelerators_at_8_6_million_over_five_years_cost_1_96_an_hour() -> None:
+    rate = mixed_rate(cost_usd=Decimal(8_600_000), available_hours=100 * 43_800)
+    assert rate is not None and round(rate, 2) == Decimal("1.96")
 
 
 def test_impossible_costs_are_refused_in_a_sentence() -> None:
@@ -181,6 +188,8 @@ def test_a_week_of_a_thousand_accelerators_splits_into_its_purposes() -> None:
     )
     assert envelope.total_usd == 314_160
     assert envelope.rate_usd_per_hour == 2
+    # 928 × 168 hours can be given out
+    assert sum(hours for key, hours in envelope.hours.items() if key not in ("fragment", "maintenance")) == 155_904
     assert envelope.hours["idle"] == 15_904
     assert envelope.hours["fragment"] == 1_176
     assert envelope.parts_usd == {

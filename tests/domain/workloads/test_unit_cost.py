@@ -99,6 +99,17 @@ def test_caching_frees_no_replica_alone_and_one_in_a_pool_of_five() -> None:
     assert (work(5 * before), work(5 * after)) == (12, 11)
 
 
+@pytest.mark.parametrize(("contracts", "before", "after"), [(1, "2.277", "2.036"), (5, "11.384", "10.179")])
+def test_the_peak_that_caching_leaves_to_round_up(contracts: int, before: str, after: str) -> None:
+    # 0.6375 × 2.5 ÷ 0.7 and 0.57 × 2.5 ÷ 0.7, alone and for five
+    def replicas(levers: Levers) -> Decimal:
+        load = contracts * load_with_levers(traffic=WORKED, profile=FRONTIER, levers=levers)
+        need = size_load(load_average=load, load_peak=load * Fraction("2.5"), profile=FRONTIER, spares=SpareRule())
+        return round(Decimal(float(need.load_peak / FRONTIER.utilisation_target)), 3)
+
+    assert (replicas(Levers()), replicas(CACHING)) == (Decimal(before), Decimal(after))
+
+
 def test_serving_cost_is_accelerators_times_hours_times_rate() -> None:
     assert serving_cost(accelerators=32, hours=730, rate_usd_per_hour=RATE) == 46_720
 

@@ -20,6 +20,8 @@ from capacity.imports.file_command import FileCommand
 class Command(FileCommand):
     help = "Solve one allocation problem given as a JSON file."
     asks, answers = "PROBLEM.json", "SOLUTION.json"
+    # A problem lists every week of every demand: a large one has tens of megabytes.
+    most_bytes = 256 * 1024 * 1024
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
