@@ -12,7 +12,7 @@ from capacity.decisions.policy import Policy
 from capacity.lib.horizon import Horizon
 from capacity.lib.money import exact_context, to_decimal
 from capacity.lib.units import exact
-from contracts.domain.billing import bill, token_usage
+from contracts.domain.billing import bill, facts_of_day, token_usage
 from contracts.domain.loads import BundleLoad, ProvisionedLoad
 from contracts.domain.margin import commitment_multiple
 from contracts.domain.promises import dedicated_accelerators
@@ -29,6 +29,7 @@ HOURS_PER_DAY = 24
 def weekly_revenue(*, contract: ContractInForce, horizon: Horizon) -> tuple[Decimal | None, ...]:
     """Revenue at P50 by week, USD: the week's share of the bill for the days in term. None: out of term or unknown."""
     revenue: list[Decimal | None] = []
+    seen: tuple[Any, ...] = ()
     for index, week in enumerate(horizon):
         terms = contract.terms[index]
         if terms is None or contract.gaps[index]:
@@ -36,6 +37,11 @@ def weekly_revenue(*, contract: ContractInForce, horizon: Horizon) -> tuple[Deci
             continue
         hours = contract.days[index] * HOURS_PER_DAY
         on_date = max(week.monday, contract.starts)
+        facts = (terms, hours, contract.traffic[index] if contract.traffic else None, facts_of_day(terms, on_date))
+        if facts == seen and revenue[-1] is not None:
+            revenue.append(revenue[-1])
+            continue
+        seen = facts
         revenue.append(bill(terms=terms, usage=week_usage(contract, index), on_date=on_date, hours=hours).total_usd)
     return tuple(revenue)
 

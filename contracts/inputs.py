@@ -6,6 +6,7 @@ is demand.py; the money is exposure.py; what the plan says about them is remarks
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -19,7 +20,7 @@ from capacity.lib.units import SECONDS_PER_MONTH, exact
 from contracts.currencies import Rate, rates_on
 from contracts.domain.terms import BundleUnit, ContractTerms, DedicatedUnit, Promise, ProvisionedUnit
 from contracts.domain.workflow import IN_FORCE, MAY_HOLD, PIPELINE
-from contracts.lines import Gap, Lines, in_dollars, promises_of, terms_on
+from contracts.lines import DayTerms, Gap, Lines, in_dollars, promises_of, terms_on
 from workloads.demand import weekly_traffic
 from workloads.domain.serving import Traffic
 
@@ -254,13 +255,19 @@ def _in_force(
     promises = promises_of(row=row, usage=usage, spare_block=reading.node_size.get(row["accelerator_type"], 8))
     terms: list[ContractTerms | None] = []
     gaps: list[tuple[Gap, ...]] = []
+    turns, known = lines.turns(), dict[int, DayTerms]()
     for week, inside in zip(reading.horizon, days, strict=True):
         if not inside:
             terms.append(None)
             gaps.append(())
             continue
         day = max(week.monday, starts)
-        found = terms_on(row=row, lines=lines, usage=usage, latency_class=latency_class, promises=promises, day=day)
+        turned = bisect_right(turns, day)
+        if turned not in known:
+            known[turned] = terms_on(
+                row=row, lines=lines, usage=usage, latency_class=latency_class, promises=promises, day=day
+            )
+        found = known[turned]
         terms.append(found.terms)
         gaps.append(found.gaps if rate else (_no_rate(row),))
     traffic = None

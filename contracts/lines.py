@@ -102,6 +102,11 @@ class Lines:
                 found.setdefault(line["kind"], []).append(line)
         return {kind: sorted(tiers, key=lambda tier: tier["tier_from"]) for kind, tiers in found.items()}
 
+    def turns(self) -> list[date]:
+        """The days on which some line or step begins or ends, in order: between two of them nothing changes."""
+        days = {line["starts_date"] for line in (*self.prices, *self.steps)}
+        return sorted(days | {line["ends_date"] for line in self.prices if line["ends_date"] is not None})
+
     def step_on(self, kind: str, day: date) -> Decimal | None:
         """The committed quantity of the kind in force on the day; None before the first step and without any."""
         begun = [step for step in self.steps if step["kind"] == kind and step["starts_date"] <= day]

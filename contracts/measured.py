@@ -18,6 +18,7 @@ from capacity.lib.horizon import Horizon, Week
 from capacity.lib.money import exact_context, to_decimal
 from capacity.lib.units import HOURS_PER_WEEK, exact
 from contracts.demand import HOURS_PER_DAY
+from contracts.domain.billing import Bill, facts_of_day
 from contracts.domain.margin import ContractResult, assess_contract
 from contracts.domain.month import ExposurePolicy, Month, UsageProfile, month_of, usage_cap
 from contracts.domain.scenarios import credit_share_when_short
@@ -113,7 +114,7 @@ class MeasuredContract:
         self.dedicated_keys: tuple[str, ...] = ()
         self._assessed: dict[tuple[Any, ...], ContractResult] = {}
         self._months: dict[int, Month] = {}
-        self._bills: dict[tuple[int, Fraction], Decimal] = {}
+        self._bills: dict[int, dict[tuple[Fraction, bool], Bill]] = {}
         self._reserved: dict[int, Decimal | None] = {}
         self.results = {index: self._assess(index) for index in self.indexes}
 
@@ -237,10 +238,7 @@ class MeasuredContract:
         """The bill of a week's days at a multiple of expected use; None where a price or a use is not known."""
         if self.contract.gaps[index]:
             return None
-        place = (self.same_as(index), multiple)
-        if place not in self._bills:
-            self._bills[place] = self.month(index).bill_at(multiple).total_usd
-        return self._bills[place]
+        return self.month(index).bill_at(multiple).total_usd
 
     def same_as(self, index: int) -> int:
         """The first of the weeks up to this one, one after the other, whose bill has the same facts."""
@@ -255,8 +253,7 @@ class MeasuredContract:
             assert terms is not None
             on_date = max(self.week(index).monday, self.contract.starts)
             traffic = self.contract.traffic[index] if self.contract.traffic else None
-            units = tuple(line.units_on(on_date) for line in terms.unit_lines)
-            facts = (self.contract.days[index], traffic, units, terms)
+            facts = (self.contract.days[index], traffic, facts_of_day(terms, on_date), terms)
             found[index] = found[index - 1] if index - 1 in found and facts == before else index
             before = facts
         return found
@@ -274,8 +271,13 @@ class MeasuredContract:
                 rate_usd_per_hour=None,
                 on_date=max(self.week(first).monday, self.contract.starts),
                 policy=replace(self.rules.exposure, hours=self.contract.days[first] * HOURS_PER_DAY),
+                bills=self._bills_of(first),
             )
         return self._months[first]
+
+    def _bills_of(self, index: int) -> dict[tuple[Fraction, bool], Bill]:
+        """The bills by use that weeks of the same facts share, whatever an accelerator costs in them."""
+        return self._bills.setdefault(self.same_as(index), {})
 
     def _usage(self, index: int) -> UsageProfile:
         cap, usage = self.contract.fair_use_multiple(index), self.contract.usage
@@ -295,7 +297,8 @@ class MeasuredContract:
         hours, rate = self.contract.days[index] * HOURS_PER_DAY, self.rate(index)
         # The day itself counts only through the step of the unit lines that is in force on it.
         cap = self.contract.fair_use_multiple(index)
-        facts = (terms, traffic, cap, hours, rate, *(line.units_on(on_date) for line in terms.unit_lines))
+        # Terms and traffic by object: the weeks of one price and one month of growth have the very same.
+        facts = (id(terms), id(traffic), cap, hours, rate, *facts_of_day(terms, on_date))
         if facts not in self._assessed:
             self._assessed[facts] = assess_contract(
                 terms=terms,
@@ -304,5 +307,6 @@ class MeasuredContract:
                 rate_usd_per_hour=rate,
                 on_date=on_date,
                 policy=replace(self.rules.exposure, hours=hours),
+                bills=self._bills_of(index),
             )
         return self._assessed[facts]

@@ -341,6 +341,8 @@ _NOTHING = MemberWeek(accelerators=ZERO, average=ZERO)
 
 def _gap(need: Decimal, held: Decimal) -> int:
     """Whole accelerators missing; parts of a millionth are how work is kept, not a gap."""
+    if need <= held:
+        return 0
     missing = (need - held).quantize(_MILLIONTH)
     return max(0, ceil_fraction(exact(missing)))
 

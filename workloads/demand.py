@@ -98,12 +98,15 @@ def weekly_traffic(
     )
     growth = 1 + exact(row["growth_share_per_month"])
     traffic: list[Traffic | None] = []
+    grown: dict[int, Traffic] = {}
     for week in horizon:
         if not week.days_within(start=starts, end=ends):
             traffic.append(None)
             continue
         months = max(0, (week.monday - measured).days) * MONTHS_PER_YEAR // DAYS_PER_YEAR
-        traffic.append(base.times(growth**months))
+        if months not in grown:
+            grown[months] = base.times(growth**months)
+        traffic.append(grown[months])
     return tuple(traffic)
 
 

@@ -16,8 +16,14 @@ PRECISION = 50
 
 
 def exact_context() -> Context:
-    """A decimal context wide enough that sums and products of planning figures are not rounded."""
-    return Context(prec=PRECISION, rounding=ROUND_HALF_EVEN)
+    """A decimal context wide enough that sums and products of planning figures are not rounded.
+
+    Always the same one, for `localcontext`, which copies it.
+    """
+    return _EXACT
+
+
+_EXACT = Context(prec=PRECISION, rounding=ROUND_HALF_EVEN)
 
 
 def to_decimal(value: Fraction | int | Decimal) -> Decimal:
@@ -26,8 +32,7 @@ def to_decimal(value: Fraction | int | Decimal) -> Decimal:
         return value
     if isinstance(value, int):
         return Decimal(value)
-    with localcontext(exact_context()):
-        return Decimal(value.numerator) / Decimal(value.denominator)
+    return _EXACT.divide(Decimal(value.numerator), Decimal(value.denominator))
 
 
 def round_usd(value: Decimal, *, step: Decimal = CENT) -> Decimal:

@@ -43,6 +43,7 @@ class ServingRows:
         self.workloads = {row["key"]: row for row in self.tables["workloads"]}
         self.class_by_key: dict[str, ServingClass] = {each.key: each for each in plan.classes}
         self.demands = {demand.key: demand for demand in plan.problem.serving}
+        self._served_parts: dict[tuple[str, Week], dict[str, Fraction]] = {}
         self.contract_of = {each.demand_key: each for each in (*plan.contracts, *plan.deals)}
 
     @cached_property
@@ -124,6 +125,12 @@ class ServingRows:
 
     def served_parts(self, class_key: str, week: Week) -> dict[str, Fraction]:
         """demand → its share of what the class got this week (by served work)."""
+        place = (class_key, week)
+        if place not in self._served_parts:
+            self._served_parts[place] = self._served_parts_of(class_key, week)
+        return self._served_parts[place]
+
+    def _served_parts_of(self, class_key: str, week: Week) -> dict[str, Fraction]:
         parts = {
             key: exact(self.served.get((key, week), ZERO))
             for key in self.demands_of_class[class_key]

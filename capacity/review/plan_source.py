@@ -7,7 +7,7 @@ review can be checked against the database years later.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -36,6 +36,7 @@ from capacity.review.models import Review, RunChance, RunFigure, RunRollup, RunS
 from capacity.review.money_tables import money_tables
 from capacity.review.plan_rows import PlanRows
 from capacity.review.remedies import remedy_rows
+from capacity.review.row_copy import copy_rows
 from capacity.review.snapshots import against_review, result_rows
 from contracts.deals import deal_rows
 from contracts.exposure import rows_of_measured
@@ -87,7 +88,6 @@ LATER_TABLES = frozenset({"deals", "contract_multiples", "contract_pools", "cont
     "exposure_rollups",
     "money_risk",
 }
-BATCH_ROWS = 2000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,8 +103,7 @@ class ComputedPlan:
         transaction, so that the comparison is with the review that is the last one when the plan becomes current."""
         RunDocument.objects.create(run=run, **self.document, changes=self._changes())
         for name, model in RESULT_TABLES:
-            rows = [model(run=run, **row) for row in self.tables[name]]
-            model._default_manager.bulk_create(rows, batch_size=BATCH_ROWS)
+            copy_rows(model, self.tables[name], run_id=run.pk)
 
     def _changes(self) -> Changes:
         last = Review.objects.order_by("-week").first()
@@ -139,9 +138,10 @@ class ReviewPlanSource:
         except BadProblem as error:
             raise PlanRefused(code="bad_problem", sentence=" ".join(error.sentences)) from error
         solved = time.perf_counter()
-        progress("Costing contracts", 0.88)
+        progress("Checking the envelope", 0.86)
         rows = PlanRows(plan)
         check_envelopes(rows)
+        progress("Costing contracts", 0.88)
         measured = measured_contracts(
             contracts=plan.contracts,
             classes=plan.classes,
@@ -189,7 +189,7 @@ class ReviewPlanSource:
             ),
         }
         tables["figures"] = figure_rows(rows=rows, tables=tables)
-        tables = {name: [as_stored(model, row) for row in tables[name]] for name, model in RESULT_TABLES}
+        tables = {name: as_stored(model, tables[name]) for name, model in RESULT_TABLES}
         document = {
             "inputs": inputs.as_document(),
             "problem": problem_to_json(plan.problem),
@@ -215,16 +215,20 @@ class ReviewPlanSource:
         )
 
 
-def as_stored(model: type[models.Model], row: Row) -> Row:
-    """The row with every decimal rounded to its column's places, so that what is hashed is what the database holds."""
-    stored = {}
-    for name, value in row.items():
-        field = model._meta.get_field(name)
-        if isinstance(field, models.DecimalField) and value is not None:
-            stored[name] = Decimal(value).quantize(Decimal(1).scaleb(-(field.decimal_places or 0)))
-        else:
-            stored[name] = value
-    return stored
+def as_stored(model: type[models.Model], rows: Iterable[Row]) -> list[Row]:
+    """The rows with every decimal rounded to its column's places, so that what is hashed is what the database holds."""
+    steps = {
+        field.name: Decimal(1).scaleb(-(field.decimal_places or 0))
+        for field in model._meta.concrete_fields
+        if isinstance(field, models.DecimalField)
+    }
+    return [
+        {
+            name: Decimal(value).quantize(steps[name]) if name in steps and value is not None else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
 
 
 def hash_of_tables(tables: Mapping[str, list[Row]]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, localcontext
+from typing import Any
 
 from capacity.lib.horizon import Week
 from capacity.lib.money import exact_context, to_decimal
@@ -125,6 +126,11 @@ def burndown_on(*, terms: ContractTerms, day: date) -> list[BurndownRate]:
     for rate in sorted(begun, key=lambda rate: rate.from_date):
         latest[rate.stream] = rate
     return list(latest.values())
+
+
+def facts_of_day(terms: ContractTerms, day: date) -> tuple[Any, ...]:
+    """All that a day changes in a bill of these terms: the units in force of each line, the burndown rates in force."""
+    return (*(line.units_on(day) for line in terms.unit_lines), *burndown_on(terms=terms, day=day))
 
 
 def fixed_lines(*, terms: ContractTerms, on_date: date, hours: Decimal, months: Decimal) -> list[BillLine]:

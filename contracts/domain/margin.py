@@ -7,7 +7,7 @@ them), quotes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -15,6 +15,8 @@ from fractions import Fraction
 from typing import Literal
 
 from capacity.lib.units import HOURS_PER_MONTH, Exact, exact
+from contracts.domain.billing import Bill
+from contracts.domain.largest_loss import StepLosses
 from contracts.domain.month import (
     ExposurePolicy,
     Month,
@@ -29,10 +31,6 @@ from contracts.domain.month import (
 from contracts.domain.streams import SizedStream, StreamNeed, largest_fitting
 from contracts.domain.terms import ZERO, ContractTerms
 from workloads.domain.serving import Profile
-
-# Replica steps looked at per stream between P50 and worst use; beyond that every second, third … of them.
-MOST_STEPS = 2_000
-
 
 # Why there is no m*; "": there is one.
 NoBreakEven = Literal[
@@ -84,12 +82,13 @@ def assess_contract(
     expected_credits_usd: Decimal = ZERO,
     make_good_usd: Decimal = ZERO,
     multiples: Sequence[Exact] = (),
+    bills: dict[tuple[Fraction, bool], Bill] | None = None,
 ) -> ContractResult:
     """The four results of a contract on a day, sized alone (a pool shares the ceiling). (methods: The four results)
 
     rate_usd_per_hour: per allocatable accelerator-hour, None = unknown. reserved_accelerators: what the plan holds
     for it; by default the planned need. profile: of usage.traffic; streams bring their own. multiples: of P50, to be
-    assessed beside the results.
+    assessed beside the results. bills: as in month_of.
     """
     month = month_of(
         terms=terms,
@@ -98,15 +97,15 @@ def assess_contract(
         rate_usd_per_hour=rate_usd_per_hour,
         on_date=on_date,
         policy=policy or ExposurePolicy(),
+        bills=bills,
     )
     planned = month.at("planned", Fraction(1))
     worst = month.at("worst", worst_multiple(terms=terms, usage=usage, policy=month.policy))
     reserved = planned.accelerators if reserved_accelerators is None else reserved_accelerators
     gap = None if worst.accelerators is None or reserved is None else max(0, worst.accelerators - reserved)
-    steps: dict[Fraction, Decimal | None] = {}
-    loss = _largest_loss(month, planned, worst, steps)
+    losses = StepLosses(month)
+    loss = losses.largest(planned, worst)
     cases = tuple(month.at("multiple", exact(multiple)) for multiple in multiples)
-    losses = [_largest_loss(month, planned, case, steps) for case in cases]
     more = expected_credits_usd + make_good_usd
     return ContractResult(
         key=terms.key,
@@ -120,7 +119,9 @@ def assess_contract(
         inference_ratio=cost_share(revenue_usd=planned.revenue_usd, cost_usd=planned.reserved_cost_usd),
         badges=_badges(month, planned),
         at_multiples=cases,
-        losses_at_multiples=tuple(None if each is None else each + more for each in losses),
+        losses_at_multiples=tuple(
+            None if each is None else each + more for each in (losses.largest(planned, case) for case in cases)
+        ),
     )
 
 
@@ -173,47 +174,6 @@ def commitment_multiple(*, terms: ContractTerms, usage: Mapping[str, Decimal], h
     quantity = sum((exact(usage.get(meter, ZERO)) for meter in line.meters), Fraction(0)) / exact(line.per)
     months = Fraction(hours, HOURS_PER_MONTH)
     return exact(commitment.quantity) * months / quantity if quantity else Fraction(1)
-
-
-def _largest_loss(
-    month: Month, planned: UsageCase, worst: UsageCase, steps: dict[Fraction, Decimal | None]
-) -> Decimal | None:
-    """max over P50, worst use and each replica step between of (cost − revenue)⁺; None = unknown.
-
-    steps: losses at steps that are known already; those found are added.
-    """
-    ends = [difference(case.reserved_cost_usd, case.revenue_usd) for case in (planned, worst)]
-    known = [loss for loss in ends if loss is not None]
-    if len(known) < len(ends):
-        return None
-    return max(ZERO, *known, *_losses_at_steps(month, planned, worst, steps))
-
-
-def _losses_at_steps(
-    month: Month, planned: UsageCase, worst: UsageCase, known: dict[Fraction, Decimal | None]
-) -> Iterator[Decimal]:
-    """Just above each multiple that fills replicas, the next is paid for while revenue has not grown yet."""
-    if not all(each.is_sized for each in month.streams):
-        return
-    for multiple in sorted(set(_step_multiples(month, planned, worst))):
-        if multiple not in known:
-            held = [each.accelerators_at_peak(multiple, just_above=True) for each in month.streams]
-            cost = total_or_none([each.cost(n) for each, n in zip(month.streams, held, strict=True)])
-            known[multiple] = difference(cost, month.bill_at(multiple).total_usd)
-        loss = known[multiple]
-        if loss is not None:
-            yield loss
-
-
-def _step_multiples(month: Month, planned: UsageCase, worst: UsageCase) -> Iterator[Fraction]:
-    for stream, first, last in zip(month.streams, planned.needs, worst.needs, strict=True):
-        if first.need is None or last.need is None:
-            continue
-        steps = last.need.work_replicas - first.need.work_replicas
-        for full in range(first.need.work_replicas, last.need.work_replicas, steps // MOST_STEPS + 1):
-            multiple = stream.multiple_that_fills(full)
-            if multiple is not None and planned.multiple <= multiple < worst.multiple:
-                yield multiple
 
 
 def _break_even(month: Month) -> BreakEvenMultiple:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import random
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import add, mul
 from statistics import NormalDist
 
@@ -173,12 +175,23 @@ def _add(
             revenue[place] += at[0] * weight
             cost[place] += at[1] * weight
         return
+    # The very figures of `_between`, thousands of times: what is the same for every draw is kept.
+    lines = [
+        (
+            *(left.multiple, right.multiple - left.multiple),
+            *(left.revenue_usd, right.revenue_usd - left.revenue_usd),
+            *(left.cost_usd, right.cost_usd - left.cost_usd),
+        )
+        for left, right in pairwise(knots)
+    ]
+    inner = [knot.multiple for knot in knots[1:-1]]
     for place, multiple in enumerate(used):
         weight = 1.0 if weights is None else weights[place]
         if weight:
-            earned, spent = _between(knots, multiple)
-            revenue[place] += earned * weight
-            cost[place] += spent * weight
+            start, width, earned, more, spent, dearer = lines[bisect_left(inner, multiple)]
+            share = (multiple - start) / width
+            revenue[place] += max(0.0, earned + share * more) * weight
+            cost[place] += max(0.0, spent + share * dearer) * weight
 
 
 def _between(knots: Sequence[Knot], multiple: float) -> tuple[float, float]:

@@ -103,6 +103,8 @@ class Month:
     streams: tuple[SizedStream, ...]
     policy: ExposurePolicy
     on_date: date
+    # (multiple, is_used) → bill: shared by months that differ only in what an accelerator costs.
+    bills: dict[tuple[Fraction, bool], Bill] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def hours(self) -> int:
@@ -137,10 +139,13 @@ class Month:
 
     def bill_at(self, multiple: Fraction, *, is_used: bool = True) -> Bill:
         """The bill at a multiple; is_used False leaves out even what does not grow with use."""
-        used = self.usage_at(multiple)
-        if is_used:
-            used |= self.usage.fixed_usage
-        return bill(terms=self.terms, usage=used, on_date=self.on_date, hours=self.hours)
+        place = (multiple, is_used)
+        if place not in self.bills:
+            used = self.usage_at(multiple)
+            if is_used:
+                used |= self.usage.fixed_usage
+            self.bills[place] = bill(terms=self.terms, usage=used, on_date=self.on_date, hours=self.hours)
+        return self.bills[place]
 
     def usage_at(self, multiple: Fraction) -> dict[str, Decimal]:
         """Meter → quantity of the month: tokens of all streams, each stream's own, and what grows with them."""
@@ -168,8 +173,12 @@ def month_of(
     rate_usd_per_hour: Decimal | None,
     on_date: date,
     policy: ExposurePolicy,
+    bills: dict[tuple[Fraction, bool], Bill] | None = None,
 ) -> Month:
-    """The month of a contract on a day. profile: of usage.traffic; streams bring their own."""
+    """The month of a contract on a day. profile: of usage.traffic; streams bring their own.
+
+    bills: known of the same terms, use, day and hours at another rate; new ones are added.
+    """
     streams = usage.streams or (
         Stream(traffic=usage.traffic, profile=profile, limit=terms.rate_limit, written_share=usage.written_share),
     )
@@ -177,7 +186,8 @@ def month_of(
         _sized(terms, stream, rate_usd_per_hour, on_date, policy, takes_unnamed=position == 0)
         for position, stream in enumerate(streams)
     )
-    return Month(terms=terms, usage=usage, streams=sized, policy=policy, on_date=on_date)
+    known = {} if bills is None else bills
+    return Month(terms=terms, usage=usage, streams=sized, policy=policy, on_date=on_date, bills=known)
 
 
 def _sized(

@@ -44,7 +44,7 @@ class Stream:
     @property
     def cap(self) -> Fraction | None:
         """The multiple at which average use reaches the rate limit; None = no limit."""
-        if self.traffic is None:
+        if self.traffic is None or self.limit.is_uncapped:
             return None
         sides = (
             (self.limit.input_tokens_per_second, self.traffic.input_tokens_per_second),
@@ -56,7 +56,8 @@ class Stream:
         """The traffic at a multiple of expected use, no more than the rate limit lets through on average."""
         if self.traffic is None:
             return None
-        return self.traffic.times(multiple if self.cap is None else min(multiple, self.cap))
+        cap = self.cap
+        return self.traffic.times(multiple if cap is None else min(multiple, cap))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,9 +100,17 @@ class SizedStream:
         return serving_cost(accelerators=accelerators, hours=self.hours, rate_usd_per_hour=self.rate_usd_per_hour)
 
     def need_at(self, multiple: Fraction) -> Need | None:
-        traffic, profile = self.stream.traffic_at(multiple), self.stream.profile
-        if traffic is None or profile is None:
+        profile = self.stream.profile
+        if self.stream.traffic is None or profile is None:
             return None
+        if self.stream.limit.is_uncapped:
+            # Without a limit loads grow straight with use.
+            average, peak = self._loads_once
+            return size_load(
+                load_average=average * multiple, load_peak=peak * multiple, profile=profile, spares=self.spares
+            )
+        traffic = self.stream.traffic_at(multiple)
+        assert traffic is not None
         return size_load(
             load_average=average_load(traffic=traffic, profile=profile),
             load_peak=peak_load(traffic=traffic, profile=profile, limit=self.stream.limit),
@@ -123,6 +132,10 @@ class SizedStream:
             consumed_cost_usd=None if need is None else self.cost(need.consumed_accelerators),
             pooled_cost_usd=None if marginal is None else self.cost(marginal),
         )
+
+    def held_at(self, multiple: Fraction) -> int | None:
+        """The accelerators held at a multiple; None = unsized."""
+        return self._held(self.need_at(multiple))
 
     def _marginal(self, need: Need | None) -> Fraction | None:
         """Accelerators of the peak or of the promise, whichever is more, at target utilisation and not rounded."""
@@ -182,13 +195,20 @@ class SizedStream:
         once, limited, unlimited = self._slopes
         return limited is not None and not unlimited and once * multiple >= limited
 
-    # Asked for at every replica step: computed once a stream, which is why it has no slots.
+    # Asked for at every multiple and replica step: computed once a stream, which is why it has no slots.
+    @cached_property
+    def _loads_once(self) -> tuple[Fraction, Fraction]:
+        """(average, peak) of the traffic as expected."""
+        traffic, profile = self.stream.traffic, self.stream.profile
+        assert traffic is not None and profile is not None
+        return average_load(traffic=traffic, profile=profile), peak_load(traffic=traffic, profile=profile)
+
     @cached_property
     def _slopes(self) -> tuple[Fraction, Fraction | None, Fraction]:
         """(load at the peak once, load of the limited sides or None, load at the peak of the sides without limit)."""
         traffic, profile, limit = self.stream.traffic, self.stream.profile, self.stream.limit
         assert traffic is not None and profile is not None
-        once = peak_load(traffic=traffic, profile=profile)
+        once = self._loads_once[1]
         if limit.is_uncapped:
             return once, None, Fraction(0)
         fixed = Traffic.of(

@@ -5,6 +5,7 @@ Pure. What belongs here: the points of the curve. The results at single multiple
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -36,7 +37,7 @@ def use_curve(*, month: Month, top: Fraction) -> tuple[CurvePoint, ...]:
         return ()
     points = [_point(month, ALMOST_NONE, Fraction(0))]
     for multiple in _steps(month, top):
-        points += [_point(month, multiple, multiple), _just_above(month, multiple)]
+        points += _at_step(month, multiple)
     found = [*points, _point(month, top, top)]
     known = tuple(point for point in found if point is not None)
     return known if len(known) == len(found) else ()
@@ -55,15 +56,23 @@ def _steps(month: Month, top: Fraction) -> list[Fraction]:
 
 
 def _point(month: Month, multiple: Fraction, shown_at: Fraction) -> CurvePoint | None:
-    case = month.at("curve", multiple)
-    margin = case.gross_margin_usd
-    if case.accelerators is None or margin is None:
+    held = [each.held_at(multiple) for each in month.streams]
+    return _with(month, held, month.bill_at(multiple).total_usd, shown_at)
+
+
+def _at_step(month: Month, multiple: Fraction) -> Iterator[CurvePoint | None]:
+    """At a multiple that fills replicas, and just above it: the bill is the same, the next replica is paid for."""
+    revenue = month.bill_at(multiple).total_usd
+    yield _with(month, [each.held_at(multiple) for each in month.streams], revenue, multiple)
+    above = [each.accelerators_at_peak(multiple, just_above=True) for each in month.streams]
+    yield _with(month, above, revenue, multiple)
+
+
+def _with(month: Month, held: Sequence[int | None], revenue: Decimal, shown_at: Fraction) -> CurvePoint | None:
+    """The point with so many accelerators of each stream; None where their number or cost is not known."""
+    accelerators = total_or_none(held)
+    costs = [None if count is None else each.cost(count) for each, count in zip(month.streams, held, strict=True)]
+    margin = difference(revenue, total_or_none(costs))
+    if accelerators is None or margin is None:
         return None
-    return CurvePoint(multiple=shown_at, accelerators=case.accelerators, margin_usd=margin)
-
-
-def _just_above(month: Month, multiple: Fraction) -> CurvePoint | None:
-    held = [each.accelerators_at_peak(multiple, just_above=True) for each in month.streams]
-    cost = total_or_none([each.cost(count) for each, count in zip(month.streams, held, strict=True)])
-    margin = difference(month.bill_at(multiple).total_usd, cost) if cost is not None else None
-    return None if margin is None else CurvePoint(multiple=multiple, accelerators=sum(held), margin_usd=margin)
+    return CurvePoint(multiple=shown_at, accelerators=accelerators, margin_usd=margin)

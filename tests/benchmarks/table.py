@@ -22,9 +22,11 @@ from tests.benchmarks.targets import (
     worst_gaps,
 )
 
-PHASES = ("read", "check", "build", "solve", "explain", "store")
+PHASES = ("read", "check", "build", "solve", "explain", "rows", "store")
+# What a plan of the product has beside its allocation: contracts costed, their scenarios and draws. It is in the total.
+EXPOSURE = "exposure"
 PLAN_COLUMNS = (
-    *("size", "E", "effort", *PHASES, "total s", "target s", "CPU s", "ends"),
+    *("size", "E", "effort", *PHASES, "allocation s", EXPOSURE, "total s", "target s", "CPU s", "ends"),
     *("serving gap", "P0-P1 gap", "lower gap", "target gaps", "MB", "target MB"),
 )
 WHAT_IF_COLUMNS = ("size", "E", "what-if", "answers", "p50 s", "p95 s", "target p95", "hot model s", "MB")
@@ -95,6 +97,8 @@ def plan_cells(row: PlanRow) -> list[str]:
     memory = target.megabytes if target else None
     return [
         *head,
+        _seconds(total - row.seconds[EXPOSURE] if total is not None and EXPOSURE in row.seconds else None),
+        _seconds(row.seconds.get(EXPOSURE)),
         _seconds(row.total),
         goal,
         _seconds(row.processor),

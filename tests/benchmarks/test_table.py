@@ -56,7 +56,15 @@ def test_a_plan_says_beside_each_figure_what_was_asked_and_whether_it_is_met() -
     assert cells["lower gap"] == "6 %, $1,234 (batch)"
     assert cells["target gaps"] == "≤ 0.05 % met; ≤ 2 % met; ≤ 5 % missed"
     assert cells["MB"] == "321" and cells["store"] == "-" and cells["ends"] == "limit"
-    assert cells["CPU s"] == "7.60"
+    assert cells["CPU s"] == "7.60" and cells["allocation s"] == cells["exposure"] == "-"
+
+
+def test_a_plan_through_the_database_tells_its_allocation_and_its_exposure_apart_and_is_judged_by_both() -> None:
+    seconds = {"read": 0.5, "solve": 2.0, "explain": 0.5, "rows": 0.5, "exposure": 2.25, "store": 0.25}
+    row = PlanRow("R, database", None, "quick", 6.0, seconds)
+    cells = dict(zip(table.PLAN_COLUMNS, table.plan_cells(row), strict=True))
+    assert (cells["allocation s"], cells["exposure"], cells["total s"]) == ("3.75", "2.25", "6.00")
+    assert (cells["rows"], cells["store"], cells["target s"]) == ("0.500", "0.250", "≤ 5 missed")
 
 
 def test_a_plan_that_did_not_finish_is_told_with_its_limit_and_meets_nothing() -> None:

@@ -45,15 +45,26 @@ class TrafficLoad:
 
     traffic: tuple[Traffic | None, ...]
     limit: RateLimit | None = None
+    # By the two objects, kept alive here: most weeks have the very traffic of the week before.
+    _known: dict[tuple[int, int], tuple[Traffic, Profile, tuple[Fraction, Fraction]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def loads(self, *, profile: Profile, index: int) -> tuple[Fraction, Fraction] | None:
         traffic = self.traffic[index]
         if traffic is None:
             return None
-        return (
+        place = (id(traffic), id(profile))
+        known = self._known.get(place)
+        # Of a copy the numbers may be another's: the objects themselves are compared.
+        if known is not None and known[0] is traffic and known[1] is profile:
+            return known[2]
+        pair = (
             average_load(traffic=traffic, profile=profile),
             peak_load(traffic=traffic, profile=profile, limit=self.limit),
         )
+        self._known[place] = traffic, profile, pair
+        return pair
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -186,17 +197,7 @@ def build_class(
             for pool, kind in sorted(pool_types.items())
             if kind in usable
         ),
-        weeks=tuple(
-            _class_week(
-                members=members,
-                pairs=pairs,
-                profile=reference,
-                index=index,
-                spares=spares,
-                coincidence=coincidence,
-            )
-            for index, pairs in enumerate(loads_on[reference_type])
-        ),
+        weeks=_class_weeks(members, loads_on[reference_type], reference, spares, coincidence),
         members=members,
         spares=spares,
         coincidence=coincidence,
@@ -225,37 +226,55 @@ def _rate(reference: Fraction, other: Fraction, *, is_same: bool) -> Fraction:
     return Fraction(rate.numerator * RATE_DENOMINATOR // rate.denominator, RATE_DENOMINATOR)
 
 
+def _class_weeks(
+    members: Sequence[ServingLoad], weeks: Sequence[Pairs], profile: Profile, spares: SpareRule, coincidence: Decimal
+) -> tuple[ClassWeek, ...]:
+    """Week by week; a week whose loads are those of the week before, at both ends of the band too, is sized once."""
+    found: list[ClassWeek] = []
+    seen: tuple[Pairs, ...] = ()
+    for index, pairs in enumerate(weeks):
+        low, high = (
+            _pairs(
+                members,
+                lambda load, end=end, pairs=pairs, index=index: load.loads_at(  # type: ignore[misc]
+                    end, at_p50=pairs.get(load.key), profile=profile, index=index
+                ),
+            )
+            for end in ("p10", "p90")
+        )
+        if not found or seen != (pairs, low, high):
+            seen = pairs, low, high
+            found.append(_class_week(members, pairs, (low, high), profile, spares, coincidence))
+        else:
+            found.append(found[-1])
+    return tuple(found)
+
+
 def _class_week(
-    *,
     members: Sequence[ServingLoad],
     pairs: Pairs,
+    ends: tuple[Pairs, Pairs],
     profile: Profile,
-    index: int,
     spares: SpareRule,
     coincidence: Decimal,
 ) -> ClassWeek:
+    """pairs: at P50; ends: at P10 and P90."""
     active = [load for load in members if load.key in pairs]
 
     def pooled(chosen: Pairs) -> Need:
         return pooled_need(loads=chosen.values(), profile=profile, spares=spares, coincidence=coincidence)
 
-    def at_end(end: str) -> Need:
-        found = _pairs(
-            members,
-            lambda load: load.loads_at(end, at_p50=pairs.get(load.key), profile=profile, index=index),
-        )
-        return total if found == pairs else pooled(found)
-
     committed = pooled({load.key: pairs[load.key] for load in active if load.is_committed})
     total = pooled(pairs)
+    low, high = (total if end == pairs else pooled(end) for end in ends)
     is_any_held = any(load.is_held for load in active)
     expected = pooled({load.key: pairs[load.key] for load in active if not load.is_held}) if is_any_held else total
     peaks = sum((pairs[load.key][1] for load in active), Fraction(0))
     return ClassWeek(
         committed=committed,
         total=total,
-        p10_accelerators=at_end("p10").accelerators,
-        p90_accelerators=at_end("p90").accelerators,
+        p10_accelerators=low.accelerators,
+        p90_accelerators=high.accelerators,
         work=_work(active, pairs, [committed.accelerators, expected.accelerators, total.accelerators]),
         shares={load.key: pairs[load.key][1] / peaks for load in active},
         average_loads={load.key: pairs[load.key][0] for load in active},

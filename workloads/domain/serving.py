@@ -79,10 +79,11 @@ class Traffic:
         factor = exact(multiple)
         if factor == 1:
             return self
-        return replace(
-            self,
+        return Traffic(
             input_tokens_per_second=self.input_tokens_per_second * factor,
             output_tokens_per_second=self.output_tokens_per_second * factor,
+            cache_hit_share=self.cache_hit_share,
+            peak_factor=self.peak_factor,
         )
 
 
@@ -230,10 +231,10 @@ def peak_load(*, traffic: Traffic, profile: Profile, limit: RateLimit | None = N
 
     A side without a limit enters L(limit) at its own peak.
     """
-    at_peak = traffic.times(traffic.peak_factor)
-    uncapped = average_load(traffic=at_peak, profile=profile)
+    uncapped = average_load(traffic=traffic, profile=profile) * traffic.peak_factor
     if limit is None or limit.is_uncapped:
         return uncapped
+    at_peak = traffic.times(traffic.peak_factor)
     at_limit = replace(
         at_peak,
         input_tokens_per_second=_or(limit.input_tokens_per_second, at_peak.input_tokens_per_second),
