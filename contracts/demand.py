@@ -14,7 +14,7 @@ from capacity.lib.money import exact_context, to_decimal
 from capacity.lib.units import exact
 from contracts.domain.billing import bill, facts_of_day, token_usage
 from contracts.domain.loads import BundleLoad, ProvisionedLoad
-from contracts.domain.margin import commitment_multiple
+from contracts.domain.month import commitment_multiple
 from contracts.domain.promises import dedicated_accelerators
 from contracts.inputs import ContractInForce
 from contracts.lines import RESERVED, UNITS_OF_SHAPE

@@ -36,7 +36,11 @@ class StepLosses:
         self._is_rising = bill_cannot_fall(month)
 
     def largest(self, planned: UsageCase, worst: UsageCase) -> Decimal | None:
-        """max over P50, worst use and each replica step between of (cost − revenue)⁺; None = unknown."""
+        """max over P50, worst use and each replica step between of (cost − revenue)⁺; None = unknown.
+
+        Worst use may be below the expected, where a cap holds it there: the steps between are the same.
+        """
+        planned, worst = sorted((planned, worst), key=lambda case: case.multiple)
         ends = [difference(case.reserved_cost_usd, case.revenue_usd) for case in (planned, worst)]
         known = [loss for loss in ends if loss is not None]
         if len(known) < len(ends):
@@ -50,8 +54,7 @@ class StepLosses:
             for stream, first, last in zip(self.month.streams, planned.needs, worst.needs, strict=True):
                 if first.need is None or last.need is None:
                     continue
-                # Worst use may be below the expected: then there is nothing between.
-                steps = max(0, last.need.work_replicas - first.need.work_replicas)
+                steps = last.need.work_replicas - first.need.work_replicas
                 full = range(first.need.work_replicas, last.need.work_replicas, steps // MOST_STEPS + 1)
                 inside = _Steps(stream, full, planned.multiple, worst.multiple)
                 found = (

@@ -7,7 +7,7 @@ The results that compare such months are margin.py; invoices of calendar months 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -19,7 +19,7 @@ from contracts.domain.billing import SPILLED, Bill, bill, token_usage
 from contracts.domain.promises import NoProfileError, promised_need
 from contracts.domain.spill import spilled_share
 from contracts.domain.streams import SizedStream, Stream, StreamNeed
-from contracts.domain.terms import TOKEN_METERS, ZERO, ContractTerms, Meter
+from contracts.domain.terms import TOKEN_METERS, ZERO, ContractTerms, Meter, PriceLine
 from workloads.domain.serving import Profile, SpareRule, Traffic
 
 Amount = TypeVar("Amount", int, Decimal)
@@ -111,15 +111,39 @@ class Month:
         return self.policy.hours
 
     @property
-    def revenue_follows_use(self) -> bool:
-        """Whether some price counts what grows with use. Outcomes sold do not: heavy use means more tokens for each."""
+    def is_flat(self) -> bool:
+        """A fee for any use: nothing of the bill grows up to the multiple a flat contract is judged at."""
+        terms = self.terms
+        judged = exact(self.policy.flat_multiple)
+        return bool(terms.fixed_fees) and not terms.unit_lines and not self.revenue_follows_use(judged)
+
+    def revenue_follows_use(self, multiple: Fraction) -> bool:
+        """Whether some price counts what grows with use, beyond what is free of it, at a multiple of expected use.
+
+        Outcomes sold do not grow: heavy use means more tokens for each. What nobody expects a figure for may.
+        """
         growing = set(self.usage.other_usage)
         if any(each.stream.traffic is not None for each in self.streams):
             growing |= {*TOKEN_METERS, Meter.INPUT_EQUIVALENT}
             growing |= {f"{each.stream.key}.{meter}" for each in self.streams for meter in TOKEN_METERS}
-        lines = (*self.terms.price_lines, *self.terms.spill_lines)
+        lines = [*self.terms.price_lines, *self.terms.spill_lines]
         known = {*growing, *self.usage.fixed_usage}
-        return any(meter in growing or meter not in known for line in lines for meter in line.meters)
+        if any(meter not in known for line in lines for meter in line.meters):
+            return True
+        return any(
+            not growing.isdisjoint(line.meters) and self._is_beyond_free(line, multiple) for line in lines
+        )
+
+    def _is_beyond_free(self, line: PriceLine, multiple: Fraction) -> bool:
+        """Whether a line bills something at the multiple. Spill and input-equivalents count from their first token."""
+        free = line.free_quantity
+        if free is None or not self.terms.usage_multiplier and line.takes_multiplier:
+            return False
+        if not free or line in self.terms.spill_lines or Meter.INPUT_EQUIVALENT in line.meters:
+            return True
+        used = self.usage_at(multiple) | self.usage.fixed_usage
+        quantity = sum((exact(used.get(meter, ZERO)) for meter in line.meters), Fraction(0)) / exact(line.per)
+        return quantity > exact(free) * Fraction(self.hours, HOURS_PER_MONTH)
 
     def at(self, basis: str, multiple: Fraction) -> UsageCase:
         """The month at a multiple of expected use."""
@@ -187,7 +211,39 @@ def month_of(
         for position, stream in enumerate(streams)
     )
     known = {} if bills is None else bills
-    return Month(terms=terms, usage=usage, streams=sized, policy=policy, on_date=on_date, bills=known)
+    month = Month(terms=terms, usage=usage, streams=sized, policy=policy, on_date=on_date, bills=known)
+    return _holding_commitment(month)
+
+
+def _holding_commitment(month: Month) -> Month:
+    """The month with the whole take-or-pay quantity held on the streams it counts, used or not."""
+    line = month.terms.take_or_pay_line
+    if line is None:
+        return month
+    multiple = commitment_multiple(terms=month.terms, usage=month.usage_at(Fraction(1)), hours=month.hours)
+    return replace(
+        month,
+        streams=tuple(
+            replace(each, committed=each.need_at(multiple)) if _counts(line, each.stream) else each
+            for each in month.streams
+        ),
+    )
+
+
+def commitment_multiple(*, terms: ContractTerms, usage: Mapping[str, Decimal], hours: int) -> Fraction:
+    """Take-or-pay: the whole commitment as a multiple of the usage of its line in some hours; 1 where it has none."""
+    commitment, line = terms.take_or_pay, terms.take_or_pay_line
+    if commitment is None or line is None:
+        return Fraction(1)
+    quantity = sum((exact(usage.get(meter, ZERO)) for meter in line.meters), Fraction(0)) / exact(line.per)
+    months = Fraction(hours, HOURS_PER_MONTH)
+    return exact(commitment.quantity) * months / quantity if quantity else Fraction(1)
+
+
+def _counts(line: PriceLine, stream: Stream) -> bool:
+    """Whether a price line counts tokens of a stream."""
+    own = {*TOKEN_METERS, Meter.INPUT_EQUIVALENT, *(f"{stream.key}.{meter}" for meter in TOKEN_METERS)}
+    return not own.isdisjoint(line.meters)
 
 
 def _sized(
@@ -211,12 +267,14 @@ def _sized(
         promised = promised_need(promises=promises, profile=stream.profile, spares=spares)
     except NoProfileError:
         promised = None
+    is_billed_by_use = any(_counts(line, stream) for line in terms.price_lines)
     return SizedStream(
         stream=stream,
         promised=promised,
         spares=spares,
         rate_usd_per_hour=rate if stream.rate_usd_per_hour is None else stream.rate_usd_per_hour,
         hours=policy.hours,
+        apart_accelerators=promised.exclusive_accelerators if promised is not None and is_billed_by_use else 0,
     )
 
 

@@ -6,7 +6,7 @@ What belongs here: needs at a multiple of expected use, the multiples at which r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
@@ -43,21 +43,32 @@ class Stream:
 
     @property
     def cap(self) -> Fraction | None:
-        """The multiple at which average use reaches the rate limit; None = no limit."""
+        """The multiple from which on no side grows any more; None = a side that is used has no limit."""
         if self.traffic is None or self.limit.is_uncapped:
             return None
         sides = (
             (self.limit.input_tokens_per_second, self.traffic.input_tokens_per_second),
             (self.limit.output_tokens_per_second, self.traffic.output_tokens_per_second),
         )
-        return min((most / average for most, average in sides if most is not None and average > 0), default=None)
+        used = [(most, average) for most, average in sides if average > 0]
+        caps = [most / average for most, average in used if most is not None]
+        return max(caps) if caps and len(caps) == len(used) else None
 
     def traffic_at(self, multiple: Fraction) -> Traffic | None:
-        """The traffic at a multiple of expected use, no more than the rate limit lets through on average."""
-        if self.traffic is None:
-            return None
-        cap = self.cap
-        return self.traffic.times(multiple if cap is None else min(multiple, cap))
+        """The traffic at a multiple of expected use, of each side no more than its rate limit lets through."""
+        return None if self.traffic is None else let_through(traffic=self.traffic.times(multiple), limit=self.limit)
+
+
+def let_through(*, traffic: Traffic, limit: RateLimit) -> Traffic:
+    """What a rate limit lets through of a traffic on average, side by side. (methods: Worst use)"""
+    if limit.is_uncapped:
+        return traffic
+    sides = (
+        (traffic.input_tokens_per_second, limit.input_tokens_per_second),
+        (traffic.output_tokens_per_second, limit.output_tokens_per_second),
+    )
+    sent, answered = (side if most is None else min(side, most) for side, most in sides)
+    return replace(traffic, input_tokens_per_second=sent, output_tokens_per_second=answered)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,21 +89,33 @@ class StreamNeed:
 
 @dataclass(frozen=True, kw_only=True)
 class SizedStream:
-    """A stream with what is promised of it (None = promised throughput that cannot be sized) and what an hour costs."""
+    """A stream with what is promised of it (None = promised throughput that cannot be sized) and what an hour costs.
+
+    committed: what take-or-pay obliges us to hold whatever is used. apart_accelerators: of what is promised, exclusive
+    ones on which the stream's traffic does not run.
+    """
 
     stream: Stream
     promised: PromisedNeed | None
     spares: SpareRule
     rate_usd_per_hour: Decimal | None
     hours: int
+    committed: Need | None = None
+    apart_accelerators: int = 0
 
     @property
     def is_sized(self) -> bool:
         return self.stream.traffic is not None and self.stream.profile is not None
 
     @property
-    def promised_accelerators(self) -> int:
-        return self.promised.accelerators if self.promised else 0
+    def least_accelerators(self) -> int:
+        """What is held without any use: promised units and the whole take-or-pay commitment."""
+        promised = self.promised.accelerators if self.promised else 0
+        return self._beside(promised, self.committed.accelerators if self.committed else 0)
+
+    def _beside(self, least: int, need: int) -> int:
+        """A need on what is held in any case, but beside the accelerators that stand apart."""
+        return self.apart_accelerators + max(least - self.apart_accelerators, need)
 
     def cost(self, accelerators: Exact) -> Decimal | None:
         if self.rate_usd_per_hour is None:
@@ -113,7 +136,7 @@ class SizedStream:
         assert traffic is not None
         return size_load(
             load_average=average_load(traffic=traffic, profile=profile),
-            load_peak=peak_load(traffic=traffic, profile=profile, limit=self.stream.limit),
+            load_peak=self._peak(multiple),
             profile=profile,
             spares=self.spares,
         )
@@ -142,19 +165,19 @@ class SizedStream:
         promised, profile = self.promised, self.stream.profile
         if promised is None or (need is None and not promised.accelerators):
             return None
-        peaks = [each.load_peak for each in (need, promised.serving) if each is not None]
-        found = Fraction(promised.dedicated_accelerators)
+        peaks = [each.load_peak for each in (need, promised.serving, self.committed) if each is not None]
+        shared = Fraction(promised.dedicated_accelerators - self.apart_accelerators)
         if peaks and profile is not None:
-            found = max(found, max(peaks) / profile.utilisation_target * profile.replica_accelerators)
-        return found
+            shared = max(shared, max(peaks) / profile.utilisation_target * profile.replica_accelerators)
+        return self.apart_accelerators + shared
 
     def _held(self, need: Need | None) -> int | None:
-        """The promise or the need of the traffic, whichever is more; None = unsized."""
+        """What is owed or the need of the traffic, whichever is more; None = unsized."""
         if self.promised is None:
             return None
         if need is None:
-            return self.promised.accelerators or None
-        return max(self.promised.accelerators, need.accelerators)
+            return self.least_accelerators or None
+        return self._beside(self.least_accelerators, need.accelerators)
 
     def accelerators_at_peak(self, multiple: Fraction | None, *, just_above: bool = False) -> int:
         """What is held at a multiple that no average cap stops; None = without bound. Needs a sized stream.
@@ -166,7 +189,7 @@ class SizedStream:
         grows = multiple is not None and not self._is_held_by_limit(multiple)
         work = floor_fraction(load) + 1 if just_above and grows and load else ceil_fraction(load)
         held = (work + self.spares.spares(work)) * self.stream.profile.replica_accelerators
-        return max(self.promised_accelerators, held)
+        return self._beside(self.least_accelerators, held)
 
     def multiple_that_fills(self, replicas: int) -> Fraction | None:
         """The largest multiple whose peak fits that many work replicas; None = any (no load, or the limit holds).

@@ -104,7 +104,9 @@ def _with_renewal(agreement: Agreement, week: Week, held: Reading, after: Readin
         both = _most(held, after)
         return WeekCapacity(week=week, expected=_fraction(both["planned"]), **both)
     chance, need = renewal.probability, after["planned"]
-    renewed: Reading = {"committed": 0, "p10": 0, "p90": need, "worst": after["worst"], "planned": None}
+    # At P90 it is renewed and used as much as it then is; without multiples of use, as much as expected.
+    most_used = need if after["p90"] is None else after["p90"]
+    renewed: Reading = {"committed": 0, "p10": 0, "p90": most_used, "worst": after["worst"], "planned": None}
     expected: Fraction | None = None
     if need == 0:
         renewed["planned"], expected = 0, Fraction(0)
@@ -150,7 +152,7 @@ def _begun(ramp: tuple[UseStep, ...], day: date) -> int:
 def _readings(agreement: Agreement, month: Month) -> Reading:
     planned = [each.at(Fraction(1)) for each in month.streams]
     committed = [committed_accelerators(month, each, need) for each, need in zip(month.streams, planned, strict=True)]
-    worst = worst_multiple(terms=month.terms, usage=month.usage, policy=month.policy)
+    worst = worst_multiple(month)
     return {
         "committed": total_or_none(committed),
         "planned": total_or_none([each.accelerators for each in planned]),
