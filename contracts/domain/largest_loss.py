@@ -36,25 +36,22 @@ class StepLosses:
         self._is_rising = bill_cannot_fall(month)
 
     def largest(self, planned: UsageCase, worst: UsageCase) -> Decimal | None:
-        """max over P50, worst use and each replica step between of (cost − revenue)⁺; None = unknown.
-
-        Worst use may be below the expected, where a cap holds it there: the steps between are the same.
-        """
-        planned, worst = sorted((planned, worst), key=lambda case: case.multiple)
+        """max over P50, worst use and each replica step between of (cost − revenue)⁺; None = unknown."""
         ends = [difference(case.reserved_cost_usd, case.revenue_usd) for case in (planned, worst)]
         known = [loss for loss in ends if loss is not None]
         if len(known) < len(ends):
             return None
         found = max(ZERO, *known)
-        if not all(each.is_sized for each in self.month.streams):
+        if not all(each.is_sized for each in self.month.pools):
             return found
         if self._is_rising and not self._may_lose_more(planned, worst, found):
             return found
         with localcontext(exact_context()):
-            for stream, first, last in zip(self.month.streams, planned.needs, worst.needs, strict=True):
+            for stream, first, last in zip(self.month.pools, planned.needs, worst.needs, strict=True):
                 if first.need is None or last.need is None:
                     continue
-                steps = last.need.work_replicas - first.need.work_replicas
+                # Worst use may be below the expected: then there is nothing between.
+                steps = max(0, last.need.work_replicas - first.need.work_replicas)
                 full = range(first.need.work_replicas, last.need.work_replicas, steps // MOST_STEPS + 1)
                 inside = _Steps(stream, full, planned.multiple, worst.multiple)
                 found = (
@@ -65,7 +62,7 @@ class StepLosses:
     def _may_lose_more(self, planned: UsageCase, worst: UsageCase, found: Decimal) -> bool:
         """Whether any step can: none holds more than the peak at worst use, or bills less than expected use."""
         with localcontext(exact_context()):
-            streams = self.month.streams
+            streams = self.month.pools
             most = total_or_none([each.cost(each.accelerators_at_peak(worst.multiple)) for each in streams])
             assert most is not None  # The ends have a cost, so every stream has a rate.
             return most + self._slack_of(most, planned.revenue_usd) > found + planned.revenue_usd
@@ -120,7 +117,7 @@ class StepLosses:
     def _cost(self, multiple: Fraction) -> Decimal:
         """Just above a multiple that fills replicas the next is paid for while the bill has not grown yet."""
         if multiple not in self._costs:
-            streams = self.month.streams
+            streams = self.month.pools
             held = [each.cost(each.accelerators_at_peak(multiple, just_above=True)) for each in streams]
             cost = total_or_none(held)
             assert cost is not None  # The ends have a cost, so every stream has a rate.
@@ -170,7 +167,7 @@ def bill_cannot_fall(month: Month) -> bool:
         return False
     if terms.burndown and (usage.other_usage or usage.fixed_usage):
         return False  # Given quantities may stand in place of a token meter whose parts still grow.
-    if any(each.rate_usd_per_hour is not None and each.rate_usd_per_hour < 0 for each in month.streams):
+    if any(each.rate_usd_per_hour is not None and each.rate_usd_per_hour < 0 for each in month.pools):
         return False
     return _has_ordered_meters(terms, month.streams)
 

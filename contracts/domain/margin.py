@@ -144,15 +144,15 @@ def worst_multiple(month: Month) -> Fraction:
 def _committed_case(month: Month, planned: UsageCase) -> UsageCase:
     """What must be held against what is paid even without use: nothing consumed, only guaranteed revenue."""
     guaranteed = month.bill_at(Fraction(0), is_used=False)
-    held = [committed_accelerators(month, each, need) for each, need in zip(month.streams, planned.needs, strict=True)]
-    costs = [None if n is None else each.cost(n) for n, each in zip(held, month.streams, strict=True)]
+    held = [committed_accelerators(month, each, need) for each, need in zip(month.pools, planned.needs, strict=True)]
+    costs = [None if n is None else each.cost(n) for n, each in zip(held, month.pools, strict=True)]
     return UsageCase(
         basis="committed",
         multiple=Fraction(0),
         accelerators=total_or_none(held),
         revenue_usd=guaranteed.total_usd,
         reserved_cost_usd=total_or_none(costs),
-        consumed_cost_usd=total_or_none([each.cost(0) for each in month.streams]),
+        consumed_cost_usd=total_or_none([each.cost(0) for each in month.pools]),
         bill=guaranteed,
     )
 
@@ -188,19 +188,19 @@ def _break_even(month: Month) -> BreakEvenMultiple:
     follows_use = BreakEvenMultiple(multiple=None, reason="revenue_follows_use")
     if month.revenue_follows_use(Fraction(1)):
         return follows_use
-    if not all(each.is_sized for each in month.streams) or any(each.promised is None for each in month.streams):
+    if not all(each.is_sized for each in month.pools) or any(each.promised is None for each in month.pools):
         return BreakEvenMultiple(multiple=None, reason="unsized")
-    if any(each.rate_usd_per_hour is None or each.rate_usd_per_hour <= 0 for each in month.streams):
+    if any(each.rate_usd_per_hour is None or each.rate_usd_per_hour <= 0 for each in month.pools):
         return BreakEvenMultiple(multiple=None, reason="unknown_cost")
     fee = exact(month.bill_at(Fraction(1)).total_usd)
-    is_too_little, multiple = largest_fitting(streams=list(month.streams), budget_usd=fee)
+    is_too_little, multiple = largest_fitting(streams=list(month.pools), budget_usd=fee)
     if is_too_little:
         return BreakEvenMultiple(multiple=None, reason="fee_below_promise")
     # What a fee includes is free only so far.
     if month.revenue_follows_use(BEYOND_ANY if multiple is None else multiple):
         return follows_use
     if multiple is None:
-        has_load = any(each.need_at(Fraction(1)) != each.need_at(Fraction(0)) for each in month.streams)
+        has_load = any(each.need_at(Fraction(1)) != each.need_at(Fraction(0)) for each in month.pools)
         return BreakEvenMultiple(multiple=None, reason="limit_holds" if has_load else "unsized")
     if multiple == 0:
         return BreakEvenMultiple(multiple=None, reason="fee_below_one_replica")
@@ -211,7 +211,7 @@ def _badges(month: Month, planned: UsageCase) -> tuple[str, ...]:
     found = []
     if planned.accelerators is None:
         found.append("unsized")
-    if any(each.rate_usd_per_hour is None for each in month.streams):
+    if any(each.rate_usd_per_hour is None for each in month.pools):
         found.append("unknown_cost")
     if usage_cap(terms=month.terms, usage=month.usage) is None and month.usage.p95_multiple is None:
         found.append("uncapped_exposure")

@@ -16,7 +16,8 @@ from typing import TypeVar
 from capacity.lib.money import exact_context, to_decimal
 from capacity.lib.units import HOURS_PER_MONTH, Exact, exact
 from contracts.domain.billing import SPILLED, Bill, bill, token_usage
-from contracts.domain.promises import NoProfileError, promised_need
+from contracts.domain.promises import NoProfileError, PromisedNeed, promised_need
+from contracts.domain.shared_replicas import pools_of
 from contracts.domain.spill import spilled_share
 from contracts.domain.streams import SizedStream, Stream, StreamNeed
 from contracts.domain.terms import TOKEN_METERS, ZERO, ContractTerms, Meter, PriceLine
@@ -96,7 +97,7 @@ class UsageCase:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Month:
-    """Everything that is the same at every multiple."""
+    """Everything that is the same at every multiple. pools: the streams by the replicas they share."""
 
     terms: ContractTerms
     usage: UsageProfile
@@ -105,6 +106,7 @@ class Month:
     on_date: date
     # (multiple, is_used) → bill: shared by months that differ only in what an accelerator costs.
     bills: dict[tuple[Fraction, bool], Bill] = field(default_factory=dict, repr=False, compare=False)
+    pools: tuple[SizedStream, ...] = ()
 
     @property
     def hours(self) -> int:
@@ -130,9 +132,7 @@ class Month:
         known = {*growing, *self.usage.fixed_usage}
         if any(meter not in known for line in lines for meter in line.meters):
             return True
-        return any(
-            not growing.isdisjoint(line.meters) and self._is_beyond_free(line, multiple) for line in lines
-        )
+        return any(not growing.isdisjoint(line.meters) and self._is_beyond_free(line, multiple) for line in lines)
 
     def _is_beyond_free(self, line: PriceLine, multiple: Fraction) -> bool:
         """Whether a line bills something at the multiple. Spill and input-equivalents count from their first token."""
@@ -141,13 +141,13 @@ class Month:
             return False
         if not free or line in self.terms.spill_lines or Meter.INPUT_EQUIVALENT in line.meters:
             return True
-        used = self.usage_at(multiple) | self.usage.fixed_usage
+        used = {**self.usage_at(multiple), **self.usage.fixed_usage}
         quantity = sum((exact(used.get(meter, ZERO)) for meter in line.meters), Fraction(0)) / exact(line.per)
         return quantity > exact(free) * Fraction(self.hours, HOURS_PER_MONTH)
 
     def at(self, basis: str, multiple: Fraction) -> UsageCase:
         """The month at a multiple of expected use."""
-        needs = tuple(each.at(multiple) for each in self.streams)
+        needs = tuple(each.at(multiple) for each in self.pools)
         billed = self.bill_at(multiple)
         return UsageCase(
             basis=basis,
@@ -212,7 +212,8 @@ def month_of(
     )
     known = {} if bills is None else bills
     month = Month(terms=terms, usage=usage, streams=sized, policy=policy, on_date=on_date, bills=known)
-    return _holding_commitment(month)
+    month = _holding_commitment(month)
+    return replace(month, pools=pools_of(month.streams))
 
 
 def _holding_commitment(month: Month) -> Month:
@@ -238,6 +239,11 @@ def commitment_multiple(*, terms: ContractTerms, usage: Mapping[str, Decimal], h
     quantity = sum((exact(usage.get(meter, ZERO)) for meter in line.meters), Fraction(0)) / exact(line.per)
     months = Fraction(hours, HOURS_PER_MONTH)
     return exact(commitment.quantity) * months / quantity if quantity else Fraction(1)
+
+
+def is_billed_by_use(*, terms: ContractTerms, stream: Stream) -> bool:
+    """Whether some price counts tokens of a stream, spilled ones aside."""
+    return any(_counts(line, stream) for line in terms.price_lines)
 
 
 def _counts(line: PriceLine, stream: Stream) -> bool:
@@ -267,15 +273,21 @@ def _sized(
         promised = promised_need(promises=promises, profile=stream.profile, spares=spares)
     except NoProfileError:
         promised = None
-    is_billed_by_use = any(_counts(line, stream) for line in terms.price_lines)
     return SizedStream(
         stream=stream,
         promised=promised,
         spares=spares,
         rate_usd_per_hour=rate if stream.rate_usd_per_hour is None else stream.rate_usd_per_hour,
         hours=policy.hours,
-        apart_accelerators=promised.exclusive_accelerators if promised is not None and is_billed_by_use else 0,
+        apart_accelerators=_apart(terms, stream, promised),
     )
+
+
+def _apart(terms: ContractTerms, stream: Stream, promised: PromisedNeed | None) -> int:
+    """Exclusive accelerators that traffic billed by use does not run on. (methods: Dedicated accelerators)"""
+    if promised is None or not is_billed_by_use(terms=terms, stream=stream):
+        return 0
+    return promised.exclusive_accelerators
 
 
 def tokens_of(

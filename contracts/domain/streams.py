@@ -28,9 +28,10 @@ from workloads.domain.unit_cost import serving_cost
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stream:
-    """Traffic that shares no replicas with the contract's other streams. traffic and profile None = not known.
+    """Traffic of one model, region set and latency class. traffic and profile None = not known.
 
-    written_share: of the input, what is written to the cache. spares, rate_usd_per_hour None = the contract's.
+    written_share: of the input, what is written to the cache. spares, rate_usd_per_hour None = the contract's. pool: the
+    name of the replicas that it shares with other streams of the contract, "" = its own.
     """
 
     key: str = ""
@@ -40,6 +41,7 @@ class Stream:
     written_share: Decimal = Decimal(0)
     spares: SpareRule | None = None
     rate_usd_per_hour: Decimal | None = None
+    pool: str = ""
 
     @property
     def cap(self) -> Fraction | None:
@@ -76,9 +78,11 @@ class StreamNeed:
     """One stream at one multiple. need None: traffic or profile unknown; accelerators: what is held, None = unsized.
 
     marginal_accelerators: peak or promise at target utilisation, not rounded to replicas; pooled_cost_usd is theirs.
+    keys: the streams that share these replicas, the first of them `key`.
     """
 
     key: str
+    keys: tuple[str, ...]
     need: Need | None
     accelerators: int | None
     marginal_accelerators: Fraction | None
@@ -102,6 +106,11 @@ class SizedStream:
     hours: int
     committed: Need | None = None
     apart_accelerators: int = 0
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The streams that are sized together."""
+        return (self.stream.key,)
 
     @property
     def is_sized(self) -> bool:
@@ -148,6 +157,7 @@ class SizedStream:
         marginal = self._marginal(need)
         return StreamNeed(
             key=self.stream.key,
+            keys=self.keys,
             need=need,
             accelerators=held,
             marginal_accelerators=marginal,
@@ -213,6 +223,12 @@ class SizedStream:
         if multiple is None:
             return limited if limited is not None and not unlimited else Fraction(0)
         return once * multiple if limited is None else min(once * multiple, limited + unlimited * multiple)
+
+    @property
+    def turn_of_limit(self) -> Fraction | None:
+        """The multiple from which on a rate limit lowers the peak; None = none does."""
+        once, limited, unlimited = self._slopes
+        return None if limited is None or once <= unlimited else limited / (once - unlimited)
 
     def _is_held_by_limit(self, multiple: Fraction) -> bool:
         once, limited, unlimited = self._slopes

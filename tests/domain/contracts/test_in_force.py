@@ -169,8 +169,8 @@ SHARED = "big.interactive.any"
 
 
 @pytest.mark.parametrize(("shape", "owed"), [("pay_as_you_go", False), ("priority", True), ("flat_fee", False),
-                                             ("seats", False), ("outcome", False), ("take_or_pay", True),
-                                             ("minimum_overage", False), ("token_bundles", True)])  # fmt: skip
+                                             ("seats", False), ("outcome", True), ("take_or_pay", True),
+                                             ("minimum_overage", True), ("token_bundles", True)])  # fmt: skip
 def test_shapes_that_are_placed_with_the_commitments(shape: str, owed: bool) -> None:
     row = contract(shape=shape, take_share=D(1), unit_tokens_per_minute=1000)
     [found] = in_force(row)
