@@ -21,6 +21,7 @@ TODAY = date(2026, 11, 22)
 def _world(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(input_checks, "today", lambda: TODAY)
     assert import_texts(GOOD).applied
+    assert change("rate_limit_output_tokens_per_minute", "600000").applied
 
 
 def change(columns: str, cells: str) -> ImportOutcome:
@@ -62,7 +63,10 @@ def test_a_contract_in_order_is_written_in_silence() -> None:
         ("rate_limit_input_tokens_per_minute", "", ["uncapped_exposure"]),
         ("rate_limit_input_tokens_per_minute,p95_multiple", ",2", []),
         ("rate_limit_input_tokens_per_minute,usage_profile", ",chat-use", []),
-        ("rate_limit_input_tokens_per_minute,rate_limit_output_tokens_per_minute", ",600000", []),
+        ("rate_limit_output_tokens_per_minute", "", ["uncapped_exposure"]),
+        ("rate_limit_input_tokens_per_minute,rate_limit_output_tokens_per_minute", ",600000", ["uncapped_exposure"]),
+        ("rate_limit_input_tokens_per_minute,input_tokens_per_second,usage_date", f",0,{TODAY}", []),
+        ("fair_use_tokens_per_month", "1", ["fair_use_below_use"]),
         ("input_tokens_per_second,usage_date", "100,2026-08-01", ["old_usage"]),
         ("input_tokens_per_second,usage_date", f"100,{TODAY - timedelta(weeks=13)}", []),
         ("renewal_probability", "", ["renewal_unknown"]),
