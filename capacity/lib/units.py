@@ -22,6 +22,8 @@ def exact(value: Exact) -> Fraction:
     """The value as an exact fraction. Raises TypeError for a float, ValueError for NaN and infinity."""
     if type(value) is Fraction:
         return value
+    if type(value) is Decimal and value.is_finite():
+        return Fraction(*value.as_integer_ratio())
     if isinstance(value, float):
         raise TypeError(f"{value!r} is a float; give an int, a Decimal or a Fraction")
     if isinstance(value, Decimal) and not value.is_finite():

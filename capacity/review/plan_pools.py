@@ -91,7 +91,8 @@ class PoolRows(ServingRows):
                     (exact(self.demands[key].work[index]) for key in keys if self._is_committed(key)), Fraction(0)
                 )
                 unmet = self._unmet(keys, index, week)
-                short = self._unmet([key for key in keys if not self.is_hold(key)], index, week)
+                firm = [key for key in keys if not self.is_hold(key)]
+                short = unmet if len(firm) == len(keys) else self._unmet(firm, index, week)
                 weight = sum(max(1, sizes[pool][index]) for pool in options)
                 laid = {pool: Fraction(max(1, sizes[pool][index]), weight) / rate for pool, rate in options.items()}
                 # Where nothing is laid anywhere (a need that rounds away) each share is of nothing.

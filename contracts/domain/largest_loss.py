@@ -1,8 +1,9 @@
 """The largest loss of a contract between expected and worst use, without billing every replica step (methods: Exposure).
 
 Where the bill cannot fall as use grows, a range of steps loses at most its dearest cost less its first bill: a range
-that cannot lose more than is found already is left out. Elsewhere every step is billed. Both give the same dollars to
-the last digit. Not here: what a month bills and holds (month.py), the four results (margin.py).
+that cannot lose more than is found already is left out. A volume price that falls is bounded by its least price;
+elsewhere every step is billed. All give the same dollars to the last digit. Not here: what a month bills and holds
+(month.py), the four results (margin.py).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
@@ -17,7 +19,7 @@ from capacity.lib.money import exact_context
 from capacity.lib.units import exact
 from contracts.domain.month import Month, UsageCase, difference, total_or_none
 from contracts.domain.streams import SizedStream
-from contracts.domain.terms import ZERO, ContractTerms, PriceLine, TierMode
+from contracts.domain.terms import ZERO, ContractTerms, PriceLine, PriceTier, TierMode
 
 # Replica steps looked at per stream between P50 and worst use; beyond that every second, third … of them.
 MOST_STEPS = 2_000
@@ -30,10 +32,11 @@ class StepLosses:
 
     def __init__(self, month: Month) -> None:
         self.month = month
-        self._revenues: dict[Fraction, Decimal] = {}
+        # What is certainly billed: the month, or where a price falls for all of a quantity the month at its least price.
+        self._least = month if bill_cannot_fall(month) else at_least_prices(month)
         self._costs: dict[Fraction, Decimal] = {}
         self._slack = ROUNDED_OFF if month.terms.spend_commitments or month.terms.burndown else ZERO
-        self._is_rising = bill_cannot_fall(month)
+        self._is_rising = bill_cannot_fall(self._least)
 
     def largest(self, planned: UsageCase, worst: UsageCase) -> Decimal | None:
         """max over P50, worst use and each replica step between of (cost − revenue)⁺; None = unknown."""
@@ -54,18 +57,16 @@ class StepLosses:
                 steps = max(0, last.need.work_replicas - first.need.work_replicas)
                 full = range(first.need.work_replicas, last.need.work_replicas, steps // MOST_STEPS + 1)
                 inside = _Steps(stream, full, planned.multiple, worst.multiple)
-                found = (
-                    self._search(inside, found, planned.revenue_usd) if self._is_rising else self._all(inside, found)
-                )
+                found = self._search(inside, found, planned.multiple) if self._is_rising else self._all(inside, found)
         return found
 
     def _may_lose_more(self, planned: UsageCase, worst: UsageCase, found: Decimal) -> bool:
         """Whether any step can: none holds more than the peak at worst use, or bills less than expected use."""
         with localcontext(exact_context()):
-            streams = self.month.pools
-            most = total_or_none([each.cost(each.accelerators_at_peak(worst.multiple)) for each in streams])
-            assert most is not None  # The ends have a cost, so every stream has a rate.
-            return most + self._slack_of(most, planned.revenue_usd) > found + planned.revenue_usd
+            most = worst.reserved_cost_usd
+            assert most is not None  # The ends have a cost.
+            revenue = self._least_revenue(planned.multiple)
+            return most - revenue + self._slack_of(most, revenue) > found
 
     def _slack_of(self, cost: Decimal, revenue: Decimal) -> Decimal:
         return self._slack * (1 + abs(cost) + abs(revenue))
@@ -73,12 +74,12 @@ class StepLosses:
     def _all(self, steps: _Steps, found: Decimal) -> Decimal:
         return max([found, *(self._loss(steps[index]) for index in steps.indexes)])
 
-    def _search(self, steps: _Steps, found: Decimal, least_revenue: Decimal) -> Decimal:
+    def _search(self, steps: _Steps, found: Decimal, first: Fraction) -> Decimal:
         """The range that may lose most first, cut in two at a billed step, until none may lose more than is found."""
         if not steps.indexes:
             return found
         ranges: list[tuple[Decimal, int, int, Decimal]] = []
-        self._keep(ranges, steps, steps.indexes, least_revenue, found)
+        self._keep(ranges, steps, steps.indexes, self._least_revenue(first), found)
         while ranges:
             most, start, stop, revenue = heapq.heappop(ranges)
             if -most <= found:
@@ -87,7 +88,7 @@ class StepLosses:
             middle = stop - 1 if stop == steps.indexes.stop else (start + stop) // 2
             found = max(found, self._loss(steps[middle]))
             self._keep(ranges, steps, range(start, middle), revenue, found)
-            self._keep(ranges, steps, range(middle + 1, stop), self._revenue(steps[middle]), found)
+            self._keep(ranges, steps, range(middle + 1, stop), self._least_revenue(steps[middle]), found)
         return found
 
     def _keep(
@@ -107,12 +108,11 @@ class StepLosses:
             heapq.heappush(ranges, (-most, indexes.start, indexes.stop, revenue))
 
     def _loss(self, multiple: Fraction) -> Decimal:
-        return self._cost(multiple) - self._revenue(multiple)
+        return self._cost(multiple) - self.month.bill_at(multiple).total_usd
 
-    def _revenue(self, multiple: Fraction) -> Decimal:
-        if multiple not in self._revenues:
-            self._revenues[multiple] = self.month.bill_at(multiple).total_usd
-        return self._revenues[multiple]
+    def _least_revenue(self, multiple: Fraction) -> Decimal:
+        """No bill of more use is smaller than this."""
+        return self._least.bill_at(multiple).total_usd
 
     def _cost(self, multiple: Fraction) -> Decimal:
         """Just above a multiple that fills replicas the next is paid for while the bill has not grown yet."""
@@ -170,6 +170,20 @@ def bill_cannot_fall(month: Month) -> bool:
     if any(each.rate_usd_per_hour is not None and each.rate_usd_per_hour < 0 for each in month.pools):
         return False
     return _has_ordered_meters(terms, month.streams)
+
+
+def at_least_prices(month: Month) -> Month:
+    """The month with all use of a line at its least price, where a price of the line falls for all of a quantity."""
+
+    def least(line: PriceLine) -> PriceLine:
+        if _keeps_order(line):
+            return line
+        lowest = min(tier.unit_price_usd for tier in line.tiers)
+        return replace(line, tiers=(PriceTier(unit_price_usd=lowest),), tier_mode=TierMode.GRADUATED)
+
+    terms = month.terms
+    lines, spilled = (tuple(map(least, lines)) for lines in (terms.price_lines, terms.spill_lines))
+    return replace(month, terms=replace(terms, price_lines=lines, spill_lines=spilled), bills={})
 
 
 def _keeps_order(line: PriceLine) -> bool:

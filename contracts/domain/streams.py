@@ -137,18 +137,12 @@ class SizedStream:
             return None
         if self.stream.limit.is_uncapped:
             # Without a limit loads grow straight with use.
-            average, peak = self._loads_once
-            return size_load(
-                load_average=average * multiple, load_peak=peak * multiple, profile=profile, spares=self.spares
-            )
-        traffic = self.stream.traffic_at(multiple)
-        assert traffic is not None
-        return size_load(
-            load_average=average_load(traffic=traffic, profile=profile),
-            load_peak=self._peak(multiple),
-            profile=profile,
-            spares=self.spares,
-        )
+            average = self._loads_once[0] * multiple
+        else:
+            traffic = self.stream.traffic_at(multiple)
+            assert traffic is not None
+            average = average_load(traffic=traffic, profile=profile)
+        return size_load(load_average=average, load_peak=self._peak(multiple), profile=profile, spares=self.spares)
 
     def at(self, multiple: Fraction) -> StreamNeed:
         """The need at a multiple and its costs, holding at least what is promised."""
