@@ -14,16 +14,20 @@ from capacity.lib.money import exact_context, to_decimal
 from capacity.lib.units import exact
 from contracts.domain.billing import bill, facts_of_day, token_usage
 from contracts.domain.loads import BundleLoad, ProvisionedLoad
-from contracts.domain.margin import commitment_multiple
+from contracts.domain.month import commitment_multiple
 from contracts.domain.promises import dedicated_accelerators
-from contracts.inputs import ContractInForce
+from contracts.inputs import BROKEN, ContractInForce, cannot_be_billed
 from contracts.lines import RESERVED, UNITS_OF_SHAPE
 from workloads.demand import ClassLoad, Unsized, loss_per_work, spare_rule
 from workloads.domain.classes import LoadSource, ServingLoad, TrafficLoad, WeightedLoad
-from workloads.domain.serving import RateLimit, Traffic
+from workloads.domain.serving import Profile, RateLimit, Traffic
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 HOURS_PER_DAY = 24
+# What a load is tried on before all loads are sized together.
+_ANY_PROFILE = Profile.of(
+    replica_accelerators=1, prefill_tps=1, decode_tps=1, cached_cost_ratio=1, utilisation_target=1
+)
 
 
 def weekly_revenue(*, contract: ContractInForce, horizon: Horizon) -> tuple[Decimal | None, ...]:
@@ -44,6 +48,22 @@ def weekly_revenue(*, contract: ContractInForce, horizon: Horizon) -> tuple[Deci
         seen = facts
         revenue.append(bill(terms=terms, usage=week_usage(contract, index), on_date=on_date, hours=hours).total_usd)
     return tuple(revenue)
+
+
+def billed(
+    *, contracts: Sequence[ContractInForce], horizon: Horizon
+) -> tuple[list[ContractInForce], dict[str, tuple[Decimal | None, ...]]]:
+    """The contracts and their weekly revenue. One that cannot be billed comes without its prices, with the reason."""
+    found: list[ContractInForce] = []
+    revenue: dict[str, tuple[Decimal | None, ...]] = {}
+    for contract in contracts:
+        try:
+            revenue[contract.demand_key] = weekly_revenue(contract=contract, horizon=horizon)
+        except BROKEN as error:
+            contract = contract.unbillable(error)
+            revenue[contract.demand_key] = (None,) * len(horizon)
+        found.append(contract)
+    return found, revenue
 
 
 def week_usage(contract: ContractInForce, index: int) -> dict[str, Decimal]:
@@ -70,7 +90,7 @@ def contract_loads(
     for contract in contracts:
         if contract.dedicated_unit is not None and contract.has_units:
             continue
-        source, reason = _source(contract, profile_places, horizon)
+        source, reason = _sized_source(contract, profile_places, horizon)
         if source is None:
             unsized.append(
                 Unsized(kind="contract", key=contract.row["key"], name=contract.row["name"], sentence=reason)
@@ -132,6 +152,19 @@ def _dedicated_class(contract: ContractInForce) -> str:
     """A deal stands apart from the contract it amends: the two may want different accelerators."""
     version = f".v{contract.row['version']}" if contract.is_deal else ""
     return f"dedicated.{contract.row['key']}{version}"[:80]
+
+
+def _sized_source(
+    contract: ContractInForce, profile_places: set[tuple[str, str]], horizon: Horizon
+) -> tuple[LoadSource | None, str]:
+    """The source of a contract's load; none where its terms make no load, with the reason."""
+    try:
+        source, reason = _source(contract, profile_places, horizon)
+        if source is not None:
+            source.loads(profile=_ANY_PROFILE, index=next(index for index, days in enumerate(contract.days) if days))
+    except BROKEN as error:
+        return None, f"Contract {contract.row['key']} {cannot_be_billed(error).says}: its need is unknown."
+    return source, reason
 
 
 def _source(

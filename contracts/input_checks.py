@@ -42,7 +42,7 @@ def contract_checks(rows: Sequence[Row]) -> Iterator[Issue]:
     regions = set(Pool.objects.values_list("site__region", flat=True))
     for place, contract in _contracts(numbered).items():
         row = numbered[place]
-        for check in (_uncapped, _old_use, _renewal, _pin, _burndown, _seats):
+        for check in (_uncapped, _fair_use, _old_use, _renewal, _pin, _burndown, _seats):
             yield from check(contract, row)
         yield from _no_pool(contract, row, regions)
         yield from _steps_outside(contract, row)
@@ -111,21 +111,40 @@ def _with_contract(rows: Sequence[Row]) -> Iterator[tuple[Contract, Row]]:
 
 
 def _uncapped(contract: Contract, row: Row) -> Iterator[Issue]:
-    """No rate limit, no fair use and no P95 use: what the customer could use has no bound we know."""
+    """A side that is used without a rate limit, no fair use, no P95 use: what could be used has no bound we know."""
     if contract.shape in CAPPED_BY_NATURE:
         return
-    bounds = (
-        contract.rate_limit_input_tokens_per_minute,
-        contract.rate_limit_output_tokens_per_minute,
-        contract.fair_use_tokens_per_month,
-        _filled(contract, "p95_multiple"),
+    sides = (
+        (contract.rate_limit_input_tokens_per_minute, _filled(contract, "input_tokens_per_second")),
+        (contract.rate_limit_output_tokens_per_minute, _filled(contract, "output_tokens_per_second")),
     )
-    if all(bound is None for bound in bounds):
+    is_limited = any(limit is not None for limit, _ in sides) and all(
+        limit is not None or used == 0 for limit, used in sides
+    )
+    bounds = (contract.fair_use_tokens_per_month, _filled(contract, "p95_multiple"))
+    if not is_limited and all(bound is None for bound in bounds):
         yield _issue(
             row,
             "uncapped_exposure",
             "rate_limit_input_tokens_per_minute",
-            "No rate limit and no P95 use: the exposure of this contract is uncapped.",
+            "No P95 use, and no rate limit on each side that is used: the exposure of this contract is uncapped.",
+        )
+
+
+def _fair_use(contract: Contract, row: Row) -> Iterator[Issue]:
+    """Fair use below what is expected: one of the two is wrong, or expected use will not come."""
+    fair = contract.fair_use_tokens_per_month
+    used = [_filled(contract, f"{side}_tokens_per_second") for side in ("input", "output")]
+    if fair is None or None in used:
+        return
+    allowed, expected = fair * (contract.seats or 1), sum(used) * SECONDS_PER_MONTH
+    if allowed < expected:
+        yield _issue(
+            row,
+            "fair_use_below_use",
+            "fair_use_tokens_per_month",
+            f"Fair use allows {allowed / 10**6:,.0f} million tokens a month in all, expected use is "
+            f"{expected / 10**6:,.0f} million: heavy use is counted at fair use.",
         )
 
 

@@ -18,11 +18,11 @@ from capacity.decisions.policy import Policy
 from capacity.lib.horizon import Horizon
 from capacity.lib.units import SECONDS_PER_MONTH, exact
 from contracts.currencies import Rate, rates_on
-from contracts.domain.terms import BundleUnit, ContractTerms, DedicatedUnit, Promise, ProvisionedUnit
+from contracts.domain.terms import BundleUnit, ContractTerms, DedicatedUnit, Promise, ProvisionedUnit, TermsError
 from contracts.domain.workflow import IN_FORCE, MAY_HOLD, PIPELINE
-from contracts.lines import DayTerms, Gap, Lines, in_dollars, promises_of, terms_on
+from contracts.lines import SHAPE, DayTerms, Gap, Lines, in_dollars, promises_of, terms_on
 from workloads.demand import weekly_traffic
-from workloads.domain.serving import Traffic
+from workloads.domain.serving import ServingError, Traffic
 
 Row = Mapping[str, Any]
 Rows = Mapping[str, Sequence[Row]]
@@ -36,7 +36,11 @@ OWED_SHAPES = {
     "take_or_pay",
     "priority",
     "batch",
+    "minimum_overage",
+    "outcome",
 }
+# What terms that make no sense raise: the contract is then named and left unknown, and everything else goes on.
+BROKEN = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 # What a usage profile gives a contract that leaves it empty.
 _FILLED = (
     "input_tokens_per_second",
@@ -85,6 +89,19 @@ class ContractInForce:
     def is_priced(self) -> bool:
         """Whether the bill of every week in force is known."""
         return not any(self.gaps)
+
+    def unbillable(self, error: Exception, *, keeps_use: bool = True) -> ContractInForce:
+        """The contract without the terms that raised `error`: its money unknown, its units and use as they are.
+
+        keeps_use False: nothing is left but its term.
+        """
+        gap = cannot_be_billed(error)
+        return replace(
+            self,
+            terms=tuple(None if each is None else _bare(each, keeps_units=keeps_use) for each in self.terms),
+            gaps=tuple((gap,) if inside else () for inside in self.days),
+            traffic=self.traffic if keeps_use else None,
+        )
 
     @property
     def is_owed(self) -> bool:
@@ -252,7 +269,12 @@ def _in_force(
         steps=reading.lines["commit_steps"].get(place, []),
         sla=reading.lines["sla_lines"].get(place, []),
     )
-    promises = promises_of(row=row, usage=usage, spare_block=reading.node_size.get(row["accelerator_type"], 8))
+    promises: Mapping[str, Promise] = {}
+    broken: Exception | None = None
+    try:
+        promises = promises_of(row=row, usage=usage, spare_block=reading.node_size.get(row["accelerator_type"], 8))
+    except BROKEN as error:
+        broken = error
     terms: list[ContractTerms | None] = []
     gaps: list[tuple[Gap, ...]] = []
     turns, known = lines.turns(), dict[int, DayTerms]()
@@ -264,23 +286,24 @@ def _in_force(
         day = max(week.monday, starts)
         turned = bisect_right(turns, day)
         if turned not in known:
-            known[turned] = terms_on(
-                row=row, lines=lines, usage=usage, latency_class=latency_class, promises=promises, day=day
-            )
+            known[turned] = _day_terms(row, lines, usage, latency_class, promises, day, broken)
         found = known[turned]
         terms.append(found.terms)
         gaps.append(found.gaps if rate else (_no_rate(row),))
     traffic = None
     if latency_class:
-        traffic = weekly_traffic(
-            row=usage,
-            latency_class=latency_class,
-            policy=reading.policy,
-            horizon=reading.horizon,
-            starts=starts,
-            ends=ends,
-            measured=usage["usage_date"] or max(row["starts_date"], reading.as_of),
-        )
+        try:
+            traffic = weekly_traffic(
+                row=usage,
+                latency_class=latency_class,
+                policy=reading.policy,
+                horizon=reading.horizon,
+                starts=starts,
+                ends=ends,
+                measured=usage["usage_date"] or max(row["starts_date"], reading.as_of),
+            )
+        except BROKEN as error:
+            gaps = [(cannot_be_billed(error),) if inside else () for inside in days]
     return ContractInForce(
         row=row,
         customer=reading.customers[row["customer"]],
@@ -302,6 +325,51 @@ def _in_force(
         ),
         part=part,
     )
+
+
+def _day_terms(
+    row: Row,
+    lines: Lines,
+    usage: Row,
+    latency_class: str,
+    promises: Mapping[str, Promise],
+    day: date,
+    broken: Exception | None,
+) -> DayTerms:
+    """The terms of a day; those that contradict themselves are left out, and said."""
+    try:
+        if broken is None:
+            return terms_on(row=row, lines=lines, usage=usage, latency_class=latency_class, promises=promises, day=day)
+    except BROKEN as error:
+        broken = error
+    bare = ContractTerms(
+        key=f"{row['key']}.v{row['version']}",
+        shape=SHAPE[row["shape"]],
+        starts_date=row["starts_date"],
+        ends_date=row["ends_date"],
+    )
+    return DayTerms(terms=bare, gaps=(cannot_be_billed(broken),))
+
+
+def _bare(terms: ContractTerms, *, keeps_units: bool) -> ContractTerms:
+    """The term of a contract without its prices, and with the units and limits that say what it needs."""
+    return ContractTerms(
+        key=terms.key,
+        shape=terms.shape,
+        starts_date=terms.starts_date,
+        ends_date=terms.ends_date,
+        unit_lines=terms.unit_lines if keeps_units else (),
+        rate_limit=terms.rate_limit,
+        sla_tiers=terms.sla_tiers if keeps_units else (),
+    )
+
+
+def cannot_be_billed(error: Exception) -> Gap:
+    """The gap of terms that cannot be worked out. What our own rules refuse is a sentence; else its kind is said too."""
+    said = str(error).rstrip(".")
+    if not isinstance(error, (TermsError, ServingError)):
+        said = f"{type(error).__name__}: {said}"
+    return Gap(code="cannot_be_billed", says=f"cannot be billed as it is entered ({said})")
 
 
 def _no_rate(row: Row) -> Gap:

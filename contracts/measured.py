@@ -23,7 +23,7 @@ from contracts.domain.credits import expected_make_good, outage_credit_share
 from contracts.domain.margin import ContractResult, assess_contract
 from contracts.domain.month import ExposurePolicy, Month, UsageProfile, month_of, usage_cap
 from contracts.domain.scenarios import WeekCredits, credit_share_when_short
-from contracts.inputs import ContractInForce
+from contracts.inputs import BROKEN, ContractInForce
 from workloads.demand import spare_rule
 from workloads.domain.classes import ServingClass
 from workloads.domain.serving import Profile
@@ -117,6 +117,24 @@ class MeasuredContract:
         self._months: dict[int, Month] = {}
         self._bills: dict[int, dict[tuple[Fraction, bool], Bill]] = {}
         self._reserved: dict[int, Decimal | None] = {}
+        self.results: dict[int, ContractResult] = {}
+        try:
+            self.results = {index: self._assess(index) for index in self.indexes}
+        except BROKEN as error:
+            self.leave_out_terms(error)
+
+    def leave_out_terms(self, error: Exception) -> None:
+        """Terms that cannot be worked out make this contract's money unknown, with the reason, and nobody else's."""
+        try:
+            self._start_again(self.contract.unbillable(error))
+        except BROKEN:
+            self._start_again(self.contract.unbillable(error, keeps_use=False))
+
+    def _start_again(self, contract: ContractInForce) -> None:
+        self.contract = contract
+        for known in (self._assessed, self._months, self._bills, self._reserved):
+            known.clear()
+        self.__dict__.pop("_same", None)
         self.results = {index: self._assess(index) for index in self.indexes}
 
     def week(self, index: int) -> Week:
@@ -254,7 +272,11 @@ class MeasuredContract:
         """The bill of a week's days at a multiple of expected use; None where a price or a use is not known."""
         if self.contract.gaps[index]:
             return None
-        return self.month(index).bill_at(multiple).total_usd
+        try:
+            return self.month(index).bill_at(multiple).total_usd
+        except BROKEN as error:
+            self.leave_out_terms(error)
+            return None
 
     def same_as(self, index: int) -> int:
         """The first of the weeks up to this one, one after the other, whose bill has the same facts."""

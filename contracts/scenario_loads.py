@@ -7,12 +7,13 @@ scenario_costing.py.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
 from capacity.lib.money import exact_context, to_decimal
 from contracts.domain.scenarios import HEAVY, P10, P90
+from contracts.domain.streams import let_through
 from contracts.measured import MeasuredContract
 from workloads.domain.classes import ServingClass, ServingLoad, TrafficLoad
 from workloads.domain.serving import PoolMember, Profile, Traffic, average_load, peak_load, size_pool
@@ -140,12 +141,26 @@ def _of_contract(load: ServingLoad, profile: Profile, use: ContractUse, like: in
         return at_p50
     used = traffic_at(traffic=traffic, multiple=use.multiples[index], measured=use.measured, index=like)
     average = average_load(traffic=used, profile=profile)
-    peak = peak_load(traffic=used, profile=profile, limit=load.source.limit)
+    asked = _asked_at(traffic, use.multiples[index], use.measured, like)
+    peak = peak_load(traffic=asked, profile=profile, limit=load.source.limit)
     return average, max(peak, at_p50[1]) if load.is_committed else peak
 
 
 def traffic_at(*, traffic: Traffic, multiple: Fraction, measured: MeasuredContract, index: int) -> Traffic:
-    """The traffic at a multiple, no more than rate limit and fair use let through on average."""
+    """The traffic at a multiple, no more than rate limit and fair use let through on average; at least the expected."""
+    asked, terms = _asked_at(traffic, multiple, measured, index), measured.contract.terms[index]
+    if multiple <= 1 or terms is None:
+        return asked
+    through = let_through(traffic=asked, limit=terms.rate_limit)
+    return replace(
+        through,
+        input_tokens_per_second=max(through.input_tokens_per_second, traffic.input_tokens_per_second),
+        output_tokens_per_second=max(through.output_tokens_per_second, traffic.output_tokens_per_second),
+    )
+
+
+def _asked_at(traffic: Traffic, multiple: Fraction, measured: MeasuredContract, index: int) -> Traffic:
+    """What is sent at a multiple before rate limits, up to where they or fair use stop all of it."""
     most = measured.cap(index)
     return traffic.times(multiple if most is None or multiple <= 1 else max(Fraction(1), min(multiple, most)))
 

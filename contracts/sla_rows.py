@@ -11,7 +11,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 from capacity.lib.money import exact_context
-from contracts.domain.credits import allowed_downtime_minutes
+from contracts.domain.credits import allowed_downtime_minutes, expected_credit
 from contracts.lines import STANDARD_TIERS
 from contracts.use import MeasuredContract
 

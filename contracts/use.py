@@ -17,7 +17,7 @@ from capacity.lib.units import exact
 from contracts.domain.margin import ContractResult, assess_contract
 from contracts.domain.month import ExposurePolicy, UsageCase, UsageProfile, month_of, usage_cap
 from contracts.domain.use_curve import use_curve
-from contracts.inputs import ContractInForce
+from contracts.inputs import BROKEN, ContractInForce
 from workloads.domain.serving import Profile
 
 MULTIPLES = (Fraction(1), Fraction(2), Fraction(3))
@@ -43,11 +43,24 @@ class MeasuredContract(Protocol):
 
     def rate(self, index: int) -> Decimal | None: ...
 
+    def leave_out_terms(self, error: Exception) -> None: ...
+
 
 def multiple_rows(*, contracts: Iterable[Sequence[MeasuredContract]], first_week: Week) -> list[Row]:
     """Four rows a contract, in the order of the contracts: 1 ×, 2 ×, 3 × and its worst reasonable use."""
     with localcontext(exact_context()):
-        return [row for versions in contracts for row in _rows(min(versions, key=lambda v: v.indexes[0]), first_week)]
+        return [
+            row for versions in contracts for row in _known_rows(min(versions, key=lambda v: v.indexes[0]), first_week)
+        ]
+
+
+def _known_rows(measured: MeasuredContract, first_week: Week) -> list[Row]:
+    """The rows of a contract; without its money where its terms cannot be worked out at one of the multiples."""
+    try:
+        return _rows(measured, first_week)
+    except BROKEN as error:
+        measured.leave_out_terms(error)
+        return _rows(measured, first_week)
 
 
 def month_figures(measured: MeasuredContract, first_week: Week) -> Row:

@@ -20,7 +20,7 @@ from capacity.inventory.domain.facts import SupplyCalendar
 from capacity.inventory.inputs import rate_cards, supply_calendar
 from capacity.lib.horizon import Week
 from capacity.review.inputs import Inputs
-from contracts.demand import contract_loads, dedicated_demands, weekly_revenue
+from contracts.demand import billed, contract_loads, dedicated_demands
 from contracts.inputs import ContractInForce, contracts_in_force, deals_in_pipeline
 from workloads.demand import (
     Unsized,
@@ -181,7 +181,9 @@ def _size_demand(inputs: Inputs, policy: Policy) -> _Sized:
     deals = deals_in_pipeline(tables=tables, policy=policy, horizon=horizon, as_of=inputs.as_of)
     if policy.tier_of(HOLDS) is None:
         deals = [replace(each, hold=None) for each in deals]
-    revenue = {each.demand_key: weekly_revenue(contract=each, horizon=horizon) for each in (*contracts, *deals)}
+    contracts, earned = billed(contracts=contracts, horizon=horizon)
+    deals, offered = billed(contracts=deals, horizon=horizon)
+    revenue = {**earned, **offered}
     own, unsized_own = own_product_loads(tables=tables, policy=policy, horizon=horizon, as_of=inputs.as_of)
     sold, unsized_sold = contract_loads(
         contracts=[*contracts, *(each for each in deals if each.hold is not None)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any
@@ -15,6 +16,7 @@ from capacity.lib.units import HOURS_PER_WEEK, exact
 from capacity.review.cards import is_choice, missing_justification, missing_on_card
 from capacity.review.plan_rows import PlanRows
 from capacity.review.reasons import change_row, engine_issue, reason_sentence, warning_issue, without_pools
+from contracts.inputs import ContractInForce
 from contracts.remarks import Remarks
 
 Row = dict[str, Any]
@@ -121,8 +123,11 @@ def _reason(rows: PlanRows, each: Unplaced) -> Row:
     return {"reason": reason, "sentence": sentence}
 
 
-def issue_rows(rows: PlanRows) -> list[Row]:
-    """Everything the plan left out or assumed: supply issues, unsized needs, unknown costs, engine issues."""
+def issue_rows(rows: PlanRows, *, contracts: Sequence[ContractInForce] | None = None) -> list[Row]:
+    """Everything the plan left out or assumed: supply issues, unsized needs, unknown costs, engine issues.
+
+    contracts: as they were measured, those without terms that cannot be billed among them; by default the plan's.
+    """
     found = [
         {"code": issue.code, "subject": issue.lot_key or issue.pool_key, "sentence": issue.message}
         for issue in rows.plan.calendar.issues
@@ -144,7 +149,7 @@ def issue_rows(rows: PlanRows) -> list[Row]:
         for (pool, lot), weeks in sorted(unknown.items())
     ]
     found += Remarks(
-        contracts=rows.plan.contracts,
+        contracts=rows.plan.contracts if contracts is None else contracts,
         classes=rows.plan.classes,
         rates=rows.fallback_rates,
         models=rows.models,

@@ -167,7 +167,7 @@ class ReviewPlanSource:
             "scarcity_prices": rows.scarcity_rows,
             "shortfall_remedies": remedy_rows(rows),
             "tiers": rows.tier_rows,
-            "issues": issue_rows(rows),
+            "issues": issue_rows(rows, contracts=[each.contract for versions in measured for each in versions]),
             "workloads": workload_rows(rows),
             "exposure": rows_of_measured(measured, rows.horizon),
             **money,

@@ -13,9 +13,10 @@ from decimal import Decimal
 from fractions import Fraction
 
 from capacity.lib.horizon import Horizon
-from contracts.domain.month import ExposurePolicy
+from capacity.lib.units import TOKENS_PER_MILLION, exact
+from contracts.domain.month import ExposurePolicy, is_billed_by_use
 from contracts.domain.streams import Stream
-from contracts.domain.terms import ONE, ZERO, ContractTerms, Shape, SlaTier, TermsError
+from contracts.domain.terms import ONE, ZERO, ContractTerms, DedicatedUnit, Shape, SlaTier, TermsError, UnitLine
 from contracts.domain.unit_margin import SeatSegment
 
 
@@ -113,6 +114,33 @@ class Version:
     streams: tuple[AgreedStream, ...] = ()
     service: ServiceTerms = field(default_factory=ServiceTerms)
     seats: SeatUse | None = None
+
+    def is_reserved(self, each: AgreedStream) -> bool:
+        """Whether units bound what a stream is promised: not exclusive ones that its traffic does not run on."""
+        stands_apart = is_billed_by_use(terms=self.terms, stream=each.stream)
+        return any(
+            not (stands_apart and isinstance(line.promise, DedicatedUnit) and line.promise.is_exclusive)
+            for line in self._units_of(each)
+        )
+
+    def has_units(self, each: AgreedStream) -> bool:
+        """Whether any units are promised of a stream."""
+        return bool(self._units_of(each))
+
+    def _units_of(self, each: AgreedStream) -> list[UnitLine]:
+        """The unit lines that promise something of a stream; those that name none are the first one's."""
+        is_first = bool(self.streams) and self.streams[0] is each
+        own = {each.stream.key, ""} if is_first else {each.stream.key}
+        return [line for line in self.terms.unit_lines if line.promise is not None and line.stream in own]
+
+    @property
+    def fair_use_tokens(self) -> Fraction | None:
+        """The most tokens a month that all seats may use; None = no fair use."""
+        use = self.seats
+        if use is None or use.fair_use_million_tokens is None:
+            return None
+        sold = [fee.quantity for fee in self.terms.fixed_fees if fee.key == use.fee_key]
+        return exact(sold[0]) * exact(use.fair_use_million_tokens) * TOKENS_PER_MILLION if sold else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -31,33 +31,39 @@ class NotPooled:
 
 
 def not_pooled(*, month: Month, agreed: Iterable[AgreedStream]) -> tuple[NotPooled, ...]:
-    """Σ separate need − pooled need for the streams of one model, profile and latency class. (methods: Residency)"""
-    groups: dict[tuple[str, str, Profile], list[tuple[SizedStream, Need]]] = {}
+    """Σ need by region set − pooled need for the streams of one model, profile and latency class. (methods: Residency)"""
+    groups: dict[tuple[str, str, Profile], dict[frozenset[str], list[tuple[SizedStream, Need]]]] = {}
     for terms, sized in zip(agreed, month.streams, strict=True):
         need = sized.need_at(Fraction(1))
         if need is None or sized.stream.profile is None or terms.pin is not None:
             continue
         place = (terms.model, terms.latency_class, sized.stream.profile)
-        groups.setdefault(place, []).append((sized, need))
-    return tuple(_group(members) for members in groups.values() if len(members) > 1)
+        groups.setdefault(place, {}).setdefault(frozenset(terms.regions), []).append((sized, need))
+    return tuple(_group(list(sets.values())) for sets in groups.values() if len(sets) > 1)
 
 
-def _group(members: list[tuple[SizedStream, Need]]) -> NotPooled:
+def _group(sets: list[list[tuple[SizedStream, Need]]]) -> NotPooled:
+    members = [each for members in sets for each in members]
     first = members[0][0]
+    separate = [_pooled(first, each) for each in sets]
+    pooled = _pooled(first, members)
+    more = cost_of_not_pooling(separate=separate, pooled=pooled)
+    return NotPooled(
+        streams=tuple(each.stream.key for each, _ in members),
+        separate_accelerators=sum(need.accelerators for need in separate),
+        pooled_accelerators=pooled.accelerators,
+        usd=first.cost(more),
+    )
+
+
+def _pooled(first: SizedStream, members: list[tuple[SizedStream, Need]]) -> Need:
+    """The one ceiling of some members, on the first one's profile and spares."""
     assert first.stream.profile is not None
-    pooled = size_pool(
+    return size_pool(
         members=[_member(each.stream.key, need) for each, need in members],
         profile=first.stream.profile,
         spares=first.spares,
-    )
-    separate = sum(need.accelerators for _, need in members)
-    more = cost_of_not_pooling(separate=[need for _, need in members], pooled=pooled.need)
-    return NotPooled(
-        streams=tuple(each.stream.key for each, _ in members),
-        separate_accelerators=separate,
-        pooled_accelerators=pooled.need.accelerators,
-        usd=first.cost(more),
-    )
+    ).need
 
 
 def _member(key: str, need: Need) -> PoolMember:

@@ -182,10 +182,11 @@ def _lines(lines: Sequence[BillLine], *, known: set[str] | None, shown: Mapping[
 
 
 def _stream(need: StreamNeed) -> dict[str, Any]:
-    """A stream at expected use; nulls where its traffic or profile is not known."""
+    """A stream at expected use, with those that share its replicas; nulls where its traffic or profile is not known."""
     sized = need.need
     return {
         "key": need.key,
+        "shares_with": list(need.keys[1:]),
         "accelerators": need.accelerators,
         "load_average": None if sized is None else _number(sized.load_average),
         "load_peak": None if sized is None else _number(sized.load_peak),

@@ -230,5 +230,6 @@ def _promise(row: ObjectReader) -> Promise:
         return DedicatedUnit(
             accelerators=needed(row.take("accelerators", reading.whole(at_least=1, at_most=10**6), 1), 1),
             spare_block=needed(row.take("spare_block", reading.whole(at_least=1, at_most=10**6), 8), 8),
+            is_exclusive=bool(row.take("is_exclusive", reading.boolean, True)),
         )
     raise TermsError("A promise is of one of the three kinds.")

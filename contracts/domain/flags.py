@@ -89,7 +89,7 @@ def _unknown(
 
 
 def _exposure(version: Version, result: ContractResult, *, is_revenue_known: bool) -> Iterator[Flag]:
-    open_ended = [each for each in version.streams if each.stream.cap is None and not _is_reserved(version, each)]
+    open_ended = [each for each in version.streams if each.stream.cap is None and not version.is_reserved(each)]
     if "uncapped_exposure" in result.badges and open_ended:
         said = (
             "Neither a rate limit, a cap nor a P95 bounds the use: the exposure rests on the policy's default multiple."
@@ -110,15 +110,6 @@ def _exposure(version: Version, result: ContractResult, *, is_revenue_known: boo
             yield Flag(
                 code=code, subject="", sentence=f"At {words} the accelerators cost more than the contract earns."
             )
-
-
-def _is_reserved(version: Version, each: AgreedStream) -> bool:
-    """Whether units bound what the stream is promised."""
-    is_first = version.streams[0] is each
-    return any(
-        line.promise is not None and (line.stream == each.stream.key or (is_first and not line.stream))
-        for line in version.terms.unit_lines
-    )
 
 
 def _weights(version: Version) -> Iterator[Flag]:

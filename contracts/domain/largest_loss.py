@@ -45,12 +45,12 @@ class StepLosses:
         if len(known) < len(ends):
             return None
         found = max(ZERO, *known)
-        if not all(each.is_sized for each in self.month.streams):
+        if not all(each.is_sized for each in self.month.pools):
             return found
         if self._is_rising and not self._may_lose_more(planned, worst, found):
             return found
         with localcontext(exact_context()):
-            for stream, first, last in zip(self.month.streams, planned.needs, worst.needs, strict=True):
+            for stream, first, last in zip(self.month.pools, planned.needs, worst.needs, strict=True):
                 if first.need is None or last.need is None:
                     continue
                 # Worst use may be below the expected: then there is nothing between.
@@ -63,15 +63,8 @@ class StepLosses:
     def _may_lose_more(self, planned: UsageCase, worst: UsageCase, found: Decimal) -> bool:
         """Whether any step can: none holds more than the peak at worst use, or bills less than expected use."""
         with localcontext(exact_context()):
-            most = total_or_none(
-                [
-                    need.reserved_cost_usd
-                    if each.stream.cap is None or worst.multiple <= each.stream.cap
-                    else each.cost(each.accelerators_at_peak(worst.multiple))
-                    for each, need in zip(self.month.streams, worst.needs, strict=True)
-                ]
-            )
-            assert most is not None  # The ends have a cost, so every stream has a rate.
+            most = worst.reserved_cost_usd
+            assert most is not None  # The ends have a cost.
             revenue = self._least_revenue(planned.multiple)
             return most - revenue + self._slack_of(most, revenue) > found
 
@@ -124,7 +117,7 @@ class StepLosses:
     def _cost(self, multiple: Fraction) -> Decimal:
         """Just above a multiple that fills replicas the next is paid for while the bill has not grown yet."""
         if multiple not in self._costs:
-            streams = self.month.streams
+            streams = self.month.pools
             held = [each.cost(each.accelerators_at_peak(multiple, just_above=True)) for each in streams]
             cost = total_or_none(held)
             assert cost is not None  # The ends have a cost, so every stream has a rate.
@@ -174,7 +167,7 @@ def bill_cannot_fall(month: Month) -> bool:
         return False
     if terms.burndown and (usage.other_usage or usage.fixed_usage):
         return False  # Given quantities may stand in place of a token meter whose parts still grow.
-    if any(each.rate_usd_per_hour is not None and each.rate_usd_per_hour < 0 for each in month.streams):
+    if any(each.rate_usd_per_hour is not None and each.rate_usd_per_hour < 0 for each in month.pools):
         return False
     return _has_ordered_meters(terms, month.streams)
 

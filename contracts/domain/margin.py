@@ -7,14 +7,14 @@ them), quotes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
-from capacity.lib.units import HOURS_PER_MONTH, Exact, exact
+from capacity.lib.units import Exact, exact
 from contracts.domain.billing import Bill
 from contracts.domain.largest_loss import StepLosses
 from contracts.domain.month import (
@@ -32,6 +32,8 @@ from contracts.domain.streams import SizedStream, StreamNeed, largest_fitting
 from contracts.domain.terms import ZERO, ContractTerms
 from workloads.domain.serving import Profile
 
+# Use far beyond any expected: what a price does where nothing bounds the need.
+BEYOND_ANY = Fraction(10**6)
 # Why there is no m*; "": there is one.
 NoBreakEven = Literal[
     "", "revenue_follows_use", "fee_below_promise", "fee_below_one_replica", "limit_holds", "unsized", "unknown_cost"
@@ -100,7 +102,7 @@ def assess_contract(
         bills=bills,
     )
     planned = month.at("planned", Fraction(1))
-    worst = month.at("worst", worst_multiple(terms=terms, usage=usage, policy=month.policy))
+    worst = month.at("worst", worst_multiple(month))
     reserved = planned.accelerators if reserved_accelerators is None else reserved_accelerators
     gap = None if worst.accelerators is None or reserved is None else max(0, worst.accelerators - reserved)
     losses = StepLosses(month)
@@ -125,71 +127,80 @@ def assess_contract(
     )
 
 
-def worst_multiple(*, terms: ContractTerms, usage: UsageProfile, policy: ExposurePolicy) -> Fraction:
+def worst_multiple(month: Month) -> Fraction:
     """U_wr = min(cap or ∞, P95 or the policy's default multiple), as a multiple of P50. (methods: Worst use)
 
     The cap is the contract's own, or the multiple at which average use reaches the rate limit (of every stream).
     """
-    default = policy.flat_multiple if terms.is_flat else policy.metered_multiple
-    expected = exact(default if usage.p95_multiple is None else usage.p95_multiple)
-    cap = usage_cap(terms=terms, usage=usage)
+    usage, policy = month.usage, month.policy
+    cap = usage_cap(terms=month.terms, usage=usage)
+    if usage.p95_multiple is not None:
+        expected = exact(usage.p95_multiple)
+    else:
+        expected = exact(policy.flat_multiple if month.is_flat else policy.metered_multiple)
     return expected if cap is None else min(cap, expected)
 
 
 def _committed_case(month: Month, planned: UsageCase) -> UsageCase:
     """What must be held against what is paid even without use: nothing consumed, only guaranteed revenue."""
     guaranteed = month.bill_at(Fraction(0), is_used=False)
-    held = [committed_accelerators(month, each, need) for each, need in zip(month.streams, planned.needs, strict=True)]
-    costs = [None if n is None else each.cost(n) for n, each in zip(held, month.streams, strict=True)]
+    held = [committed_accelerators(month, each, need) for each, need in zip(month.pools, planned.needs, strict=True)]
+    costs = [None if n is None else each.cost(n) for n, each in zip(held, month.pools, strict=True)]
     return UsageCase(
         basis="committed",
         multiple=Fraction(0),
         accelerators=total_or_none(held),
         revenue_usd=guaranteed.total_usd,
         reserved_cost_usd=total_or_none(costs),
-        consumed_cost_usd=total_or_none([each.cost(0) for each in month.streams]),
+        consumed_cost_usd=total_or_none([each.cost(0) for each in month.pools]),
         bill=guaranteed,
     )
 
 
 def committed_accelerators(month: Month, stream: SizedStream, planned: StreamNeed) -> int | None:
-    """Promised units, else the whole take-or-pay quantity, else planned use where an SLA or spend binds us, else 0."""
+    """What is promised or committed to be taken, else planned use where something binds us to serve it, else 0."""
+    if stream.promised is None:
+        return None
+    if stream.least_accelerators:
+        return stream.least_accelerators
+    if month.terms.take_or_pay is not None and not stream.is_sized:
+        return None
+    return planned.accelerators if _binds(month) else 0
+
+
+def _binds(month: Month) -> bool:
+    """Whether expected use is owed: an SLA, money or outcomes committed, use paid ahead. (methods: Committed capacity)
+
+    A free credit commits nobody to anything.
+    """
     terms = month.terms
-    if stream.promised is None or stream.promised.accelerators:
-        return None if stream.promised is None else stream.promised.accelerators
-    if terms.take_or_pay is not None:
-        need = stream.need_at(commitment_multiple(terms=terms, usage=month.usage_at(Fraction(1)), hours=month.hours))
-        return None if need is None else need.accelerators
-    if terms.sla_tiers or terms.spend_commitments:
-        return planned.accelerators
-    return 0
-
-
-def commitment_multiple(*, terms: ContractTerms, usage: Mapping[str, Decimal], hours: int) -> Fraction:
-    """Take-or-pay: the whole commitment as a multiple of the usage of its line in some hours; 1 where it has none."""
-    commitment = terms.take_or_pay
-    if commitment is None:
-        return Fraction(1)
-    line = next(line for line in terms.price_lines if line.key == commitment.line_key)
-    quantity = sum((exact(usage.get(meter, ZERO)) for meter in line.meters), Fraction(0)) / exact(line.per)
-    months = Fraction(hours, HOURS_PER_MONTH)
-    return exact(commitment.quantity) * months / quantity if quantity else Fraction(1)
+    return bool(
+        terms.sla_tiers
+        or any(not each.is_free for each in terms.spend_commitments)
+        or terms.minimum_usd
+        or (terms.fixed_fees and any(line.included_quantity for line in terms.price_lines))
+        or any(not month.usage.fixed_usage.keys().isdisjoint(line.meters) for line in terms.price_lines)
+    )
 
 
 def _break_even(month: Month) -> BreakEvenMultiple:
     """m*, the largest multiple whose replicas with their spares a fixed fee pays. (methods: Break-even use)"""
-    if month.revenue_follows_use:
-        return BreakEvenMultiple(multiple=None, reason="revenue_follows_use")
-    if not all(each.is_sized for each in month.streams) or any(each.promised is None for each in month.streams):
+    follows_use = BreakEvenMultiple(multiple=None, reason="revenue_follows_use")
+    if month.revenue_follows_use(Fraction(1)):
+        return follows_use
+    if not all(each.is_sized for each in month.pools) or any(each.promised is None for each in month.pools):
         return BreakEvenMultiple(multiple=None, reason="unsized")
-    if any(each.rate_usd_per_hour is None or each.rate_usd_per_hour <= 0 for each in month.streams):
+    if any(each.rate_usd_per_hour is None or each.rate_usd_per_hour <= 0 for each in month.pools):
         return BreakEvenMultiple(multiple=None, reason="unknown_cost")
     fee = exact(month.bill_at(Fraction(1)).total_usd)
-    is_too_little, multiple = largest_fitting(streams=list(month.streams), budget_usd=fee)
+    is_too_little, multiple = largest_fitting(streams=list(month.pools), budget_usd=fee)
     if is_too_little:
         return BreakEvenMultiple(multiple=None, reason="fee_below_promise")
+    # What a fee includes is free only so far.
+    if month.revenue_follows_use(BEYOND_ANY if multiple is None else multiple):
+        return follows_use
     if multiple is None:
-        has_load = any(each.need_at(Fraction(1)) != each.need_at(Fraction(0)) for each in month.streams)
+        has_load = any(each.need_at(Fraction(1)) != each.need_at(Fraction(0)) for each in month.pools)
         return BreakEvenMultiple(multiple=None, reason="limit_holds" if has_load else "unsized")
     if multiple == 0:
         return BreakEvenMultiple(multiple=None, reason="fee_below_one_replica")
@@ -200,7 +211,7 @@ def _badges(month: Month, planned: UsageCase) -> tuple[str, ...]:
     found = []
     if planned.accelerators is None:
         found.append("unsized")
-    if any(each.rate_usd_per_hour is None for each in month.streams):
+    if any(each.rate_usd_per_hour is None for each in month.pools):
         found.append("unknown_cost")
     if usage_cap(terms=month.terms, usage=month.usage) is None and month.usage.p95_multiple is None:
         found.append("uncapped_exposure")

@@ -7,7 +7,7 @@ The results that compare such months are margin.py; invoices of calendar months 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -16,10 +16,11 @@ from typing import TypeVar
 from capacity.lib.money import exact_context, to_decimal
 from capacity.lib.units import HOURS_PER_MONTH, Exact, exact
 from contracts.domain.billing import SPILLED, Bill, bill, token_usage
-from contracts.domain.promises import NoProfileError, promised_need
+from contracts.domain.promises import NoProfileError, PromisedNeed, promised_need
+from contracts.domain.shared_replicas import pools_of
 from contracts.domain.spill import spilled_share
 from contracts.domain.streams import SizedStream, Stream, StreamNeed
-from contracts.domain.terms import TOKEN_METERS, ZERO, ContractTerms, Meter
+from contracts.domain.terms import TOKEN_METERS, ZERO, ContractTerms, Meter, PriceLine
 from workloads.domain.serving import Profile, SpareRule, Traffic
 
 Amount = TypeVar("Amount", int, Decimal)
@@ -96,7 +97,7 @@ class UsageCase:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Month:
-    """Everything that is the same at every multiple."""
+    """Everything that is the same at every multiple. pools: the streams by the replicas they share."""
 
     terms: ContractTerms
     usage: UsageProfile
@@ -105,25 +106,48 @@ class Month:
     on_date: date
     # (multiple, is_used) → bill: shared by months that differ only in what an accelerator costs.
     bills: dict[tuple[Fraction, bool], Bill] = field(default_factory=dict, repr=False, compare=False)
+    pools: tuple[SizedStream, ...] = ()
 
     @property
     def hours(self) -> int:
         return self.policy.hours
 
     @property
-    def revenue_follows_use(self) -> bool:
-        """Whether some price counts what grows with use. Outcomes sold do not: heavy use means more tokens for each."""
+    def is_flat(self) -> bool:
+        """A fee for any use: nothing of the bill grows up to the multiple a flat contract is judged at."""
+        terms = self.terms
+        judged = exact(self.policy.flat_multiple)
+        return bool(terms.fixed_fees) and not terms.unit_lines and not self.revenue_follows_use(judged)
+
+    def revenue_follows_use(self, multiple: Fraction) -> bool:
+        """Whether some price counts what grows with use, beyond what is free of it, at a multiple of expected use.
+
+        Outcomes sold do not grow: heavy use means more tokens for each. What nobody expects a figure for may.
+        """
         growing = set(self.usage.other_usage)
         if any(each.stream.traffic is not None for each in self.streams):
             growing |= {*TOKEN_METERS, Meter.INPUT_EQUIVALENT}
             growing |= {f"{each.stream.key}.{meter}" for each in self.streams for meter in TOKEN_METERS}
-        lines = (*self.terms.price_lines, *self.terms.spill_lines)
+        lines = [*self.terms.price_lines, *self.terms.spill_lines]
         known = {*growing, *self.usage.fixed_usage}
-        return any(meter in growing or meter not in known for line in lines for meter in line.meters)
+        if any(meter not in known for line in lines for meter in line.meters):
+            return True
+        return any(not growing.isdisjoint(line.meters) and self._is_beyond_free(line, multiple) for line in lines)
+
+    def _is_beyond_free(self, line: PriceLine, multiple: Fraction) -> bool:
+        """Whether a line bills something at the multiple. Spill and input-equivalents count from their first token."""
+        free = line.free_quantity
+        if free is None or not self.terms.usage_multiplier and line.takes_multiplier:
+            return False
+        if not free or line in self.terms.spill_lines or Meter.INPUT_EQUIVALENT in line.meters:
+            return True
+        used = {**self.usage_at(multiple), **self.usage.fixed_usage}
+        quantity = sum((exact(used.get(meter, ZERO)) for meter in line.meters), Fraction(0)) / exact(line.per)
+        return quantity > exact(free) * Fraction(self.hours, HOURS_PER_MONTH)
 
     def at(self, basis: str, multiple: Fraction) -> UsageCase:
         """The month at a multiple of expected use."""
-        needs = tuple(each.at(multiple) for each in self.streams)
+        needs = tuple(each.at(multiple) for each in self.pools)
         billed = self.bill_at(multiple)
         return UsageCase(
             basis=basis,
@@ -187,7 +211,45 @@ def month_of(
         for position, stream in enumerate(streams)
     )
     known = {} if bills is None else bills
-    return Month(terms=terms, usage=usage, streams=sized, policy=policy, on_date=on_date, bills=known)
+    month = Month(terms=terms, usage=usage, streams=sized, policy=policy, on_date=on_date, bills=known)
+    month = _holding_commitment(month)
+    return replace(month, pools=pools_of(month.streams))
+
+
+def _holding_commitment(month: Month) -> Month:
+    """The month with the whole take-or-pay quantity held on the streams it counts, used or not."""
+    line = month.terms.take_or_pay_line
+    if line is None:
+        return month
+    multiple = commitment_multiple(terms=month.terms, usage=month.usage_at(Fraction(1)), hours=month.hours)
+    return replace(
+        month,
+        streams=tuple(
+            replace(each, committed=each.need_at(multiple)) if _counts(line, each.stream) else each
+            for each in month.streams
+        ),
+    )
+
+
+def commitment_multiple(*, terms: ContractTerms, usage: Mapping[str, Decimal], hours: int) -> Fraction:
+    """Take-or-pay: the whole commitment as a multiple of the usage of its line in some hours; 1 where it has none."""
+    commitment, line = terms.take_or_pay, terms.take_or_pay_line
+    if commitment is None or line is None:
+        return Fraction(1)
+    quantity = sum((exact(usage.get(meter, ZERO)) for meter in line.meters), Fraction(0)) / exact(line.per)
+    months = Fraction(hours, HOURS_PER_MONTH)
+    return exact(commitment.quantity) * months / quantity if quantity else Fraction(1)
+
+
+def is_billed_by_use(*, terms: ContractTerms, stream: Stream) -> bool:
+    """Whether some price counts tokens of a stream, spilled ones aside."""
+    return any(_counts(line, stream) for line in terms.price_lines)
+
+
+def _counts(line: PriceLine, stream: Stream) -> bool:
+    """Whether a price line counts tokens of a stream."""
+    own = {*TOKEN_METERS, Meter.INPUT_EQUIVALENT, *(f"{stream.key}.{meter}" for meter in TOKEN_METERS)}
+    return not own.isdisjoint(line.meters)
 
 
 def _sized(
@@ -217,7 +279,15 @@ def _sized(
         spares=spares,
         rate_usd_per_hour=rate if stream.rate_usd_per_hour is None else stream.rate_usd_per_hour,
         hours=policy.hours,
+        apart_accelerators=_apart(terms, stream, promised),
     )
+
+
+def _apart(terms: ContractTerms, stream: Stream, promised: PromisedNeed | None) -> int:
+    """Exclusive accelerators that traffic billed by use does not run on. (methods: Dedicated accelerators)"""
+    if promised is None or not is_billed_by_use(terms=terms, stream=stream):
+        return 0
+    return promised.exclusive_accelerators
 
 
 def tokens_of(

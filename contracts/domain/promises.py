@@ -17,10 +17,14 @@ from workloads.domain.serving import Need, Profile, SpareRule, Traffic, average_
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PromisedNeed:
-    """serving: replicas for promised throughput (None = none promised); dedicated: accelerators with their spares."""
+    """serving: replicas for promised throughput (None = none promised); dedicated: accelerators with their spares.
+
+    exclusive_accelerators: of the dedicated ones, those that nothing else may use.
+    """
 
     serving: Need | None
     dedicated_accelerators: int
+    exclusive_accelerators: int = 0
 
     @property
     def accelerators(self) -> int:
@@ -73,10 +77,12 @@ def promised_need(
 
     promises: (promise, units in force). Raises NoProfileError where throughput is promised without a profile.
     """
-    load, dedicated, has_throughput = Fraction(0), 0, False
+    load, dedicated, exclusive, has_throughput = Fraction(0), 0, 0, False
     for promise, units in promises:
         if isinstance(promise, DedicatedUnit):
-            dedicated += dedicated_accelerators(unit=promise, units=units, spares=spares)
+            held = dedicated_accelerators(unit=promise, units=units, spares=spares)
+            dedicated += held
+            exclusive += held if promise.is_exclusive else 0
             continue
         if profile is None:
             raise NoProfileError("Throughput is promised, but there is no serving profile to size it with.")
@@ -88,7 +94,7 @@ def promised_need(
     serving = None
     if has_throughput and profile is not None:
         serving = size_load(load_average=load, load_peak=load, profile=profile, spares=spares)
-    return PromisedNeed(serving=serving, dedicated_accelerators=dedicated)
+    return PromisedNeed(serving=serving, dedicated_accelerators=dedicated, exclusive_accelerators=exclusive)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -209,6 +209,8 @@ def _commitments(terms: ContractTerms, notes: list[str]) -> Lines:
         if found is None:
             notes.append(f"The units {unit.key} promise nothing a quote can hold: they are left out.")
             continue
+        if isinstance(unit.promise, DedicatedUnit) and not unit.promise.is_exclusive:
+            notes.append(f"That other work may run on the accelerators of {unit.key} is left out.")
         for step in unit.steps:
             each = unit.promise.accelerators if isinstance(unit.promise, DedicatedUnit) else 1
             row = {"kind": found[0], "quantity": _text(step.units * each)}

@@ -6,7 +6,7 @@ What belongs here: needs at a multiple of expected use, the multiples at which r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
@@ -28,9 +28,10 @@ from workloads.domain.unit_cost import serving_cost
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stream:
-    """Traffic that shares no replicas with the contract's other streams. traffic and profile None = not known.
+    """Traffic of one model, region set and latency class. traffic and profile None = not known.
 
-    written_share: of the input, what is written to the cache. spares, rate_usd_per_hour None = the contract's.
+    written_share: of the input, what is written to the cache. spares, rate_usd_per_hour None = the contract's. pool: the
+    name of the replicas that it shares with other streams of the contract, "" = its own.
     """
 
     key: str = ""
@@ -40,24 +41,36 @@ class Stream:
     written_share: Decimal = Decimal(0)
     spares: SpareRule | None = None
     rate_usd_per_hour: Decimal | None = None
+    pool: str = ""
 
     @property
     def cap(self) -> Fraction | None:
-        """The multiple at which average use reaches the rate limit; None = no limit."""
+        """The multiple from which on no side grows any more; None = a side that is used has no limit."""
         if self.traffic is None or self.limit.is_uncapped:
             return None
         sides = (
             (self.limit.input_tokens_per_second, self.traffic.input_tokens_per_second),
             (self.limit.output_tokens_per_second, self.traffic.output_tokens_per_second),
         )
-        return min((most / average for most, average in sides if most is not None and average > 0), default=None)
+        used = [(most, average) for most, average in sides if average > 0]
+        caps = [most / average for most, average in used if most is not None]
+        return max(caps) if caps and len(caps) == len(used) else None
 
     def traffic_at(self, multiple: Fraction) -> Traffic | None:
-        """The traffic at a multiple of expected use, no more than the rate limit lets through on average."""
-        if self.traffic is None:
-            return None
-        cap = self.cap
-        return self.traffic.times(multiple if cap is None else min(multiple, cap))
+        """The traffic at a multiple of expected use, of each side no more than its rate limit lets through."""
+        return None if self.traffic is None else let_through(traffic=self.traffic.times(multiple), limit=self.limit)
+
+
+def let_through(*, traffic: Traffic, limit: RateLimit) -> Traffic:
+    """What a rate limit lets through of a traffic on average, side by side. (methods: Worst use)"""
+    if limit.is_uncapped:
+        return traffic
+    sides = (
+        (traffic.input_tokens_per_second, limit.input_tokens_per_second),
+        (traffic.output_tokens_per_second, limit.output_tokens_per_second),
+    )
+    sent, answered = (side if most is None else min(side, most) for side, most in sides)
+    return replace(traffic, input_tokens_per_second=sent, output_tokens_per_second=answered)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,9 +78,11 @@ class StreamNeed:
     """One stream at one multiple. need None: traffic or profile unknown; accelerators: what is held, None = unsized.
 
     marginal_accelerators: peak or promise at target utilisation, not rounded to replicas; pooled_cost_usd is theirs.
+    keys: the streams that share these replicas, the first of them `key`.
     """
 
     key: str
+    keys: tuple[str, ...]
     need: Need | None
     accelerators: int | None
     marginal_accelerators: Fraction | None
@@ -78,21 +93,38 @@ class StreamNeed:
 
 @dataclass(frozen=True, kw_only=True)
 class SizedStream:
-    """A stream with what is promised of it (None = promised throughput that cannot be sized) and what an hour costs."""
+    """A stream with what is promised of it (None = promised throughput that cannot be sized) and what an hour costs.
+
+    committed: what take-or-pay obliges us to hold whatever is used. apart_accelerators: of what is promised, exclusive
+    ones on which the stream's traffic does not run.
+    """
 
     stream: Stream
     promised: PromisedNeed | None
     spares: SpareRule
     rate_usd_per_hour: Decimal | None
     hours: int
+    committed: Need | None = None
+    apart_accelerators: int = 0
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The streams that are sized together."""
+        return (self.stream.key,)
 
     @property
     def is_sized(self) -> bool:
         return self.stream.traffic is not None and self.stream.profile is not None
 
     @property
-    def promised_accelerators(self) -> int:
-        return self.promised.accelerators if self.promised else 0
+    def least_accelerators(self) -> int:
+        """What is held without any use: promised units and the whole take-or-pay commitment."""
+        promised = self.promised.accelerators if self.promised else 0
+        return self._beside(promised, self.committed.accelerators if self.committed else 0)
+
+    def _beside(self, least: int, need: int) -> int:
+        """A need on what is held in any case, but beside the accelerators that stand apart."""
+        return self.apart_accelerators + max(least - self.apart_accelerators, need)
 
     def cost(self, accelerators: Exact) -> Decimal | None:
         if self.rate_usd_per_hour is None:
@@ -103,11 +135,14 @@ class SizedStream:
         profile = self.stream.profile
         if self.stream.traffic is None or profile is None:
             return None
-        cap = self.stream.cap
-        used = multiple if cap is None else min(multiple, cap)
-        return size_load(
-            load_average=self._loads_once[0] * used, load_peak=self._peak(used), profile=profile, spares=self.spares
-        )
+        if self.stream.limit.is_uncapped:
+            # Without a limit loads grow straight with use.
+            average = self._loads_once[0] * multiple
+        else:
+            traffic = self.stream.traffic_at(multiple)
+            assert traffic is not None
+            average = average_load(traffic=traffic, profile=profile)
+        return size_load(load_average=average, load_peak=self._peak(multiple), profile=profile, spares=self.spares)
 
     def at(self, multiple: Fraction) -> StreamNeed:
         """The need at a multiple and its costs, holding at least what is promised."""
@@ -116,6 +151,7 @@ class SizedStream:
         marginal = self._marginal(need)
         return StreamNeed(
             key=self.stream.key,
+            keys=self.keys,
             need=need,
             accelerators=held,
             marginal_accelerators=marginal,
@@ -133,19 +169,19 @@ class SizedStream:
         promised, profile = self.promised, self.stream.profile
         if promised is None or (need is None and not promised.accelerators):
             return None
-        peaks = [each.load_peak for each in (need, promised.serving) if each is not None]
-        found = Fraction(promised.dedicated_accelerators)
+        peaks = [each.load_peak for each in (need, promised.serving, self.committed) if each is not None]
+        shared = Fraction(promised.dedicated_accelerators - self.apart_accelerators)
         if peaks and profile is not None:
-            found = max(found, max(peaks) / profile.utilisation_target * profile.replica_accelerators)
-        return found
+            shared = max(shared, max(peaks) / profile.utilisation_target * profile.replica_accelerators)
+        return self.apart_accelerators + shared
 
     def _held(self, need: Need | None) -> int | None:
-        """The promise or the need of the traffic, whichever is more; None = unsized."""
+        """What is owed or the need of the traffic, whichever is more; None = unsized."""
         if self.promised is None:
             return None
         if need is None:
-            return self.promised.accelerators or None
-        return max(self.promised.accelerators, need.accelerators)
+            return self.least_accelerators or None
+        return self._beside(self.least_accelerators, need.accelerators)
 
     def accelerators_at_peak(self, multiple: Fraction | None, *, just_above: bool = False) -> int:
         """What is held at a multiple that no average cap stops; None = without bound. Needs a sized stream.
@@ -157,7 +193,7 @@ class SizedStream:
         grows = multiple is not None and not self._is_held_by_limit(multiple)
         work = floor_fraction(load) + 1 if just_above and grows and load else ceil_fraction(load)
         held = (work + self.spares.spares(work)) * self.stream.profile.replica_accelerators
-        return max(self.promised_accelerators, held)
+        return self._beside(self.least_accelerators, held)
 
     def multiple_that_fills(self, replicas: int) -> Fraction | None:
         """The largest multiple whose peak fits that many work replicas; None = any (no load, or the limit holds).
@@ -181,6 +217,12 @@ class SizedStream:
         if multiple is None:
             return limited if limited is not None and not unlimited else Fraction(0)
         return once * multiple if limited is None else min(once * multiple, limited + unlimited * multiple)
+
+    @property
+    def turn_of_limit(self) -> Fraction | None:
+        """The multiple from which on a rate limit lowers the peak; None = none does."""
+        once, limited, unlimited = self._slopes
+        return None if limited is None or once <= unlimited else limited / (once - unlimited)
 
     def _is_held_by_limit(self, multiple: Fraction) -> bool:
         once, limited, unlimited = self._slopes

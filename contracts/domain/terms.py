@@ -105,6 +105,19 @@ class PriceLine:
         if self.max_quantity is not None and self.max_quantity < self.included_quantity:
             raise TermsError(f"Price line {self.key} caps use below what is included.")
 
+    @property
+    def free_quantity(self) -> Decimal | None:
+        """Up to here use costs nothing: what is included and the first tiers without a price; None = any use."""
+        if self.max_usd == 0:
+            return None
+        bound: Decimal | None = ZERO
+        for tier in self.tiers:
+            if tier.unit_price_usd:
+                free = self.included_quantity + (bound or ZERO)
+                return None if self.max_quantity is not None and self.max_quantity <= free else free
+            bound = tier.up_to
+        return None
+
     @classmethod
     def flat(
         cls,
@@ -160,10 +173,14 @@ class BundleUnit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DedicatedUnit:
-    """What one dedicated unit promises: accelerators of its own; spares come in blocks of spare_block accelerators."""
+    """What one dedicated unit promises: accelerators of its own; spares come in blocks of spare_block accelerators.
+
+    is_exclusive: nothing else runs on them, not even the customer's own traffic that is billed by use.
+    """
 
     accelerators: int = 1
     spare_block: int = 8
+    is_exclusive: bool = True
 
 
 Promise = ProvisionedUnit | BundleUnit | DedicatedUnit
@@ -348,14 +365,15 @@ class ContractTerms:
         if outside:
             raise TermsError(f"Contract {self.key} has a step on {outside[0]}, outside its term.")
 
+    @property
+    def take_or_pay_line(self) -> PriceLine | None:
+        """The price line of which a quantity is committed."""
+        commitment = self.take_or_pay
+        return next((line for line in self.price_lines if commitment and line.key == commitment.line_key), None)
+
     def is_in_force(self, day: date) -> bool:
         """Whether the day lies in the half-open term."""
         return self.starts_date <= day and (self.ends_date is None or day < self.ends_date)
-
-    @property
-    def is_flat(self) -> bool:
-        """A fee for any use: the shape whose heavy user costs most."""
-        return bool(self.fixed_fees) and not self.price_lines and not self.unit_lines
 
 
 def order_by_date(*, needed_date: date, lead_weeks: int) -> date:

@@ -33,7 +33,7 @@ def use_curve(*, month: Month, top: Fraction) -> tuple[CurvePoint, ...]:
     Just above a multiple that fills replicas the next one is paid for: there the curve falls. Revenue between two points
     is drawn straight.
     """
-    if top <= 0 or not all(each.is_sized and each.promised is not None for each in month.streams):
+    if top <= 0 or not all(each.is_sized and each.promised is not None for each in month.pools):
         return ()
     points = [_point(month, ALMOST_NONE, Fraction(0))]
     for multiple in _steps(month, top):
@@ -46,7 +46,7 @@ def use_curve(*, month: Month, top: Fraction) -> tuple[CurvePoint, ...]:
 def _steps(month: Month, top: Fraction) -> list[Fraction]:
     """The multiples below `top` at which replicas of some stream are exactly full, thinned to what can be drawn."""
     found: set[Fraction] = set()
-    for stream in month.streams:
+    for stream in month.pools:
         last = stream.need_at(top)
         full = last.work_replicas if last is not None else 0
         fills = [stream.multiple_that_fills(count) for count in range(1, full, full // MOST_DRAWN + 1)]
@@ -56,22 +56,22 @@ def _steps(month: Month, top: Fraction) -> list[Fraction]:
 
 
 def _point(month: Month, multiple: Fraction, shown_at: Fraction) -> CurvePoint | None:
-    held = [each.held_at(multiple) for each in month.streams]
+    held = [each.held_at(multiple) for each in month.pools]
     return _with(month, held, month.bill_at(multiple).total_usd, shown_at)
 
 
 def _at_step(month: Month, multiple: Fraction) -> Iterator[CurvePoint | None]:
     """At a multiple that fills replicas, and just above it: the bill is the same, the next replica is paid for."""
     revenue = month.bill_at(multiple).total_usd
-    yield _with(month, [each.held_at(multiple) for each in month.streams], revenue, multiple)
-    above = [each.accelerators_at_peak(multiple, just_above=True) for each in month.streams]
+    yield _with(month, [each.held_at(multiple) for each in month.pools], revenue, multiple)
+    above = [each.accelerators_at_peak(multiple, just_above=True) for each in month.pools]
     yield _with(month, above, revenue, multiple)
 
 
 def _with(month: Month, held: Sequence[int | None], revenue: Decimal, shown_at: Fraction) -> CurvePoint | None:
     """The point with so many accelerators of each stream; None where their number or cost is not known."""
     accelerators = total_or_none(held)
-    costs = [None if count is None else each.cost(count) for each, count in zip(month.streams, held, strict=True)]
+    costs = [None if count is None else each.cost(count) for each, count in zip(month.pools, held, strict=True)]
     margin = difference(revenue, total_or_none(costs))
     if accelerators is None or margin is None:
         return None

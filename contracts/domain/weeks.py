@@ -6,7 +6,7 @@ week: capacity is held for the most that any day of it needs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -14,10 +14,12 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from capacity.lib.horizon import Week
-from capacity.lib.units import exact
+from capacity.lib.money import to_decimal
+from capacity.lib.units import SECONDS_PER_MONTH, exact
 from contracts.domain.agreement import Agreement, UseStep, Version
 from contracts.domain.margin import committed_accelerators, worst_multiple
 from contracts.domain.month import Month, UsageProfile, month_of, total_or_none
+from contracts.domain.streams import Stream
 from contracts.domain.terms import ONE
 from contracts.domain.usage_by_days import growth_months, use_multiple
 
@@ -76,11 +78,43 @@ def usage_on(*, agreement: Agreement, version: Version, day: date) -> UsageProfi
     )
     return UsageProfile(
         p95_multiple=expected.p95_multiple,
-        cap_multiple=expected.cap_multiple,
+        cap_multiple=_cap(expected.cap_multiple, version, streams),
         other_usage=expected.growing,
         fixed_usage=expected.fixed,
-        streams=streams,
+        streams=_sharing(version, streams),
     )
+
+
+def _sharing(version: Version, streams: Sequence[Stream]) -> tuple[Stream, ...]:
+    """The streams with the replicas they share named: of one model, region set, latency class and profile.
+
+    A pinned version and a stream with units of its own stay apart.
+    """
+    shared: list[Stream] = []
+    places: dict[tuple[object, ...], str] = {}
+    for each, stream in zip(version.streams, streams, strict=True):
+        if each.pin is not None or stream.profile is None or version.has_units(each):
+            shared.append(stream)
+            continue
+        place = (each.model, each.latency_class, frozenset(each.regions), stream.profile, stream.spares)
+        name = places.setdefault((*place, stream.rate_usd_per_hour), f"shared with {stream.key}")
+        shared.append(replace(stream, pool=name))
+    return tuple(shared)
+
+
+def _cap(agreed: Decimal | None, version: Version, streams: Iterable[Stream]) -> Decimal | None:
+    """The contract's own cap, or what fair use leaves of expected use, whichever is less. (methods: Expected use)"""
+    fair, traffics = version.fair_use_tokens, [each.traffic for each in streams]
+    if fair is None or any(each is None for each in traffics):
+        return agreed
+    expected = sum(
+        (each.input_tokens_per_second + each.output_tokens_per_second for each in traffics if each is not None),
+        Fraction(0),
+    )
+    if not expected:
+        return agreed
+    by_fair_use = to_decimal(fair / (expected * SECONDS_PER_MONTH))
+    return by_fair_use if agreed is None else min(agreed, by_fair_use)
 
 
 def _week(agreement: Agreement, week: Week, sizes: dict[tuple[object, ...], Reading]) -> WeekCapacity:
@@ -104,7 +138,9 @@ def _with_renewal(agreement: Agreement, week: Week, held: Reading, after: Readin
         both = _most(held, after)
         return WeekCapacity(week=week, expected=_fraction(both["planned"]), **both)
     chance, need = renewal.probability, after["planned"]
-    renewed: Reading = {"committed": 0, "p10": 0, "p90": need, "worst": after["worst"], "planned": None}
+    # At P90 it is renewed and used as much as it then is; without multiples of use, as much as expected.
+    most_used = need if after["p90"] is None else after["p90"]
+    renewed: Reading = {"committed": 0, "p10": 0, "p90": most_used, "worst": after["worst"], "planned": None}
     expected: Fraction | None = None
     if need == 0:
         renewed["planned"], expected = 0, Fraction(0)
@@ -148,9 +184,9 @@ def _begun(ramp: tuple[UseStep, ...], day: date) -> int:
 
 
 def _readings(agreement: Agreement, month: Month) -> Reading:
-    planned = [each.at(Fraction(1)) for each in month.streams]
-    committed = [committed_accelerators(month, each, need) for each, need in zip(month.streams, planned, strict=True)]
-    worst = worst_multiple(terms=month.terms, usage=month.usage, policy=month.policy)
+    planned = [each.at(Fraction(1)) for each in month.pools]
+    committed = [committed_accelerators(month, each, need) for each, need in zip(month.pools, planned, strict=True)]
+    worst = worst_multiple(month)
     return {
         "committed": total_or_none(committed),
         "planned": total_or_none([each.accelerators for each in planned]),
@@ -163,10 +199,10 @@ def _readings(agreement: Agreement, month: Month) -> Reading:
 def _at(month: Month, multiple: Fraction | Decimal | None) -> int | None:
     """Accelerators at a multiple; not known where the multiple is not, unless units fix the need."""
     if multiple is None:
-        if any(each.stream.traffic is not None for each in month.streams):
+        if any(each.stream.traffic is not None for each in month.pools):
             return None
         multiple = ONE
-    return total_or_none([each.at(exact(multiple)).accelerators for each in month.streams])
+    return total_or_none([each.at(exact(multiple)).accelerators for each in month.pools])
 
 
 def _local_days(week: Week, time_zone: str) -> Iterator[date]:

@@ -21,6 +21,7 @@ TODAY = date(2026, 11, 22)
 def _world(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(input_checks, "today", lambda: TODAY)
     assert import_texts(GOOD).applied
+    assert change("rate_limit_output_tokens_per_minute", "600000").applied
 
 
 def change(columns: str, cells: str) -> ImportOutcome:
@@ -62,7 +63,14 @@ def test_a_contract_in_order_is_written_in_silence() -> None:
         ("rate_limit_input_tokens_per_minute", "", ["uncapped_exposure"]),
         ("rate_limit_input_tokens_per_minute,p95_multiple", ",2", []),
         ("rate_limit_input_tokens_per_minute,usage_profile", ",chat-use", []),
-        ("rate_limit_input_tokens_per_minute,rate_limit_output_tokens_per_minute", ",600000", []),
+        ("rate_limit_output_tokens_per_minute", "", ["uncapped_exposure"]),
+        ("rate_limit_input_tokens_per_minute,rate_limit_output_tokens_per_minute", ",600000", ["uncapped_exposure"]),
+        ("rate_limit_input_tokens_per_minute,input_tokens_per_second,usage_date", f",0,{TODAY}", []),
+        # 100 + 100 tokens a second are 525,600,000 a planning month.
+        ("fair_use_tokens_per_month,input_tokens_per_second,output_tokens_per_second,usage_date",
+         f"525599999,100,100,{TODAY}", ["fair_use_below_use"]),
+        ("fair_use_tokens_per_month,input_tokens_per_second,output_tokens_per_second,usage_date",
+         f"525600000,100,100,{TODAY}", []),
         ("input_tokens_per_second,usage_date", "100,2026-08-01", ["old_usage"]),
         ("input_tokens_per_second,usage_date", f"100,{TODAY - timedelta(weeks=13)}", []),
         ("renewal_probability", "", ["renewal_unknown"]),
@@ -72,7 +80,7 @@ def test_a_contract_in_order_is_written_in_silence() -> None:
         ("shape,unit_tokens_per_minute,unit_output_weight", "provisioned_throughput,30000,9.9", ["burndown_mismatch"]),
         ("shape,unit_tokens_per_minute,unit_output_weight", "provisioned_throughput,30000,10", []),
     ],
-)
+)  # fmt: skip
 def test_what_is_odd_about_a_contract_is_a_warning(columns: str, cells: str, codes: list[str]) -> None:
     assert warnings(change(columns, cells)) == codes
 

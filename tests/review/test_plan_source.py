@@ -300,3 +300,30 @@ def test_the_draws_span_the_expected_margin_and_say_their_seed(plan: ComputedPla
     assert (drawn["draws"], drawn["seed"]) == (2_000, 2026)
     parts = [row for row in plan.tables["money_risk"] if row["part_key"]]
     assert abs(sum(row["mean"] for row in parts) - found["shortfall"]["mean"]) < Decimal("0.1")
+
+
+def test_a_plan_with_contracts_that_make_no_sense_comes_through_and_names_them(inputs: Inputs) -> None:
+    """Fair use below expected use, a negative price, units that promise endless throughput, hits above all input."""
+    changes: dict[str, dict[str, Any]] = {
+        "CT-30": {"fair_use_tokens_per_month": 30_000_000},
+        "CT-03": {"unit_output_weight": Decimal(0)},
+        "CT-28": {"cache_hit_share": Decimal("1.5")},
+    }
+    contracts = [row | changes.get(row["key"], {}) for row in inputs.tables["contracts"]]
+    shapes = {row["key"]: row["shape"] for row in contracts}
+    assert (shapes["CT-30"], shapes["CT-03"], shapes["CT-28"]) == ("seats", "provisioned_throughput", "minimum_overage")
+    prices = [
+        row | {"price": Decimal(-1)} if row["contract"] == "CT-17" else row for row in inputs.tables["price_lines"]
+    ]
+    tables = {**inputs.tables, "contracts": contracts, "price_lines": prices}
+    plan = ReviewPlanSource().compute(inputs=replace(inputs, tables=tables), progress=quiet)
+    rows = {row["contract_key"]: row for row in plan.tables["exposure"]}
+    assert rows["CT-30"]["worst_multiple"] < 1
+    assert (rows["CT-17"]["revenue_usd"], rows["CT-28"]["revenue_usd"]) == (None, None)
+    assert not rows["CT-03"]["is_sized"]
+    said = {(row["code"], row["subject"]): row["sentence"] for row in plan.tables["issues"]}
+    assert "cannot be billed" in said["unknown_price", "CT-17"]
+    assert "cannot be billed" in said["unknown_price", "CT-28"]
+    assert "endless throughput" in said["unsized_contract", "CT-03"]
+    known = [row for row in plan.tables["exposure"] if row["contract_key"] not in {"CT-17", "CT-28", "CT-03"}]
+    assert sum(row["revenue_usd"] is not None for row in known) >= len(known) - 5

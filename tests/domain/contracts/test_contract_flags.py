@@ -24,6 +24,11 @@ def no_p95(contract: dict[str, Any]) -> None:
 
 def no_p95_with_a_limit(contract: dict[str, Any]) -> None:
     no_p95(contract)
+    stream(rate_limit={"input_tokens_per_minute": 900_000, "output_tokens_per_minute": 180_000})(contract)
+
+
+def no_p95_with_one_side_limited(contract: dict[str, Any]) -> None:
+    no_p95(contract)
     stream(rate_limit={"input_tokens_per_minute": 900_000})(contract)
 
 
@@ -39,18 +44,27 @@ S1, S4, S11, S13, S15 = (
     "S15-version-pin",
 )
 WEIGHTS = {"kind": "provisioned", "tokens_per_minute": 30_000, "output_weight": 10, "cached_weight": 0.05}
+# Use that is still to begin, and nobody says how long an order takes.
+LATER = "lead_time_unknown"
 FLAGGED: list[tuple[str, Callable[[dict[str, Any]], Any], set[str]]] = [
-    (S1, lambda contract: None, set()),
+    (S1, lambda contract: None, {LATER}),
     (S1, stream(traffic=None), {"unsized", "unknown_revenue"}),
-    (S1, stream(profile=None), {"unsized"}),
-    (S1, lambda contract: contract.update(usd_per_accelerator_hour=None), {"unknown_cost"}),
-    (S1, no_p95, {"uncapped_exposure"}),
-    (S1, no_p95_with_a_limit, set()),
-    (S1, lambda contract: contract.pop("renewal"), {"renewal_unknown"}),
-    (S1, lambda contract: contract["versions"][0].update(multiplier=0.1), {"loss_at_planned_use", "loss_at_worst_use"}),
-    (S1, stream(pin={"until": "2027-01-01"}), {"retirement_unknown"}),
-    (S15, stream(pin={"until": "2027-03-01", "retires": "2027-03-01"}), set()),
-    (S15, lambda contract: None, {"pinned_past_retirement"}),
+    (S1, stream(profile=None), {"unsized", LATER}),
+    (S1, lambda contract: contract.update(usd_per_accelerator_hour=None), {"unknown_cost", LATER}),
+    (S1, no_p95, {"uncapped_exposure", LATER}),
+    (S1, no_p95_with_a_limit, {LATER}),
+    (S1, no_p95_with_one_side_limited, {"uncapped_exposure", LATER}),
+    (S1, lambda contract: contract.pop("renewal"), {"renewal_unknown", LATER}),
+    (
+        S1,
+        lambda contract: contract["versions"][0].update(multiplier=0.1),
+        {"loss_at_planned_use", "loss_at_worst_use", LATER},
+    ),
+    (S1, stream(pin={"until": "2027-01-01"}), {"retirement_unknown", LATER}),
+    (S15, stream(pin={"until": "2027-03-01", "retires": "2027-03-01"}), {LATER}),
+    (S15, lambda contract: None, {"pinned_past_retirement", LATER}),
+    (S1, lead_time(0, 0), set()),
+    (S1, lead_time(2, 3), {"start_inside_lead_time"}),
     (S4, lead_time(0, 0), set()),
     (
         S4,
@@ -63,7 +77,7 @@ FLAGGED: list[tuple[str, Callable[[dict[str, Any]], Any], set[str]]] = [
     (
         S13,
         lambda contract: contract["versions"][0]["sla"].pop("chances"),
-        {"credit_chances_unknown", "uncapped_exposure", "loss_at_planned_use", "loss_at_worst_use"},
+        {LATER, "credit_chances_unknown", "uncapped_exposure", "loss_at_planned_use", "loss_at_worst_use"},
     ),
 ]
 

@@ -59,14 +59,14 @@ def test_an_amendment_in_mid_week_holds_the_larger_need() -> None:
 def test_a_renewal_nobody_has_a_chance_for_leaves_the_weeks_after_unknown() -> None:
     found = result(changed("S01-pay-as-you-go", lambda contract: contract.pop("renewal")))
     after = found["capacity"][-1]
-    assert (after["planned"], after["expected"], after["p10"], after["p90"]) == (None, None, 0, 32)
+    assert (after["planned"], after["expected"], after["p10"], after["p90"]) == (None, None, 0, 40)
     assert "renewal_unknown" in [flag["code"] for flag in found["flags"]]
 
 
 def test_an_unlikely_renewal_plans_nothing_and_keeps_p90() -> None:
     found = result(changed("S01-pay-as-you-go", lambda contract: contract["renewal"].update(probability=0.4)))
     after = found["capacity"][-1]
-    assert (after["planned"], after["expected"], after["p90"]) == (0, Decimal("12.8"), 32)
+    assert (after["planned"], after["expected"], after["p90"]) == (0, Decimal("12.8"), 40)
     even = result(changed("S01-pay-as-you-go", lambda contract: contract["renewal"].update(probability=0.5)))
     assert even["capacity"][-1]["planned"] == 32
 

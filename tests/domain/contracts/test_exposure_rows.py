@@ -6,6 +6,9 @@ from datetime import date
 from decimal import Decimal as D
 from typing import Any
 
+import pytest
+
+from contracts import measured
 from contracts.demand import contract_loads, weekly_revenue
 from contracts.exposure import PlanCosts, exposure_rows
 from contracts.inputs import contracts_in_force
@@ -95,3 +98,40 @@ def test_the_terms_behind_the_figures_say_currency_rate_minimum_multiplier_and_s
     assert found["multiplier"] == "1.1"
     assert found["sla"] == [["0.999", "0.10"], ["0.99", "0.25"], ["0.95", "1"]]
     assert D(found["prices"]["output"]) == D("16.5")
+
+
+def test_fair_use_below_expected_use_is_assessed_at_it() -> None:
+    row = contract(shape="seats", seats=500, fair_use_tokens_per_month=31_536_000, p95_multiple=None)
+    found = exposure(row, price_lines=[price("seat_month", 120)])
+    # 500 × 31.536 M are half of the expected 31,536 M.
+    assert (found["worst_multiple"], found["planned_accelerators"], found["worst_accelerators"]) == (D("0.5"), 32, 24)
+
+
+def test_a_contract_that_cannot_be_assessed_keeps_its_row_with_its_money_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = measured.assess_contract
+
+    def fails_with_prices(**arguments: Any) -> Any:
+        if arguments["terms"].price_lines:
+            raise ValueError("range() arg 3 must not be zero")
+        return real(**arguments)
+
+    monkeypatch.setattr(measured, "assess_contract", fails_with_prices)
+    found = exposure(contract())
+    assert (found["is_sized"], found["planned_accelerators"], found["flags"]) == (True, 32, ["unknown_price"])
+    unknown = ("revenue_usd", "worst_revenue_usd", "margin_usd", "loss_exposure_usd")
+    assert [found[name] for name in unknown] == [None] * 4
+
+
+def test_a_contract_of_which_nothing_can_be_assessed_keeps_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = measured.assess_contract
+
+    def fails_with_use(**arguments: Any) -> Any:
+        if arguments["usage"].traffic is not None:
+            raise TypeError("nothing fits")
+        return real(**arguments)
+
+    monkeypatch.setattr(measured, "assess_contract", fails_with_use)
+    found = exposure(contract())
+    assert (found["planned_accelerators"], found["revenue_usd"], found["flags"]) == (None, None, ["unknown_price"])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from contracts import demand
 from contracts.currencies import rates_on
 from contracts.demand import contract_loads, dedicated_demands, weekly_revenue
 from contracts.inputs import ContractInForce, contracts_in_force
@@ -169,8 +170,8 @@ SHARED = "big.interactive.any"
 
 
 @pytest.mark.parametrize(("shape", "owed"), [("pay_as_you_go", False), ("priority", True), ("flat_fee", False),
-                                             ("seats", False), ("outcome", False), ("take_or_pay", True),
-                                             ("minimum_overage", False), ("token_bundles", True)])  # fmt: skip
+                                             ("seats", False), ("outcome", True), ("take_or_pay", True),
+                                             ("minimum_overage", True), ("token_bundles", True)])  # fmt: skip
 def test_shapes_that_are_placed_with_the_commitments(shape: str, owed: bool) -> None:
     row = contract(shape=shape, take_share=D(1), unit_tokens_per_minute=1000)
     [found] = in_force(row)
@@ -326,3 +327,55 @@ def test_what_the_plan_assumed_or_found_odd_is_said() -> None:
 
 def test_a_contract_in_order_is_passed_over_in_silence() -> None:
     assert remarks_of(contract()) == {}
+
+
+# --- what cannot be billed ----------------------------------------------------------------------------------------
+
+
+def test_terms_that_contradict_themselves_are_named_and_leave_only_their_money_unknown() -> None:
+    prices = [price("uncached_input", 3), price("cached_input", "0.3"), price("output", -15)]
+    [found] = in_force(contract(), price_lines=prices)
+    assert not found.is_priced
+    assert weekly_revenue(contract=found, horizon=HORIZON) == (None,) * 8
+    said = remarks_of(contract(), price_lines=prices)["unknown_price"]
+    assert said == (
+        "Contract c-1 cannot be billed as it is entered (Price line output has a negative price or counts in units of "
+        "nothing): its revenue is unknown from 2026-W48, not zero."
+    )
+    assert needs(contract(), price_lines=prices)[SHARED] == [32] * 8
+
+
+def test_units_that_promise_endless_throughput_are_unsized_with_the_reason() -> None:
+    row = contract(shape="provisioned_throughput", unit_tokens_per_minute=30_000, unit_output_weight=D(0))
+    lines = {"price_lines": [price("unit_hour", 1)], "commit_steps": [step("throughput_units", 100)]}
+    loads, unsized = loads_of(row, **lines)
+    assert (loads, [each.key for each in unsized]) == ([], ["c-1"])
+    assert "promises endless throughput" in unsized[0].sentence
+
+
+def test_use_that_makes_no_traffic_is_named() -> None:
+    row = contract(cache_hit_share=D("1.5"))
+    [found] = in_force(row)
+    assert found.traffic is None
+    assert "cannot be billed as it is entered (The cache hit share is between 0 and 1" in found.gaps[0][0].says
+    assert [each.key for each in loads_of(row)[1]] == ["c-1"]
+
+
+def test_a_bill_that_fails_leaves_the_contract_without_prices_and_the_others_as_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = demand.weekly_revenue
+
+    def fails_for_c_2(*, contract: ContractInForce, horizon: Any) -> Any:
+        if contract.row["key"] == "c-2":
+            raise ZeroDivisionError("division by zero")
+        return real(contract=contract, horizon=horizon)
+
+    monkeypatch.setattr(demand, "weekly_revenue", fails_for_c_2)
+    rows = world([contract(), contract(key="c-2")], price_lines=TOKEN_PRICES)
+    contracts = contracts_in_force(tables=rows, policy=policy(), horizon=HORIZON, as_of=AS_OF)
+    found, revenue = demand.billed(contracts=contracts, horizon=HORIZON)
+    assert [each.is_priced for each in found] == [True, False]
+    assert revenue["c.c-2.v1"] == (None,) * 8
+    assert None not in revenue["c.c-1.v1"]
+    assert "(ZeroDivisionError: division by zero)" in found[1].gaps[0][0].says

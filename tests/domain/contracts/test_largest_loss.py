@@ -318,7 +318,7 @@ def test_the_search_finds_what_billing_every_step_finds(
     )
     planned = month.at("planned", Fraction(1))
     cases = [
-        month.at("worst", worst_multiple(terms=terms, usage=usage, policy=month.policy)),
+        month.at("worst", worst_multiple(month)),
         month.at("multiple", Fraction(multiple, 100)),
     ]
     losses = StepLosses(month)

@@ -229,7 +229,7 @@ def test_take_or_pay_holds_the_whole_commitment() -> None:
     row = contract(shape="take_or_pay", take_share=D("0.8"))
     # Expected use is 31.536 billion tokens a month; twice that is committed.
     result = assessed(row, [price("overage_tokens", 2)], steps=[step("tokens_month", 63_072_000_000)])
-    assert (result.committed.accelerators, result.planned.accelerators) == (48, 32)
+    assert (result.committed.accelerators, result.planned.accelerators) == (48, 48)
 
 
 # --- reserved units ----------------------------------------------------------------------------------------------

@@ -40,6 +40,9 @@ class Measured:
     def rate(self, index: int) -> D | None:
         return self.usd_per_hour
 
+    def leave_out_terms(self, error: Exception) -> None:
+        self.contract = self.contract.unbillable(error)
+
 
 def measured(row: Row, prices: list[Row], **fields: Any) -> Measured:
     rows = world([row], price_lines=prices)
