@@ -62,8 +62,7 @@ def policy_lines(viewer: Viewer, versions: Sequence[Mapping[str, Any]]) -> list[
 
 def floor_lines(viewer: Viewer, floors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The floors of a version: name, whose work, pools, size, whether idle floor may be lent, what decisions waive."""
-    names = ("floor_key", "floor_name", "floor_pool_keys", "floor_share", "floor_accelerators")
-    names = (*names, "floor_lendable", "floor_team_key")
+    names = [f"floor_{name}" for name in ("key", "name", "pool_keys", "share", "accelerators", "lendable", "team_key")]
     found = []
     for floor in floors:
         seen = {name: see(viewer, "policy", name, floor[name.removeprefix("floor_")]) for name in names}
