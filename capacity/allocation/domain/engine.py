@@ -17,6 +17,7 @@ from capacity.allocation.domain.by_parts import solve_by_parts, tidy
 from capacity.allocation.domain.checks import check_problem, check_solution
 from capacity.allocation.domain.cp_sat import CP_SAT_VERSION
 from capacity.allocation.domain.ladder import StepResult
+from capacity.allocation.domain.node_worth import QUICK_COLUMNS, RECORD_COLUMNS
 from capacity.allocation.domain.packing_rounds import QUICK, RECORD
 from capacity.allocation.domain.pinning import place_pinned
 from capacity.allocation.domain.plan import Plan
@@ -68,7 +69,14 @@ def solve(
     plan, steps = _plan(arrays, pinned, free, options, tell)
     solved = time.perf_counter()
     tell("explanations", 1.0)
-    solution = assemble_solution(arrays=arrays, plan=plan, steps=steps, pin_issues=pin_issues, asked_gap=options.gap)
+    solution = assemble_solution(
+        arrays=arrays,
+        plan=plan,
+        steps=steps,
+        pin_issues=pin_issues,
+        asked_gap=options.gap,
+        most_columns=RECORD_COLUMNS if options.effort == "record" else QUICK_COLUMNS,
+    )
     check_solution(problem=problem, solution=solution)
     seconds = Seconds(
         check=round(checked - started, 6),
