@@ -30,6 +30,10 @@ from capacity.lib.horizon import Week
 RELATIVE_TOLERANCE = Fraction(1, 10**9)
 
 
+# Dollars lost per accelerator in one tier, the dearest over the cheapest: a solver weighs them in one row.
+MOST_APART = 10**15
+
+
 class BadProblem(Exception):
     """The problem contradicts itself. sentences: one for each contradiction, with its path."""
 
@@ -77,8 +81,27 @@ def check_problem(problem: Problem) -> None:
         ),
         errors=errors,
     )
+    if not errors:
+        _check_losses(problem, errors)
     if errors:
         raise BadProblem(errors.lines())
+
+
+def _check_losses(problem: Problem, errors: Errors) -> None:
+    """Losses of one tier lie no further apart than a solver can weigh against each other."""
+    by_tier: dict[str, list[tuple[Fraction, int]]] = defaultdict(list)
+    for i, demand in enumerate(problem.serving):
+        if demand.usd_lost_per_work_week and any(demand.work):
+            best = max((Fraction(option.work_per_accelerator) for option in demand.options), default=Fraction(1))
+            by_tier[demand.tier].append((Fraction(demand.usd_lost_per_work_week) * best, i))
+    for tier, rows in by_tier.items():
+        (least, low), (most, high) = min(rows), max(rows)
+        if most > least * MOST_APART:
+            errors.add(
+                f"$.serving[{high}].usd_lost_per_work_week",
+                f"is {float(most):.3g} dollars per accelerator and week, {problem.serving[low].key} of the same tier "
+                f"({tier}) {float(least):.3g}: more than {MOST_APART:.0e} times as much cannot be planned",
+            )
 
 
 def _weekly_rows(problem: Problem) -> Iterable[tuple[str, tuple[Quantity, ...]]]:

@@ -32,13 +32,18 @@ ENGINE_VERSION = "2"
 SOLVER_VERSION = f"{HIGHS_VERSION}, {CP_SAT_VERSION}"
 
 
+# Of the dollars that a row holds, a solver tells no parts below this.
+MOST_RANGE = 1e12
+
+
 @dataclass(frozen=True, slots=True)
 class SolveOptions:
     """Limits by nodes and size, never by the clock, so that a plan is repeatable.
 
     node_limit: branch-and-bound nodes per step. gap: relative gap at which a step may stop (0 proves optimality).
     effort: how hard experiments are packed: quick after an edit, record for a plan of record that may take minutes.
-    whole_limit: most columns and row entries of a problem that is solved whole rather than by parts.
+    whole_limit: most columns and row entries of a problem that is solved whole rather than by parts; one whose losses
+    lie further apart than MOST_RANGE is solved by parts in any case.
     ties_limit: the same for ties between equal plans being broken to optimality.
     """
 
@@ -91,7 +96,8 @@ def _plan(
     arrays: Arrays, pinned: Plan, free: list[int], options: SolveOptions, tell: Callable[[str, float], None]
 ) -> tuple[Plan, dict[int, StepResult]]:
     size = _size(arrays)
-    if size > options.whole_limit:
+    # One row holds the losses of a tier in all weeks; week by week they lie closer together.
+    if size > options.whole_limit or loss_range(arrays) > MOST_RANGE:
         effort = RECORD if options.effort == "record" else QUICK
         return solve_by_parts(
             arrays, pinned=pinned, free=free, node_limit=options.node_limit, effort=effort, progress=tell
@@ -107,6 +113,24 @@ def _plan(
         progress=tell,
     )
     return (plan if break_ties else tidy(arrays, plan, pinned=pinned, free=free)), steps
+
+
+def loss_range(arrays: Arrays) -> float:
+    """All that a tier could lose over the least that one unit of it loses in the program of all weeks; 1 for nothing.
+
+    Tiny work of a week is counted in units of its own size, so that a unit of it loses little.
+    """
+    ranges = [1.0]
+    for tier in arrays.serving_tiers:
+        least, most = [], []
+        for demand in (row for row in arrays.demands if row.tier == tier and row.usd != 0):
+            usd = float(demand.usd or 1)
+            per_week = [float(sum(work for _, work in row)) for row in arrays.classes[demand.class_].work_by_tier]
+            least.append(usd * min((min(1.0, work) for work in per_week if work), default=1.0))
+            most.append(usd * sum(per_week))
+        if least:
+            ranges.append(sum(most) / min(least))
+    return max(ranges)
 
 
 def _size(arrays: Arrays) -> int:
