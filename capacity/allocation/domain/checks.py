@@ -23,7 +23,7 @@ from capacity.allocation.domain.problem import (
 )
 from capacity.allocation.domain.problem_references import report_bad_references
 from capacity.allocation.domain.reading import Errors, report_repeated
-from capacity.allocation.domain.solution import Solution
+from capacity.allocation.domain.solution import Allocation, Solution
 from capacity.lib.horizon import Week
 
 # Work and money of a solution are floats made from exact numbers.
@@ -301,14 +301,22 @@ class _Judge:
             self._require(0 <= bought <= limit, f"{key} buys {bought} of burst in {week}, of {limit}.")
             tiers = None if burst is None else burst.tiers
             carried = sum(
-                row.accelerators
+                self._carried(row, tiers)
                 for row in self.solution.allocations
-                if bought and (row.pool, row.week) == (key, week) and self._may_buy(row.class_, tiers)
+                if bought and (row.pool, row.week) == (key, week)
             )
             self._require(bought <= carried, f"{key} buys {bought} of burst in {week} for {carried} of serving.")
 
-    def _may_buy(self, key: str, tiers: tuple[str, ...] | None) -> bool:
-        return tiers is None or any(demand.tier in tiers for demand in self.classes[key])
+    def _carried(self, row: Allocation, tiers: tuple[str, ...] | None) -> int:
+        """Accelerators of the row's replicas that work of the tiers could keep busy."""
+        position = self.problem.horizon.index(row.week)
+        members = self.classes[row.class_]
+        work = sum(Fraction(each.work[position]) for each in members if tiers is None or each.tier in tiers)
+        option = next((option for option in members[0].options if option.pool == row.pool), None) if members else None
+        if option is None:
+            return 0
+        size = option.replica_accelerators
+        return min(row.accelerators, math.ceil(work / (size * Fraction(option.work_per_accelerator))) * size)
 
     def check_capacity(self) -> None:
         """Serving and experiments within allocatable plus burst; gangs of a domain within the domain."""

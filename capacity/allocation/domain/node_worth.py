@@ -51,7 +51,7 @@ class ChangedSupply(ExperimentUse):
         free = self._held.floor_free(floor, week)
         if week != self._week or self._pool_changed not in self.arrays.floors[floor].pools:
             return free
-        return free + self._by - kept_more(self.arrays, floor, week, self._by)
+        return free + self._by - int(kept_more(self.arrays, floor, week, self._by))
 
     def holds_placements(self) -> bool:
         """What is held still fits its pool and the floors."""
@@ -61,7 +61,7 @@ class ChangedSupply(ExperimentUse):
         )
 
 
-def kept_more(arrays: Arrays, floor: int, week: int, by: float) -> float | int:
+def kept_more(arrays: Arrays, floor: int, week: int, by: float) -> float:
     """Accelerators that a floor keeps more when its pools have `by` more: it keeps min(asked, supply)."""
     row = arrays.floors[floor]
     there = sum(arrays.supply[pool][week] for pool in row.pools)

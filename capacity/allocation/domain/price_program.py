@@ -253,7 +253,8 @@ class WeekPrices:
 
     def _is_spread(self, choice: _Choice, point: NDArray[np.float64]) -> bool:
         """The class is in more of the pools it may choose than it may use."""
-        return sum(point[list(columns)].sum() > TIGHT for _, columns in choice.opens.values()) > choice.left
+        used = [float(point[list(columns)].sum()) for _, columns in choice.opens.values()]
+        return sum(amount > TIGHT for amount in used) > choice.left
 
     def _chosen(self, changed: Mapping[int, float]) -> dict[int, bool] | None:
         """Which of the columns that open a pool are open, the tiers' losses least one after another."""
