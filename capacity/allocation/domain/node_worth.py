@@ -18,7 +18,7 @@ from capacity.allocation.domain.weekly import ServedWeek, WeeklyServing
 # Branch-and-bound nodes of one re-solved week.
 NODE_LIMIT = 1000
 # Columns solved over all re-solved weeks of a plan; beyond it a node's worth is not computed. Counted, never timed.
-QUICK_COLUMNS, RECORD_COLUMNS = 10_000, 200_000
+QUICK_COLUMNS, RECORD_COLUMNS = 4_000, 200_000
 # Relative: a tier this close above its bound is proven.
 PROVEN = 1e-6
 
