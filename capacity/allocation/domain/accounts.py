@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from capacity.allocation.domain.problem import Floor, Problem
 from capacity.allocation.domain.solution import OPTIMAL, UNIT_ACCELERATOR_WEEKS, UNIT_USD, Solution
+from capacity.allocation.domain.told_rows import exact_shortfall, wrong_told
 from capacity.lib.horizon import Week
 
 # Money and work of a solution are floats made from exact numbers.
@@ -67,6 +68,7 @@ def wrong_accounts(problem: Problem, solution: Solution) -> list[str]:
         *_wrong_values(problem, solution),
         *_wrong_gaps(solution),
         *_wrong_reasons(solution),
+        *wrong_told(problem, solution),
     ]
 
 
@@ -79,39 +81,48 @@ def _wrong_burst(problem: Problem, solution: Solution) -> Iterator[str]:
 
 
 def _wrong_shortfalls(problem: Problem, solution: Solution) -> Iterator[str]:
-    """accelerators = ⌈work ÷ best rate⌉ of work above 0; a float may stand a hair beside a whole number."""
-    rate = {
-        demand.key: max((Fraction(option.work_per_accelerator) for option in demand.options), default=Fraction(1))
-        for demand in problem.serving
-    }
+    """accelerators = ⌈work ÷ best rate⌉ of work above 0; where floats are too coarse it may stand a hair beside."""
+    class_of = {demand.key: demand.class_ for demand in problem.serving}
+    best: dict[str, Fraction] = {}
+    parts: dict[str, set[int]] = defaultdict(set)
+    for demand in problem.serving:
+        rates = [Fraction(option.work_per_accelerator) for option in demand.options]
+        best[demand.class_] = max(rates, default=Fraction(1))
+        parts[demand.class_] |= {Fraction(amount).denominator for amount in (*rates, *demand.work)}
+    denominator = {key: math.lcm(*each) for key, each in parts.items()}
     for row in solution.capacity_shortfalls:
-        exact = Fraction(row.work) / rate[row.key]
-        slack = exact * Fraction(RELATIVE_TOLERANCE)
-        if row.work <= 0 or not math.ceil(exact - slack) <= row.accelerators <= math.ceil(exact + slack):
+        key = class_of[row.key]
+        exact = exact_shortfall(row.work, denominator=denominator[key])
+        short = Fraction(row.work) if exact is None else exact
+        slack = short * Fraction(RELATIVE_TOLERANCE) if exact is None else Fraction(0)
+        low, high = (math.ceil(amount / best[key]) for amount in (short - slack, short + slack))
+        if row.work <= 0 or not low <= row.accelerators <= high:
             yield f"{row.key} is short by {row.work} in {row.week}, which is not {row.accelerators} accelerators."
 
 
 def _wrong_idle(problem: Problem, solution: Solution) -> Iterator[str]:
-    """Idle once for each pool and week; of it, what the floors over its pools keep beyond what stands there of their own."""
+    """Idle once for each pool and week; of it, what the floors over its pools keep beyond what stands there of their own.
+
+    A floor's part is told in its pools in key order, at most the idle of each; where floors overlap, the larger part.
+    """
     idle = {(row.pool, row.week): row for row in solution.idle}
     if len(idle) != len(problem.pools) * problem.weeks:
         yield f"Idle is told {len(idle)} times, not once for each pool and week."
         return
     supply = {pool.key: pool.allocatable for pool in problem.pools}
-    floors_of = Counter(key for floor in problem.floors for key in floor.pools)
-    standing = {floor.key: _standing(problem, solution, floor) for floor in problem.floors}
+    kept: dict[tuple[str, Week], int] = defaultdict(int)
     for floor in problem.floors:
-        alone = all(floors_of[key] == 1 for key in floor.pools)
+        standing = _standing(problem, solution, floor)
         for position, week in enumerate(problem.horizon):
             asked = min(floor.accelerators[position], sum(supply[key][position] for key in floor.pools))
-            left = max(0, asked - sum(standing[floor.key][key, week] for key in floor.pools))
-            kept = min(left, sum(idle[key, week].accelerators for key in floor.pools))
-            told = sum(idle[key, week].of_which_floor for key in floor.pools)
-            if told < kept or (alone and told > kept):
-                yield f"Floor {floor.key} keeps {kept} idle in {week}, but {told} are told."
-    for row in solution.idle:
-        if row.of_which_floor and not floors_of[row.pool]:
-            yield f"{row.pool} tells {row.of_which_floor} idle for a floor in {row.week}, but has none."
+            left = max(0, asked - sum(standing[key, week] for key in floor.pools))
+            for key in sorted(floor.pools):
+                part = min(left, idle[key, week].accelerators)
+                kept[key, week] = max(kept[key, week], part)
+                left -= part
+    for (key, week), row in idle.items():
+        if row.of_which_floor != kept[key, week]:
+            yield f"Floors keep {kept[key, week]} idle of {key} in {week}, but {row.of_which_floor} are told."
 
 
 def _standing(problem: Problem, solution: Solution, floor: Floor) -> Counter[tuple[str, Week]]:

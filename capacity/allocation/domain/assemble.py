@@ -17,9 +17,18 @@ from capacity.allocation.domain.solution import Issue, Solution
 
 
 def assemble_solution(
-    *, arrays: Arrays, plan: Plan, steps: Mapping[int, StepResult], pin_issues: Sequence[Issue], asked_gap: float
+    *,
+    arrays: Arrays,
+    plan: Plan,
+    steps: Mapping[int, StepResult],
+    pin_issues: Sequence[Issue],
+    asked_gap: float,
+    most_columns: int,
 ) -> Solution:
-    """The solution of a plan. steps: what is known of each tier's bound. asked_gap: relative, for the termination."""
+    """The solution of a plan. steps: what is known of each tier's bound. asked_gap: relative, for the termination.
+
+    most_columns: of weeks solved again for what a node more or less is worth.
+    """
     tiers = results.tier_results(arrays, plan, steps)
     amounts = results.served_amounts(arrays, plan)
     short = results.capacity_shortfalls(arrays, plan, amounts)
@@ -33,7 +42,7 @@ def assemble_solution(
         capacity_shortfalls=short,
         placements=results.placements(arrays, plan),
         unplaced=unplaced,
-        scarcity_prices=scarcity_prices(arrays, plan, short=short, unplaced=unplaced),
+        scarcity_prices=scarcity_prices(arrays, plan, short=short, unplaced=unplaced, most_columns=most_columns),
         idle=results.idle_rows(arrays, plan),
         issues=(*results.floor_issues(arrays), *pin_issues),
         warnings=placement_warnings(arrays, plan),

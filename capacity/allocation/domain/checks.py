@@ -23,11 +23,15 @@ from capacity.allocation.domain.problem import (
 )
 from capacity.allocation.domain.problem_references import report_bad_references
 from capacity.allocation.domain.reading import Errors, report_repeated
-from capacity.allocation.domain.solution import Solution
+from capacity.allocation.domain.solution import Allocation, Solution
 from capacity.lib.horizon import Week
 
 # Work and money of a solution are floats made from exact numbers.
 RELATIVE_TOLERANCE = Fraction(1, 10**9)
+
+
+# Dollars lost per accelerator in one tier, the dearest over the cheapest: a solver weighs them in one row.
+MOST_APART = 10**15
 
 
 class BadProblem(Exception):
@@ -77,8 +81,27 @@ def check_problem(problem: Problem) -> None:
         ),
         errors=errors,
     )
+    if not errors:
+        _check_losses(problem, errors)
     if errors:
         raise BadProblem(errors.lines())
+
+
+def _check_losses(problem: Problem, errors: Errors) -> None:
+    """Losses of one tier lie no further apart than a solver can weigh against each other."""
+    by_tier: dict[str, list[tuple[Fraction, int]]] = defaultdict(list)
+    for i, demand in enumerate(problem.serving):
+        if demand.usd_lost_per_work_week and any(demand.work):
+            best = max((Fraction(option.work_per_accelerator) for option in demand.options), default=Fraction(1))
+            by_tier[demand.tier].append((Fraction(demand.usd_lost_per_work_week) * best, i))
+    for tier, rows in by_tier.items():
+        (least, low), (most, high) = min(rows), max(rows)
+        if most > least * MOST_APART:
+            errors.add(
+                f"$.serving[{high}].usd_lost_per_work_week",
+                f"is {float(most):.3g} dollars per accelerator and week, {problem.serving[low].key} of the same tier "
+                f"({tier}) {float(least):.3g}: more than {MOST_APART:.0e} times as much cannot be planned",
+            )
 
 
 def _weekly_rows(problem: Problem) -> Iterable[tuple[str, tuple[Quantity, ...]]]:
@@ -278,14 +301,22 @@ class _Judge:
             self._require(0 <= bought <= limit, f"{key} buys {bought} of burst in {week}, of {limit}.")
             tiers = None if burst is None else burst.tiers
             carried = sum(
-                row.accelerators
+                self._carried(row, tiers)
                 for row in self.solution.allocations
-                if bought and (row.pool, row.week) == (key, week) and self._may_buy(row.class_, tiers)
+                if bought and (row.pool, row.week) == (key, week)
             )
             self._require(bought <= carried, f"{key} buys {bought} of burst in {week} for {carried} of serving.")
 
-    def _may_buy(self, key: str, tiers: tuple[str, ...] | None) -> bool:
-        return tiers is None or any(demand.tier in tiers for demand in self.classes[key])
+    def _carried(self, row: Allocation, tiers: tuple[str, ...] | None) -> int:
+        """Accelerators of the row's replicas that work of the tiers could keep busy."""
+        position = self.problem.horizon.index(row.week)
+        members = self.classes[row.class_]
+        work = sum(Fraction(each.work[position]) for each in members if tiers is None or each.tier in tiers)
+        option = next((option for option in members[0].options if option.pool == row.pool), None) if members else None
+        if option is None:
+            return 0
+        size = option.replica_accelerators
+        return min(row.accelerators, math.ceil(work / (size * Fraction(option.work_per_accelerator))) * size)
 
     def check_capacity(self) -> None:
         """Serving and experiments within allocatable plus burst; gangs of a domain within the domain."""

@@ -17,6 +17,7 @@ from capacity.allocation.domain.by_parts import solve_by_parts, tidy
 from capacity.allocation.domain.checks import check_problem, check_solution
 from capacity.allocation.domain.cp_sat import CP_SAT_VERSION
 from capacity.allocation.domain.ladder import StepResult
+from capacity.allocation.domain.node_worth import QUICK_COLUMNS, RECORD_COLUMNS
 from capacity.allocation.domain.packing_rounds import QUICK, RECORD
 from capacity.allocation.domain.pinning import place_pinned
 from capacity.allocation.domain.plan import Plan
@@ -31,13 +32,18 @@ ENGINE_VERSION = "2"
 SOLVER_VERSION = f"{HIGHS_VERSION}, {CP_SAT_VERSION}"
 
 
+# Of the dollars that a row holds, a solver tells no parts below this.
+MOST_RANGE = 1e12
+
+
 @dataclass(frozen=True, slots=True)
 class SolveOptions:
     """Limits by nodes and size, never by the clock, so that a plan is repeatable.
 
     node_limit: branch-and-bound nodes per step. gap: relative gap at which a step may stop (0 proves optimality).
     effort: how hard experiments are packed: quick after an edit, record for a plan of record that may take minutes.
-    whole_limit: most columns and row entries of a problem that is solved whole rather than by parts.
+    whole_limit: most columns and row entries of a problem that is solved whole rather than by parts; one whose losses
+    lie further apart than MOST_RANGE is solved by parts in any case.
     ties_limit: the same for ties between equal plans being broken to optimality.
     """
 
@@ -68,7 +74,14 @@ def solve(
     plan, steps = _plan(arrays, pinned, free, options, tell)
     solved = time.perf_counter()
     tell("explanations", 1.0)
-    solution = assemble_solution(arrays=arrays, plan=plan, steps=steps, pin_issues=pin_issues, asked_gap=options.gap)
+    solution = assemble_solution(
+        arrays=arrays,
+        plan=plan,
+        steps=steps,
+        pin_issues=pin_issues,
+        asked_gap=options.gap,
+        most_columns=RECORD_COLUMNS if options.effort == "record" else QUICK_COLUMNS,
+    )
     check_solution(problem=problem, solution=solution)
     seconds = Seconds(
         check=round(checked - started, 6),
@@ -83,7 +96,8 @@ def _plan(
     arrays: Arrays, pinned: Plan, free: list[int], options: SolveOptions, tell: Callable[[str, float], None]
 ) -> tuple[Plan, dict[int, StepResult]]:
     size = _size(arrays)
-    if size > options.whole_limit:
+    # One row holds the losses of a tier in all weeks; week by week they lie closer together.
+    if size > options.whole_limit or loss_range(arrays) > MOST_RANGE:
         effort = RECORD if options.effort == "record" else QUICK
         return solve_by_parts(
             arrays, pinned=pinned, free=free, node_limit=options.node_limit, effort=effort, progress=tell
@@ -99,6 +113,24 @@ def _plan(
         progress=tell,
     )
     return (plan if break_ties else tidy(arrays, plan, pinned=pinned, free=free)), steps
+
+
+def loss_range(arrays: Arrays) -> float:
+    """All that a tier could lose over the least that one unit of it loses in the program of all weeks; 1 for nothing.
+
+    Tiny work of a week is counted in units of its own size, so that a unit of it loses little.
+    """
+    ranges = [1.0]
+    for tier in arrays.serving_tiers:
+        least, most = [], []
+        for demand in (row for row in arrays.demands if row.tier == tier and row.usd != 0):
+            usd = float(demand.usd or 1)
+            per_week = [float(sum(work for _, work in row)) for row in arrays.classes[demand.class_].work_by_tier]
+            least.append(usd * min((min(1.0, work) for work in per_week if work), default=1.0))
+            most.append(usd * sum(per_week))
+        if least:
+            ranges.append(sum(most) / min(least))
+    return max(ranges)
 
 
 def _size(arrays: Arrays) -> int:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from capacity.allocation.domain.checks import BadProblem
 from capacity.allocation.domain.engine import SolveOptions, solve
 from capacity.allocation.domain.solution import Solution
 from tests.domain.allocation.test_golden_programs import demand, experiment, problem
-from tests.domain.allocation.tiny_problems import as_problem
+from tests.domain.allocation.tiny_problems import as_problem, monday
 
 
 def serves(work: float, usd: float, rate: float = 1.0, replica: int = 1) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def test_work_far_below_one_accelerator_still_gets_its_replica(by_parts: bool) -
     [
         (serves(1e18, 3), serves(8, 1)),
         (serves(8, 3, rate=1e-18),),
-        (serves(8, 1e18), serves(8, 1e-18)),
+        (serves(8, 1e9), serves(8, 1e-6)),
         (serves(8, 1e6), serves(8, 1e-6)),
         (serves(8, 0),),
         (serves(8, 3, replica=10**9),),
@@ -65,3 +66,35 @@ def test_experiments_that_weigh_nothing_or_need_nothing_are_placed_where_it_cost
     plan = solve(problem=as_problem(problem(experiments=rows)), options=options)
     # 8 of 10 for e1; of the two that weigh nothing only e4 fits beside it; e3 needs nothing.
     assert [row.key for row in plan.placements] == ["e1", "e3", "e4"]
+
+
+@pytest.mark.parametrize("least", [1e-6, 1e-15, 1e-18])
+@pytest.mark.parametrize("most", [1, 1e9, 1e18])
+def test_a_request_finds_its_week_however_far_apart_the_work_of_two_weeks_is(least: float, most: float) -> None:
+    # The first week may be full, in the second one replica of 1 leaves 9 of 10 for a gang of 4.
+    row = serves(1, 3) | {"key": "d", "work": [most, least]}
+    gang = experiment("e", 4, weeks=1, latest_start=monday(1))
+    document = problem(serving=[row], experiments=[gang], weeks=2)
+    document["pools"][0] |= {"allocatable": [10, 10]}
+    plan = solve(problem=as_problem(document))
+    assert plan.termination == "optimal"
+    assert [(each.key, each.accelerators) for each in plan.placements] == [("e", 4)]
+    assert plan.unplaced == ()
+
+
+@pytest.mark.parametrize("apart", [1e3, 1e5, 1e6, 1e7])
+@pytest.mark.parametrize("by_parts", [False, True])
+def test_the_dearest_is_served_first_however_far_apart_losses_are(apart: float, by_parts: bool) -> None:
+    # 8 at the most, 3 at $1, 5 at the least, in a pool of 10: 8, 2 and nothing.
+    plan = solved(serves(8, apart), serves(3, 1), serves(5, 1 / apart), by_parts=by_parts)
+    assert {row.key: row.work for row in plan.served} == {"d0": 8.0, "d1": 2.0, "d2": 0.0}
+    assert plan.termination == "optimal"
+
+
+def test_losses_of_one_tier_that_no_solver_can_weigh_are_refused_by_name() -> None:
+    with pytest.raises(BadProblem) as refused:
+        solved(serves(8, 1e8), serves(3, 1), serves(5, 1e-8))
+    assert refused.value.sentences == [
+        "$.serving[0].usd_lost_per_work_week: is 1e+08 dollars per accelerator and week, d2 of the same tier "
+        "(committed) 1e-08: more than 1e+15 times as much cannot be planned."
+    ]

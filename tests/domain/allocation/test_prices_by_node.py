@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from capacity.allocation.domain.engine import solve
-from capacity.allocation.domain.prices import _WeekPrices
+from capacity.allocation.domain import engine
+from capacity.allocation.domain.engine import SolveOptions, solve
+from capacity.allocation.domain.node_worth import ChangedSupply
 from capacity.allocation.domain.solution import ScarcityPrice, Solution, solution_to_json
+from capacity.allocation.domain.solver import SolverFailed
+from capacity.allocation.domain.weekly import WeeklyServing
 from tests.domain.allocation.test_explanations import floor, pool, problem, request
 from tests.domain.allocation.tiny_problems import as_problem, monday
 
@@ -99,13 +102,24 @@ def test_the_file_form_has_the_price_alone() -> None:
 
 
 def test_what_the_solver_did_not_answer_is_not_computed_and_no_saving_of_zero(monkeypatch: pytest.MonkeyPatch) -> None:
-    solve_steps = _WeekPrices._solve
+    solve_weeks = WeeklyServing.solve
 
-    def silent_on_a_node_more(self: _WeekPrices, changed: Any, steps: Any, **more: Any) -> Any:
-        is_node_more = any(upper > self.upper[row] + 1 for row, upper in changed.items())
-        return None if is_node_more else solve_steps(self, changed, steps, **more)
+    def silent_on_a_node_more(self: WeeklyServing, weeks: Any, *, use: Any, **more: Any) -> Any:
+        if isinstance(use, ChangedSupply) and use.pool_free(0, 0) > 10:
+            raise SolverFailed("no answer")
+        return solve_weeks(self, weeks, use=use, **more)
 
-    monkeypatch.setattr(_WeekPrices, "_solve", silent_on_a_node_more)
+    monkeypatch.setattr(WeeklyServing, "solve", silent_on_a_node_more)
     price = only(solved(two_demands()))
     assert price.usd_node_more is None
     assert price.usd_node_less == pytest.approx(8)
+
+
+def test_beyond_the_limit_only_the_dearest_weeks_tell_what_a_node_is_worth(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Short in both weeks, at $3 in the second only: that one is solved again, of the other the price alone is told.
+    monkeypatch.setattr(engine, "QUICK_COLUMNS", 1)
+    serving = [asks("cheap", [12, 0], 1), asks("dear", [0, 12], 3)]
+    document = problem(allocatable=[10, 10], requests=[], serving=serving, pools=[pool("west", [10, 10], node_size=4)])
+    plan = solve(problem=as_problem(document), options=SolveOptions(effort="quick"))
+    found = [(row.usd_per_accelerator_week, row.usd_node_more, row.usd_node_less) for row in plan.scarcity_prices]
+    assert found == [(1.0, None, None), (3.0, 6.0, 12.0)]
