@@ -144,6 +144,9 @@ class HeldRows:
         ]
 
     def spots(self, request: Row) -> list[Spot]:
+        """Everywhere it may lie by its window; where it is pinned, that alone, in the weeks inside the horizon."""
+        if request.get("pinned"):
+            return self._pinned_spot(request, request["pinned"])
         earliest, latest = self.week(request["earliest_start"]), self.week(request["latest_start"])
         found = []
         for option in self.options(request):
@@ -154,6 +157,13 @@ class HeldRows:
                 for domain in [row["key"] for row in domains] or [None]:
                     found.append(Spot(option, option["pool"], domain, start, long, option["accelerators"]))
         return found
+
+    def _pinned_spot(self, request: Row, pin: Row) -> list[Spot]:
+        start = self.week(pin["start"])
+        option = next(option for option in self.options(request) if option["pool"] == pin["pool"])
+        first, last = max(0, start), min(len(self.weeks), start + option["weeks"])
+        there = (pin["pool"], pin["domain"], first, last - first, option["accelerators"])
+        return [Spot(option, *there)] if first < last else []
 
     def free(self, request: Row, spot: Spot, week: int, change: Change = NOTHING) -> int:
         """The most the request could have in the spot in one week, by pool, domain and floors."""
@@ -166,6 +176,8 @@ class HeldRows:
             free = min(free, self.domain_free(spot.pool, spot.domain, week, beside=request) + inside)
         for floor in self.document["floors"]:
             if spot.pool in floor["pools"] and self.counts_in(floor, request):
+                enters = change.pool in floor["pools"] and week in change.weeks
+                more, serving = (change.supply, change.less_serving) if enters else (0, 0)
                 free = min(free, self.floor_free(floor, week, beside=request, more=more) + serving)
         return free
 
@@ -179,4 +191,4 @@ class HeldRows:
 
     def emptied(self) -> HeldRows:
         """The same problem with nothing placed, served or bought."""
-        return HeldRows(self.document, {"allocations": [], "burst": [], "placements": []})
+        return HeldRows(self.document, {"allocations": [], "served": [], "burst": [], "placements": []})
