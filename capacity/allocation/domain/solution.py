@@ -1,4 +1,4 @@
-"""The plan as frozen values, and its JSON form (docs/methods.md, "Allocation solution").
+"""The plan as frozen values, and its JSON form (docs/allocation-problem.md, "Solution").
 
 What belongs here: the rows a run stores and a page reads, under the names of the file form. How they were found is
 `engine`; whether they balance is `checks`. Weeks are Week here and ISO Mondays in JSON.

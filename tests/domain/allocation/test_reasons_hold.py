@@ -34,7 +34,7 @@ def best_spots(rows: HeldRows, request: Row) -> list[Spot]:
     return [spot for spot in spots if spot.accelerators - rows.room(request, spot) == least]
 
 
-@for_all(PROBLEMS, ROUTES, examples=130)
+@for_all(PROBLEMS, ROUTES, examples=20)
 def test_what_is_unplaced_does_not_fit_and_its_numbers_are_those_of_its_best_spot(
     document: Row, route: SolveOptions | None
 ) -> None:
@@ -134,7 +134,7 @@ def kind_of(rows: HeldRows, request: Row, key: str) -> str:
     return "blocked_by_higher_class" if rows.tier(other) < rows.tier(request) else "lower class"
 
 
-@for_all(PROBLEMS, ROUTES, examples=130)
+@for_all(PROBLEMS, ROUTES, examples=20)
 def test_blockers_have_what_is_told_of_them_in_one_week_of_the_window(
     document: Row, route: SolveOptions | None
 ) -> None:
