@@ -271,7 +271,7 @@ def _smaller_serving(residual: Residual, serving: ServingThere) -> list[Smallest
     demands = residual.arrays.demands
     lowest = max(residual.arrays.serving_tiers, default=-1)
     fewest: dict[int, int] = {}
-    for amount, pool, weeks in _serving_to_give_way(residual, serving):
+    for amount, pool, weeks in _serving_to_give_way(residual):
         if sum(demands[d].tier == lowest and found < amount for d, found in fewest.items()) >= MOST_SERVING_CHANGES:
             break
         for d, accelerators in _reductions(residual, pool, weeks, amount, serving):
@@ -283,7 +283,7 @@ def _smaller_serving(residual: Residual, serving: ServingThere) -> list[Smallest
     ]
 
 
-def _serving_to_give_way(residual: Residual, serving: ServingThere) -> list[tuple[int, int, tuple[int, ...]]]:
+def _serving_to_give_way(residual: Residual) -> list[tuple[int, int, tuple[int, ...]]]:
     """(accelerators less, pool, weeks that are short) by which serving alone would make room, fewest first."""
     arrays, held = residual.arrays, residual.held
     found = set()
@@ -297,7 +297,7 @@ def _serving_to_give_way(residual: Residual, serving: ServingThere) -> list[tupl
                 for column in np.flatnonzero(is_large & (most > 0) & (most < UNBOUND)):
                     begin = places.first + int(column)
                     weeks = tuple(begin + int(t) for t in np.flatnonzero(short[begin : begin + places.weeks] > 0))
-                    found |= {(int(most[column]), giver, weeks) for giver in givers if serving.at(giver, weeks[0])}
+                    found |= {(int(most[column]), giver, weeks) for giver in givers}
     return sorted(found)
 
 
