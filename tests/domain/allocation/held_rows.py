@@ -60,7 +60,6 @@ class HeldRows:
             at = (row["pool"], self.week(row["week"]))
             self.serving[at] = self.serving.get(at, 0) + row["accelerators"]
             self.of_class[row["class"], *at] = row["accelerators"]
-        self.carried = {(r["class"], r["pool"], self.week(r["week"])): r["work"] for r in solution["allocations"]}
         self.served = {(row["key"], self.week(row["week"])): row["work"] for row in solution["served"]}
         self.bought = {(row["pool"], self.week(row["week"])): row["accelerators"] for row in solution["burst"]}
         # (request, pool, domain, weeks inside the horizon, accelerators)
@@ -85,10 +84,10 @@ class HeldRows:
         if not there:
             return 0
         others = [row["key"] for row in self.demands.values() if row["class"] == name and row["key"] != demand["key"]]
-        elsewhere = sum(work for (c, p, t), work in self.carried.items() if (c, t) == (name, week) and p != pool)
+        rates = {option["pool"]: option["work_per_accelerator"] for option in demand["options"]}
+        elsewhere = sum(n * rates[p] for (c, p, t), n in self.of_class.items() if (c, t) == (name, week) and p != pool)
         must = sum(self.served.get((key, week), 0) for key in others) - elsewhere
-        rate = next(option["work_per_accelerator"] for option in demand["options"] if option["pool"] == pool)
-        return there - max(0, ceil(must / rate - ROUNDED))
+        return there - max(0, ceil(must / rates[pool] - ROUNDED))
 
     def net_serving(self, pool: str, week: int) -> int:
         """Serving that stands on the pool's own accelerators, not on burst."""
