@@ -171,21 +171,24 @@ class ResidualCheck:
         return self.fits(unplaced["key"], replace(asked, first=start, last=start)), self.fits(unplaced["key"], earlier)
 
     def _shorter(self, unplaced: Json, change: Json) -> tuple[bool, bool]:
-        """Of the options as large as what was needed; one unit less shorter is a week more."""
+        """Of all options that asked for more; one unit less shorter is a week more."""
         asked = self.asked(unplaced["key"])
 
         def tried(longer: int) -> bool:
             weeks = change["weeks"] + longer
-            options = tuple(
-                (pools, n, weeks) for pools, n, asks in asked.options if n == unplaced["needed"] and asks >= weeks
-            )
+            options = tuple((pools, n, weeks) for pools, n, asks in asked.options if asks >= weeks)
             return self.fits(unplaced["key"], replace(asked, options=options))
 
         return tried(0), tried(1)
 
     def _other_pool(self, unplaced: Json, change: Json) -> tuple[bool, bool]:
-        asked = self.asked(unplaced["key"])
-        options = tuple(((change["pool"],), n, weeks) for _, n, weeks in asked.options if n == unplaced["needed"])
+        """With every option that accepts the pool's type."""
+        asked, kind = self.asked(unplaced["key"]), self.pools[change["pool"]]["accelerator_type"]
+        options = tuple(
+            ((change["pool"],), n, weeks)
+            for pools, n, weeks in asked.options
+            if kind in {self.pools[pool]["accelerator_type"] for pool in pools}
+        )
         return self.fits(unplaced["key"], replace(asked, options=options)), self.fits(unplaced["key"])
 
     def _preemptible(self, unplaced: Json, change: Json) -> tuple[bool, bool]:

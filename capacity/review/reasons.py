@@ -96,9 +96,9 @@ def _change_text(change: SmallestChange) -> str:
         case "later_start":
             return f"Start in {change.start.key if change.start else 'a later week'}"
         case "shorter":
-            return f"Run for {change.weeks} weeks"
+            return f"Run for {counted(change.weeks or 0, 'week')}" + (f" with {count} accelerators" if count else "")
         case "other_pool":
-            return f"Accept pool {change.pool}"
+            return f"Accept pool {change.pool}" + (f" with {count} accelerators" if count else "")
         case "preemptible":
             return "Make it preemptible"
         case "more_supply":

@@ -15,7 +15,7 @@ from capacity.allocation.domain.arrays import Arrays
 from capacity.allocation.domain.plan import ExperimentUse, Plan
 from capacity.allocation.domain.residual import HeldRoom, Places, Residual, Spot, held_use
 from capacity.allocation.domain.results import week_at
-from capacity.allocation.domain.serving_places import ServingByPlace
+from capacity.allocation.domain.serving_to_give import ServingToGive
 from capacity.allocation.domain.smallest_changes import changes_of_window, smallest_changes
 from capacity.allocation.domain.solution import Blocker, PlacementWarning, Unplaced
 
@@ -34,13 +34,13 @@ class Held:
 
     arrays: Arrays
     plan: Plan
-    serving: ServingByPlace
+    serving: ServingToGive
     empty: HeldRoom
     _rooms: dict[tuple[int, bool], HeldRoom] = field(default_factory=dict)
 
     @classmethod
     def of(cls, arrays: Arrays, plan: Plan) -> Held:
-        return cls(arrays, plan, ServingByPlace(arrays, plan), HeldRoom(arrays, ExperimentUse(arrays)))
+        return cls(arrays, plan, ServingToGive(arrays, plan), HeldRoom(arrays, ExperimentUse(arrays)))
 
     def room(self, tier: int, *, without_lower: bool = False) -> HeldRoom:
         key = (tier, without_lower)
@@ -69,16 +69,15 @@ def _explain(held: Held, residual: Residual) -> Unplaced:
     if not any(option.pools for option in request.options):
         return Unplaced(key, "region", None, None, None, None)
     if residual.row.pinned is not None:
-        pin = residual.row.pinned
-        spot = Spot(pin.option, pin.pool, pin.domain, pin.first, max(1, pin.last - pin.first), pin.accelerators)
-        return _unplaced_at(held, residual, spot, spot if _is_possible(held, residual, spot) else None, changes=False)
+        spot = residual.pinned_place().spot(residual.arrays, 0, 0)
+        return _unplaced_at(held, residual, spot, spot if _is_possible(held, residual, spot) else None)
     places = list(residual.places())
     if not places:
         reason = "window_closed" if residual.window()[1] < 0 else "beyond_horizon"
         asked = request.options[0].accelerators
         return Unplaced(key, reason, None, asked, None, None, smallest_changes=changes_of_window(residual))
     best, possible = _best(held, residual, places)
-    return _unplaced_at(held, residual, best, possible, changes=True)
+    return _unplaced_at(held, residual, best, possible)
 
 
 def _wanted(residual: Residual, accelerators: int) -> int:
@@ -123,7 +122,7 @@ def _least(residual: Residual, places: Places, short: np.ndarray) -> tuple[tuple
     return (int(short[row, column]), spot.start, spot.domain, spot.option), spot
 
 
-def _unplaced_at(held: Held, residual: Residual, spot: Spot, possible: Spot | None, *, changes: bool) -> Unplaced:
+def _unplaced_at(held: Held, residual: Residual, spot: Spot, possible: Spot | None) -> Unplaced:
     """free, short by and week are those of `spot`; reason and blockers those of `possible`, where supply is enough."""
     free = max(0, residual.room(spot))
     blocked = possible or spot
@@ -137,7 +136,7 @@ def _unplaced_at(held: Held, residual: Residual, spot: Spot, possible: Spot | No
         free=free,
         short_by=max(0, spot.accelerators - free),
         blockers=tuple(sorted((b for _, b in blockers), key=lambda b: (-b.accelerators, b.key))),
-        smallest_changes=smallest_changes(residual, spot, held.serving) if changes else (),
+        smallest_changes=smallest_changes(residual, spot, held.serving),
     )
 
 
@@ -146,12 +145,15 @@ def _binding_week(residual: Residual, spot: Spot) -> int:
 
 
 def _supply_reason(residual: Residual, best: Spot) -> str:
-    """The reason where not even an empty plan has room."""
-    arrays = residual.arrays
+    """The reason where not even an empty plan has room; pinned work may lie in its own place only."""
+    arrays, pin = residual.arrays, residual.row.pinned
     options = [(option, [arrays.pool_index[key] for key in option.pools]) for option in residual.request.options]
+    if pin is not None:
+        options = [(residual.request.options[pin.option], [pin.pool])]
     if all(option.accelerators > max(arrays.supply[p]) for option, pools in options for p in pools):
         return "exceeds_any_pool"
     domains = [(option, q) for option, pools in options for p in pools for q in arrays.domains_of[p]]
+    domains = [(option, q) for option, q in domains if pin is None or q == pin.domain]
     if not residual.row.divisible and all(n.accelerators > max(arrays.domains[q].supply) for n, q in domains):
         return "no_domain_large_enough"
     in_time = []

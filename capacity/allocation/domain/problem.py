@@ -1,7 +1,7 @@
 """The allocation problem as frozen values: pools, floors, serving demands, experiments, over whole weeks.
 
-What belongs here: the nouns the engine is given, with the names of the file form (docs/methods.md, "Allocation
-problem"), and their canonical order. Reading files is `problem_file`, judging them is `checks`. Nothing here solves.
+What belongs here: the nouns the engine is given, with the names of the file form (docs/allocation-problem.md), and
+their canonical order. Reading files is `problem_file`, judging them is `checks`. Nothing here solves.
 """
 
 from __future__ import annotations

@@ -70,6 +70,8 @@ class HeldRoom:
         self._free: dict[Kind, Grid] = {}
         self._shared: dict[Kind, Grid] = {}
         self._least: dict[tuple[Kind, int], Grid] = {}
+        # Pools by the floors of several pools they are in: what is freed in one of them enters the same rows.
+        self.in_floors: dict[frozenset[int], tuple[int, ...]] = _in_floors(arrays)
 
     def floors(self, kind: Kind, pool: int) -> tuple[int, ...]:
         """Floors whose row counts a request of this kind in the pool."""
@@ -113,6 +115,33 @@ class HeldRoom:
                 short = accelerators - self.floor[f]
                 np.maximum(needed[position], np.where(short > 0, short + self.lacking[f], short), out=needed[position])
         return np.maximum(needed, 0)
+
+    def needed_in(
+        self, floors: frozenset[int], kind: Kind, domains: Sequence[int], accelerators: int, *, supply: bool
+    ) -> Grid:
+        """[domain, week]: least supply more, or serving less, in another pool of `floors` until the week has room.
+
+        It enters only the rows of those floors: UNBOUND where the domain, its pool or another floor is short.
+        """
+        rows = np.array(domains, dtype=np.intp)
+        beside = self.pool[self.pool_of[rows]]
+        if not kind.divisible:
+            beside = np.minimum(beside, self.domain[rows])
+        needed = np.where(beside < accelerators, UNBOUND, 0)
+        for position, q in enumerate(domains):
+            for f in self.floors(kind, int(self.pool_of[q])):
+                short = accelerators - self.floor[f]
+                asked = short + (self.lacking[f] if supply else 0) if f in floors else UNBOUND
+                np.maximum(needed[position], np.where(short > 0, asked, 0), out=needed[position])
+        return needed
+
+
+def _in_floors(arrays: Arrays) -> dict[frozenset[int], tuple[int, ...]]:
+    shared = [f for f, floor in enumerate(arrays.floors) if len(floor.pools) > 1]
+    found: dict[frozenset[int], list[int]] = {}
+    for pool in sorted({pool for f in shared for pool in arrays.floors[f].pools}):
+        found.setdefault(frozenset(f for f in shared if pool in arrays.floors[f].pools), []).append(pool)
+    return {floors: tuple(pools) for floors, pools in found.items()}
 
 
 def _grid(rows: list[list[int]], arrays: Arrays) -> Grid:
@@ -179,8 +208,11 @@ class Residual:
     def places(self, *, starts: tuple[int, int] | None = None, kind: Kind | None = None) -> Iterator[Places]:
         """Room at every place of every option with a start from `starts` (the window), clipped to the horizon.
 
-        Divisible work: single weeks, one row a pool.
+        Divisible work: single weeks, one row a pool. Pinned work: its place alone.
         """
+        if self.row.pinned is not None:
+            yield self.pinned_place(kind=kind)
+            return
         earliest, latest = starts or self.window()
         for number, option in enumerate(self.request.options):
             pools = [self.arrays.pool_index[key] for key in option.pools]
@@ -189,6 +221,14 @@ class Residual:
             found = self.places_in(pools, number, weeks, (earliest, last), kind=kind)
             if found is not None:
                 yield found
+
+    def pinned_place(self, *, weeks: int | None = None, kind: Kind | None = None) -> Places:
+        """Room where the request is pinned, over the first `weeks` of its weeks inside the horizon, or all of them."""
+        pin = self.row.pinned
+        assert pin is not None
+        weeks = weeks or max(1, pin.last - pin.first)
+        grid = self.held.least_free(kind or self.kind, weeks)[pin.domain : pin.domain + 1, pin.first : pin.first + 1]
+        return Places(pin.option, weeks, pin.accelerators, (pin.domain,), pin.first, grid)
 
     def places_in(
         self, pools: Sequence[int], option: int, weeks: int, starts: tuple[int, int], *, kind: Kind | None = None

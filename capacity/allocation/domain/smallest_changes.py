@@ -20,22 +20,28 @@ MOST_SERVING_CHANGES = 3
 
 
 class ServingThere(Protocol):
-    """Who is served in a pool and week, accelerators by demand; and by tier."""
+    """Who is served in a pool and week, accelerators by demand; and by tier; and what would be free without a demand."""
 
     def at(self, pool: int, week: int) -> Mapping[int, int]: ...
 
     def by_tier(self, pool: int, week: int) -> Mapping[int, int]: ...
 
+    def released(self, d: int, pool: int, week: int) -> int: ...
+
 
 def smallest_changes(residual: Residual, best: Spot, serving: ServingThere) -> tuple[SmallestChange, ...]:
-    """Changes in the order of the kinds; none for divisible work, which takes whatever there is."""
+    """Changes in the order of the kinds; none for divisible work, which takes whatever there is.
+
+    Of pinned work pool, domain and start are settled: no other pool, no later start.
+    """
     if residual.row.divisible:
         return ()
+    is_free = residual.row.pinned is None
     found = [
         _fewer_accelerators(residual, best),
-        _later_start(residual),
-        _shorter(residual, best.option),
-        _other_pool(residual, best),
+        _later_start(residual) if is_free else None,
+        _shorter(residual) if is_free else _shorter_pin(residual),
+        _other_pool(residual) if is_free else None,
         _preemptible(residual),
         _more_supply(residual),
         _earlier_delivery(residual),
@@ -48,10 +54,7 @@ def changes_of_window(residual: Residual) -> tuple[SmallestChange, ...]:
     """For a request none of whose starts ends inside the horizon: a later start, or fewer weeks."""
     if residual.row.divisible:
         return ()
-    size = residual.request.options[0].accelerators
-    alike = [number for number, option in enumerate(residual.request.options) if option.accelerators == size]
-    shorter = [_shorter(residual, number) for number in alike]
-    found = [_later_start(residual), max((c for c in shorter if c), key=lambda c: c.weeks or 0, default=None)]
+    found = [_later_start(residual), _shorter(residual)]
     return tuple(change for change in found if change is not None)
 
 
@@ -70,12 +73,42 @@ def _later_start(residual: Residual) -> SmallestChange | None:
     return SmallestChange("later_start", start=week_at(residual.arrays, min(starts))) if starts else None
 
 
-def _shorter(residual: Residual, number: int) -> SmallestChange | None:
+def _shorter(residual: Residual) -> SmallestChange | None:
+    """The most weeks less than asked that any option fits with; of equal ones the option of most accelerators."""
+    found = [
+        (weeks, option.accelerators)
+        for number, option in enumerate(residual.request.options)
+        if (weeks := _most_weeks(residual, number))
+    ]
+    if not found:
+        return None
+    weeks, accelerators = max(found)
+    return SmallestChange("shorter", weeks=weeks, accelerators=_if_sizes_differ(residual, accelerators))
+
+
+def _most_weeks(residual: Residual, number: int) -> int:
+    """Weeks less than the option asks for that it fits with; 0 where not even one does."""
     option = residual.request.options[number]
     pools = [residual.arrays.pool_index[key] for key in option.pools]
     for weeks in range(option.weeks - 1, 0, -1):
         if _fits_somewhere(residual.places_in(pools, number, weeks, residual.window())):
-            return SmallestChange("shorter", weeks=weeks)
+            return weeks
+    return 0
+
+
+def _if_sizes_differ(residual: Residual, accelerators: int) -> int | None:
+    sizes = {option.accelerators for option in residual.request.options}
+    return accelerators if len(sizes) > 1 else None
+
+
+def _shorter_pin(residual: Residual) -> SmallestChange | None:
+    """Weeks from the pinned start, those before the horizon among them."""
+    pin, start = residual.row.pinned, residual.request.pinned
+    assert pin is not None and start is not None
+    before = pin.first - residual.arrays.problem.first_week.weeks_until(start.start)
+    for weeks in range(pin.last - pin.first - 1, 0, -1):
+        if _fits_somewhere(residual.pinned_place(weeks=weeks)):
+            return SmallestChange("shorter", weeks=before + weeks)
     return None
 
 
@@ -83,18 +116,22 @@ def _fits_somewhere(places: Places | None) -> bool:
     return places is not None and bool((places.grid >= places.accelerators).any())
 
 
-def _other_pool(residual: Residual, best: Spot) -> SmallestChange | None:
-    """The first pool of the same accelerator type, in key order, in which the request as asked fits."""
-    problem = residual.arrays.problem
+def _other_pool(residual: Residual) -> SmallestChange | None:
+    """The first pool in key order in which an option fits as asked, of an accelerator type the option accepts."""
+    problem, index = residual.arrays.problem, residual.arrays.pool_index
     own = {key for option in residual.request.options for key in option.pools}
-    kind = problem.pools[best.pool].accelerator_type
+    kinds = [
+        {problem.pools[index[key]].accelerator_type for key in option.pools} for option in residual.request.options
+    ]
     for pool, row in enumerate(problem.pools):
-        if (
-            row.key not in own
-            and row.accelerator_type == kind
-            and _fits_somewhere(residual.places_in([pool], best.option, best.weeks, residual.window()))
-        ):
-            return SmallestChange("other_pool", pool=row.key)
+        if row.key in own:
+            continue
+        for number, option in enumerate(residual.request.options):
+            if row.accelerator_type in kinds[number] and _fits_somewhere(
+                residual.places_in([pool], number, option.weeks, residual.window())
+            ):
+                size = _if_sizes_differ(residual, option.accelerators)
+                return SmallestChange("other_pool", pool=row.key, accelerators=size)
     return None
 
 
@@ -108,29 +145,51 @@ def _preemptible(residual: Residual) -> SmallestChange | None:
 
 
 def _more_supply(residual: Residual) -> SmallestChange | None:
-    """Fewest whole nodes in one domain over the weeks that are short; of equal ones the earliest start."""
+    """Fewest accelerators in whole nodes of one domain, over the weeks that are short.
+
+    Of equal ones the earliest start, then the request's own domain before another pool of its floors.
+    """
     arrays = residual.arrays
-    fewest: tuple[int, int, int, int] | None = None
+    fewest: tuple[int, int, bool, int, int, int] | None = None
     chosen: Spot | None = None
     for places in residual.places():
-        node = np.array([arrays.node_size[arrays.domains[q].pool] for q in places.domains])[:, None]
-        needed = residual.held.supply_needed(residual.kind, places.domains, places.accelerators)
-        amounts = sliding_most(-(-needed // node) * node, places.weeks)[:, _starts(places)]
-        row, column = _first_least(amounts)
-        rank = (int(amounts[row, column]), places.first + column, places.domains[row], places.option)
-        if rank[0] and (fewest is None or rank < fewest):
-            fewest, chosen = rank, places.spot(arrays, row, column)
+        for pools, needed in _more_supply_in(residual, places):
+            node = np.array([arrays.node_size[pool] for pool in pools])[:, None]
+            amounts = sliding_most(-(-needed // node) * node, places.weeks)[:, _starts(places)]
+            row, column = _first_least(amounts)
+            amount, q = int(amounts[row, column]), places.domains[row]
+            is_other = pools[row] != arrays.domains[q].pool
+            rank = (amount, places.first + column, is_other, q, places.option, pools[row])
+            if 0 < amount < UNBOUND and (fewest is None or rank < fewest):
+                fewest, chosen = rank, places.spot(arrays, row, column)
     if fewest is None or chosen is None:
         return None
     free = residual.free(chosen.domain)
     short = [t for t in chosen.span if free[t] < chosen.accelerators]
     return SmallestChange(
         "more_supply",
-        pool=arrays.problem.pools[chosen.pool].key,
+        pool=arrays.problem.pools[fewest[-1]].key,
         accelerators=fewest[0],
         from_=week_at(arrays, short[0]),
         weeks=short[-1] + 1 - short[0],
     )
+
+
+def _more_supply_in(residual: Residual, places: Places) -> Iterator[tuple[list[int], np.ndarray]]:
+    """(pool of each row, supply it needs): in the domains themselves, then in other pools of floors that are short.
+
+    Of pools in the same floors with equal nodes the first is enough.
+    """
+    arrays, held, asked = residual.arrays, residual.held, places.accelerators
+    own = [arrays.domains[q].pool for q in places.domains]
+    yield own, held.supply_needed(residual.kind, places.domains, asked)
+    counting = {f for pool in set(own) for f in residual.floors(pool)}
+    for floors, pools in held.in_floors.items():
+        if not floors & counting:
+            continue
+        needed = held.needed_in(floors, residual.kind, places.domains, asked, supply=True)
+        for pool in {arrays.node_size[pool]: pool for pool in reversed(pools)}.values():
+            yield [pool] * len(own), needed
 
 
 def _starts(places: Places) -> slice:
@@ -146,22 +205,17 @@ def _first_least(grid: np.ndarray) -> tuple[int, int]:
 def _earlier_delivery(residual: Residual) -> SmallestChange | None:
     """What arrives in a domain in one week, by the fewest weeks earlier; accelerators and from_: as announced.
 
-    It helps the request there, and in the other domains of the pool where only the pool is short.
+    It helps the request there, in the other domains of the pool where only the pool is short, and in the other pools
+    of a floor where only the floor is.
     """
-    arrays, held = residual.arrays, residual.held
+    arrays = residual.arrays
     found: tuple[int, int, int] | None = None
     for places in residual.places():
-        here = held.supply_needed(residual.kind, places.domains, places.accelerators)
-        beside = held.supply_needed(residual.kind, places.domains, places.accelerators, elsewhere=True)
-        alone = beside.copy()
-        alone[held.domain[np.array(places.domains)] < places.accelerators] = UNBOUND
-        for row, q in enumerate(places.domains):
-            for to in arrays.domains_of[arrays.domains[q].pool]:
-                needed = here[row] if to == q else alone[row]
-                for arrival, step in _arrivals(arrays.domains[to].supply, after=places.first):
-                    weeks = _weeks_earlier(needed, places, arrival, step)
-                    if weeks and (found is None or (weeks, arrival, to) < found):
-                        found = (weeks, arrival, to)
+        for to, needed in _more_supply_to(residual, places):
+            for arrival, step in _arrivals(arrays.domains[to].supply, after=places.first):
+                weeks = _weeks_earlier(needed, places, arrival, step)
+                if weeks and (found is None or (weeks, arrival, to) < found):
+                    found = (weeks, arrival, to)
     if found is None:
         return None
     weeks, arrival, to = found
@@ -173,6 +227,25 @@ def _earlier_delivery(residual: Residual) -> SmallestChange | None:
         from_=week_at(arrays, arrival),
         weeks=weeks,
     )
+
+
+def _more_supply_to(residual: Residual, places: Places) -> Iterator[tuple[int, np.ndarray]]:
+    """(domain that gets more, supply it needs by week), for every domain of `places` that this would help."""
+    arrays, held, asked = residual.arrays, residual.held, places.accelerators
+    here = held.supply_needed(residual.kind, places.domains, asked)
+    alone = held.supply_needed(residual.kind, places.domains, asked, elsewhere=True)
+    alone[held.domain[np.array(places.domains)] < asked] = UNBOUND
+    for row, q in enumerate(places.domains):
+        for to in arrays.domains_of[arrays.domains[q].pool]:
+            yield to, here[row] if to == q else alone[row]
+    counting = {f for q in places.domains for f in residual.floors(arrays.domains[q].pool)}
+    for floors, pools in held.in_floors.items():
+        if not floors & counting:
+            continue
+        needed = held.needed_in(floors, residual.kind, places.domains, asked, supply=True)
+        helps = (sliding_most(needed, places.weeks)[:, _starts(places)] < UNBOUND).any(axis=1)
+        for row in {needed[row].tobytes(): int(row) for row in np.flatnonzero(helps)}.values():
+            yield from ((to, needed[row]) for pool in pools for to in arrays.domains_of[pool])
 
 
 def _arrivals(supply: tuple[int, ...], *, after: int) -> Iterator[tuple[int, int]]:
@@ -220,13 +293,25 @@ def _serving_to_give_way(residual: Residual) -> list[tuple[int, int, tuple[int, 
         for pool in sorted({arrays.domains[q].pool for q in places.domains}):
             domains = [q for q in places.domains if arrays.domains[q].pool == pool]
             is_large = (there[np.array(domains), _starts(places)] >= places.accelerators).any(axis=0)
-            short = places.accelerators - held.shared(residual.kind)[pool]
-            most = sliding_most(short[None], places.weeks)[0, _starts(places)]
-            for column in np.flatnonzero(is_large & (most > 0)):
-                begin = places.first + int(column)
-                weeks = tuple(begin + int(t) for t in np.flatnonzero(short[begin : begin + places.weeks] > 0))
-                found.add((int(most[column]), pool, weeks))
+            for givers, short in _less_serving_in(residual, pool, places.accelerators):
+                most = sliding_most(short[None], places.weeks)[0, _starts(places)]
+                for column in np.flatnonzero(is_large & (most > 0) & (most < UNBOUND)):
+                    begin = places.first + int(column)
+                    weeks = tuple(begin + int(t) for t in np.flatnonzero(short[begin : begin + places.weeks] > 0))
+                    found |= {(int(most[column]), giver, weeks) for giver in givers}
     return sorted(found)
+
+
+def _less_serving_in(residual: Residual, pool: int, asked: int) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+    """(pools, serving less that one of them needs by week): the pool itself, then the other pools of its floors."""
+    held, domain = residual.held, residual.arrays.domains_of[pool][0]
+    yield (pool,), asked - held.shared(residual.kind)[pool]
+    counting = residual.floors(pool)
+    whole = replace(residual.kind, divisible=True)  # whether a domain is large enough is asked beside it
+    for floors, pools in held.in_floors.items():
+        others = tuple(p for p in pools if p != pool)
+        if others and not floors.isdisjoint(counting):
+            yield others, held.needed_in(floors, whole, (domain,), asked, supply=False)[0]
 
 
 def _reductions(
@@ -245,9 +330,9 @@ def _reductions(
 
 
 def _can_shrink(residual: Residual, pool: int, week: int, d: int, accelerators: int, serving: ServingThere) -> bool:
-    """The demand has that much there, and what stays still carries the burst its tier bought."""
+    """The demand has that much there, nobody else needs it, and what stays still carries the burst its tier bought."""
     tier = residual.arrays.demands[d].tier
     bought = residual.plan.burst.get((tier, pool, week), 0)
-    if serving.at(pool, week).get(d, 0) < accelerators:
+    if min(serving.at(pool, week).get(d, 0), serving.released(d, pool, week)) < accelerators:
         return False
     return not bought or serving.by_tier(pool, week).get(tier, 0) - accelerators >= bought

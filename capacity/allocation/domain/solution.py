@@ -1,4 +1,4 @@
-"""The plan as frozen values, and its JSON form (docs/methods.md, "Allocation solution").
+"""The plan as frozen values, and its JSON form (docs/allocation-problem.md, "Solution").
 
 What belongs here: the rows a run stores and a page reads, under the names of the file form. How they were found is
 `engine`; whether they balance is `checks`. Weeks are Week here and ISO Mondays in JSON.
@@ -77,6 +77,7 @@ class SmallestChange:
     """A change that lets the request fit with everything else held; one unit less does not. None: not of this kind.
 
     earlier_delivery (not in the file form): the accelerators that reach the pool in week from_, `weeks` earlier.
+    shorter, other_pool: accelerators of the option that fits, where options differ in them (not in the file form).
     """
 
     change: str
@@ -199,6 +200,7 @@ _NOT_IN_FORM: dict[type, set[str]] = {
     ScarcityPrice: {"usd_node_more", "usd_node_less", "unlocks"},
 }
 _CHANGES_NOT_IN_FORM = {"earlier_delivery"}
+_CHANGES_WITHOUT_SIZE = {"shorter", "other_pool"}
 
 
 def solution_to_json(solution: Solution) -> dict[str, Any]:
@@ -214,6 +216,8 @@ def _to_json(value: Any) -> Any:
     if not hasattr(value, "__dataclass_fields__"):
         return value
     nullable, left_out = _NULLABLE.get(type(value), set()), _NOT_IN_FORM.get(type(value), set())
+    if isinstance(value, SmallestChange) and value.change in _CHANGES_WITHOUT_SIZE:
+        left_out = {"accelerators"}
     row: dict[str, Any] = {}
     for each in fields(value):
         if each.name in left_out:

@@ -140,10 +140,8 @@ class _Room:
 
     def _floors(self, row: Experiment, pool: str) -> list[int]:
         """Floors that the request may not enter."""
-        if row.model_development:
-            return []
         floors = enumerate(self.problem.floors)
-        return [f for f, floor in floors if pool in floor.pools and not (floor.lendable and row.preemptible)]
+        return [f for f, floor in floors if pool in floor.pools and floor.counts(row)]
 
 
 def exact_shortfall(work: float, *, denominator: int) -> Fraction | None:

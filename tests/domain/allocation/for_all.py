@@ -1,6 +1,6 @@
 """Properties over generated problems: how many of them, and from what they are drawn.
 
-What belongs here: the decorator that runs a property on a few hundred problems in `make test` and on ten times as many
+What belongs here: the decorator that runs a property on some problems in `make test` and on ten times as many
 in `make test-long`, always the same ones, and the strategies for problems.
 """
 
@@ -19,6 +19,7 @@ from capacity.allocation.domain.solution import solution_to_json
 from tests.domain.allocation.small_problems import small_problem
 from tests.domain.allocation.tiny_problems import as_problem
 
+# The same properties are asked of two thousand plans in `test_invariants`: those here are made smaller when one fails.
 LONG = 10
 BY_PARTS = SolveOptions(whole_limit=0)
 QUICKLY = SolveOptions(whole_limit=0, effort="quick")
@@ -44,6 +45,7 @@ def for_all(*strategies: Any, examples: int) -> Callable[[Callable[..., None]], 
             some(given(*strategies)(holds))()
 
         test.__name__, test.__doc__, test.__module__ = holds.__name__, holds.__doc__, holds.__module__
+        test.holds = holds  # type: ignore[attr-defined]
         return test
 
     return decorate

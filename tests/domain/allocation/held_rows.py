@@ -60,7 +60,6 @@ class HeldRows:
             at = (row["pool"], self.week(row["week"]))
             self.serving[at] = self.serving.get(at, 0) + row["accelerators"]
             self.of_class[row["class"], *at] = row["accelerators"]
-        self.carried = {(r["class"], r["pool"], self.week(r["week"])): r["work"] for r in solution["allocations"]}
         self.served = {(row["key"], self.week(row["week"])): row["work"] for row in solution.get("served", [])}
         self.bought = {(row["pool"], self.week(row["week"])): row["accelerators"] for row in solution["burst"]}
         # (request, pool, domain, weeks inside the horizon, accelerators)
@@ -85,10 +84,10 @@ class HeldRows:
         if not there:
             return 0
         others = [row["key"] for row in self.demands.values() if row["class"] == name and row["key"] != demand["key"]]
-        elsewhere = sum(work for (c, p, t), work in self.carried.items() if (c, t) == (name, week) and p != pool)
+        rates = {option["pool"]: option["work_per_accelerator"] for option in demand["options"]}
+        elsewhere = sum(n * rates[p] for (c, p, t), n in self.of_class.items() if (c, t) == (name, week) and p != pool)
         must = sum(self.served.get((key, week), 0) for key in others) - elsewhere
-        rate = next(option["work_per_accelerator"] for option in demand["options"] if option["pool"] == pool)
-        return there - max(0, ceil(must / rate - ROUNDED))
+        return there - max(0, ceil(must / rates[pool] - ROUNDED))
 
     def net_serving(self, pool: str, week: int) -> int:
         """Serving that stands on the pool's own accelerators, not on burst."""
@@ -145,6 +144,9 @@ class HeldRows:
         ]
 
     def spots(self, request: Row) -> list[Spot]:
+        """Everywhere it may lie by its window; where it is pinned, that alone, in the weeks inside the horizon."""
+        if request.get("pinned"):
+            return self._pinned_spot(request, request["pinned"])
         earliest, latest = self.week(request["earliest_start"]), self.week(request["latest_start"])
         found = []
         for option in self.options(request):
@@ -155,6 +157,13 @@ class HeldRows:
                 for domain in [row["key"] for row in domains] or [None]:
                     found.append(Spot(option, option["pool"], domain, start, long, option["accelerators"]))
         return found
+
+    def _pinned_spot(self, request: Row, pin: Row) -> list[Spot]:
+        start = self.week(pin["start"])
+        option = next(option for option in self.options(request) if option["pool"] == pin["pool"])
+        first, last = max(0, start), min(len(self.weeks), start + option["weeks"])
+        there = (pin["pool"], pin["domain"], first, last - first, option["accelerators"])
+        return [Spot(option, *there)] if first < last else []
 
     def free(self, request: Row, spot: Spot, week: int, change: Change = NOTHING) -> int:
         """The most the request could have in the spot in one week, by pool, domain and floors."""
@@ -167,6 +176,8 @@ class HeldRows:
             free = min(free, self.domain_free(spot.pool, spot.domain, week, beside=request) + inside)
         for floor in self.document["floors"]:
             if spot.pool in floor["pools"] and self.counts_in(floor, request):
+                enters = change.pool in floor["pools"] and week in change.weeks
+                more, serving = (change.supply, change.less_serving) if enters else (0, 0)
                 free = min(free, self.floor_free(floor, week, beside=request, more=more) + serving)
         return free
 
@@ -180,4 +191,4 @@ class HeldRows:
 
     def emptied(self) -> HeldRows:
         """The same problem with nothing placed, served or bought."""
-        return HeldRows(self.document, {"allocations": [], "burst": [], "placements": []})
+        return HeldRows(self.document, {"allocations": [], "served": [], "burst": [], "placements": []})

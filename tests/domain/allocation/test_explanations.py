@@ -199,7 +199,7 @@ def test_a_lower_class_that_lies_across_a_delivery_a_higher_one_waits_for_is_war
 
 def test_every_smallest_change_of_tiny_problems_fits_and_one_unit_less_does_not() -> None:
     seen = 0
-    for seed in range(150):
+    for seed in range(200):
         document, solution = solved(tiny_problem(seed))
         check = ResidualCheck(document, solution_to_json(solution))
         for row in solution.unplaced:
@@ -234,3 +234,144 @@ def test_replicas_of_a_tier_that_serve_another_tier_of_their_class_are_that_dema
     (told,) = solution.unplaced
     assert [(row.key, row.accelerators) for row in told.blockers] == [("paid", 4)]
     assert [(c.key, c.accelerators) for c in told.smallest_changes if c.change == "smaller_serving"] == [("paid", 1)]
+
+
+def changes_of(document: Json, key: str = "asks") -> dict[str, SmallestChange]:
+    _, solution = solved(document)
+    row = next(row for row in solution.unplaced if row.key == key)
+    return {change.change: change for change in row.smallest_changes}
+
+
+def test_another_pool_is_looked_for_of_every_type_the_request_accepts() -> None:
+    """8 asked; short by least in the h100 pool (6). No other h100 pool is there, a b200 one has 13 free."""
+    pools = [
+        pool("small", [4], accelerator_type="b200"),
+        pool("west", [6]),
+        pool("wide", [13], accelerator_type="b200"),
+    ]
+    asks = request("asks", 8, pools=["small", "west"])
+    assert changes_of(problem(allocatable=[6], pools=pools, requests=[asks]))["other_pool"].pool == "wide"
+
+
+def with_options(row: Json, *options: Json) -> Json:
+    return {name: row[name] for name in row if name not in ("pools", "accelerators", "weeks")} | {"options": options}
+
+
+def test_an_option_is_tried_in_pools_of_its_own_type_only() -> None:
+    """3 of b200 or 9 of h100: the 4 of the other h100 pool would hold three, but three are accepted of b200 only."""
+    pools = [pool("b", [2], accelerator_type="b200"), pool("h", [4]), pool("h2", [4])]
+    options = [{"pool": "b", "accelerators": 3, "weeks": 1}, {"pool": "h", "accelerators": 9, "weeks": 1}]
+    document = problem(allocatable=[4], pools=pools, requests=[with_options(request("asks", 1), *options)])
+    assert "other_pool" not in changes_of(document)
+    wide = problem(
+        allocatable=[4],
+        pools=[*pools, pool("wide", [3], accelerator_type="b200")],
+        requests=[with_options(request("asks", 1), *options)],
+    )
+    change = changes_of(wide)["other_pool"]
+    assert (change.pool, change.accelerators) == ("wide", 3)
+
+
+def test_the_longest_run_of_any_option_is_told_with_its_size() -> None:
+    """6 in west for 2 weeks, which has 6 and then 5: one week. 4 in north for 4, which has 4, 4, 4 and then none: 3."""
+    pools = [pool("west", [6, 5, 5, 5]), pool("north", [4, 4, 4, 0])]
+    options = [{"pool": "west", "accelerators": 6, "weeks": 2}, {"pool": "north", "accelerators": 4, "weeks": 4}]
+    document = problem(allocatable=[0] * 4, pools=pools, requests=[with_options(request("asks", 1), *options)])
+    change = changes_of(document)["shorter"]
+    assert (change.weeks, change.accelerators) == (3, 4)
+    _, solution = solved(document)
+    assert {"change": "shorter", "weeks": 3} in solution_to_json(solution)["unplaced"][0]["smallest_changes"]
+
+
+def over_two_pools(**more: Any) -> Json:
+    """A floor of 8 over west (6, nodes of 4) and north (5, nodes of 1); 6 of west asked for: 11 - 8 = 3 are open."""
+    pools = [pool("west", [6], node_size=4), pool("north", [5])]
+    both = {"key": "md", "pools": ["west", "north"], "accelerators": [8], "lendable": False}
+    return problem(allocatable=[6], pools=pools, floors=[both], requests=[request("asks", 6)], **more)
+
+
+def test_more_supply_may_be_in_another_pool_of_a_floor_that_is_short() -> None:
+    """3 more: one node of 4 in west, or three of 1 in north, which is less and leaves west as empty as it is."""
+    change = changes_of(over_two_pools())["more_supply"]
+    assert (change.pool, change.accelerators, change.weeks) == ("north", 3, 1)
+
+
+def test_more_supply_in_another_pool_does_not_help_where_the_pool_itself_is_short() -> None:
+    """7 of west asked for, which has 6: only west, by a node of 4, which frees the floor's row by the 4 it lacks."""
+    document = over_two_pools()
+    document["experiments"][0]["accelerators"] = 7
+    change = changes_of(document)["more_supply"]
+    assert (change.pool, change.accelerators) == ("west", 4)
+
+
+def test_of_equal_amounts_of_supply_the_request_s_own_pool_is_told() -> None:
+    document = over_two_pools()
+    document["pools"][0]["node_size"] = 1
+    assert changes_of(document)["more_supply"].pool == "west"
+
+
+def test_what_is_due_in_another_pool_of_the_floor_may_come_earlier() -> None:
+    """North grows by 3 in the second week: a week earlier it frees the three that the floor's row is short."""
+    document = over_two_pools()
+    document["weeks"] = 2
+    for row, supply in zip(document["pools"], ([6, 6], [5, 8]), strict=True):
+        row["allocatable"] = supply
+    document["floors"][0]["accelerators"] = [8, 8]
+    change = changes_of(document)["earlier_delivery"]
+    assert (change.pool, change.accelerators, change.weeks) == ("north", 3, 1)
+
+
+def test_serving_in_another_pool_of_the_floor_may_give_way() -> None:
+    """A floor of 4 over 12: 8 are open, of which a commitment has 5 in north; 6 of west asked for: 3 less of it."""
+    pools = [pool("west", [6]), pool("north", [6])]
+    both = {"key": "md", "pools": ["west", "north"], "accelerators": [4], "lendable": False}
+    promised = serves("c", "committed", [5])
+    promised["options"] = [{**promised["options"][0], "pool": "north"}]
+    document = problem(allocatable=[6], pools=pools, floors=[both], serving=[promised], requests=[request("asks", 6)])
+    change = changes_of(document)["smaller_serving"]
+    assert (change.key, change.accelerators) == ("c", 3)
+
+
+def test_a_demand_that_fills_what_another_s_replica_leaves_frees_nothing_by_itself() -> None:
+    """Replicas of 2. One of work 1 and, below it, one of work 3 need two: 4. Without the first still 2, for the 3."""
+    class_ = {"class": "chat", "options": [{"pool": "west", "work_per_accelerator": 1, "replica_accelerators": 2}]}
+    first = class_ | {"key": "first", "tier": "committed", "work": [1], "usd_lost_per_work_week": 9}
+    second = class_ | {"key": "second", "tier": "forecast", "work": [3], "usd_lost_per_work_week": 9}
+    _, solution = solved(problem(allocatable=[4], serving=[first, second], requests=[request("asks", 1)]))
+    (row,) = solution.unplaced
+    given = [(each.key, each.accelerators) for each in row.smallest_changes if each.change == "smaller_serving"]
+    assert given == [("second", 2)]
+
+
+def test_a_pin_that_does_not_fit_is_told_what_would_let_it_run_where_it_is() -> None:
+    """10 for three weeks; 4 run, pinned, in the first two. 7 pinned from the second week are one short, for one week."""
+    runs = request("runs", 4, pinned=PINNED | {"start": monday(0)}) | {"weeks": 2}
+    asks = request("asks", 7, start=1, tier="P1", pinned=PINNED | {"start": monday(1)}) | {"weeks": 2}
+    found = changes_of(problem(allocatable=[10] * 3, requests=[runs, asks]))
+    assert set(found) == {"fewer_accelerators", "more_supply"}
+    assert found["fewer_accelerators"].accelerators == 6
+    supply = found["more_supply"]
+    assert (supply.pool, supply.accelerators, supply.weeks) == ("west", 1, 1)
+
+
+def test_a_pin_that_began_before_the_horizon_may_run_for_fewer_weeks() -> None:
+    """3 weeks from the week before the horizon; 10 in its first week, 5 in its second: 7 fit for two of the three."""
+    asks = request("asks", 7, start=-1, pinned=PINNED | {"start": monday(-1)}) | {"weeks": 3}
+    found = changes_of(problem(allocatable=[10, 5], requests=[asks]))
+    assert found["shorter"].weeks == 2
+    assert "later_start" not in found and "other_pool" not in found
+
+
+def test_a_run_that_enters_the_floor_is_told_that_it_and_not_part_of_it_makes_way() -> None:
+    """10, a floor of 4, a commitment of 8, and 7 that run: it is one too many, so serving takes the 6. It lacks 7."""
+    _, solution = solved(
+        problem(
+            allocatable=[10],
+            floors=[floor([4])],
+            serving=[serves("c", "committed", [8])],
+            requests=[request("asks", 7, tier="P1", pinned=PINNED)],
+        )
+    )
+    (row,) = solution.unplaced
+    assert (row.reason, row.free, row.short_by) == ("floor_reserved", 0, 7)
+    assert [(each.change, each.accelerators) for each in row.smallest_changes] == [("more_supply", 7)]

@@ -33,7 +33,7 @@ def for_all_plans(*, examples: int) -> Callable[[Holds], Callable[..., None]]:
     return decorate
 
 
-@for_all_plans(examples=130)
+@for_all_plans(examples=20)
 def test_pools_and_domains_hold_no_more_than_they_have(document: Row, plan: Row, rows: HeldRows) -> None:
     for pool in document["pools"]:
         for week in rows.weeks:
@@ -47,7 +47,7 @@ def test_pools_and_domains_hold_no_more_than_they_have(document: Row, plan: Row,
     assert idle == {(pool, week): rows.pool_free(pool, week) for pool in rows.pools for week in rows.weeks}
 
 
-@for_all_plans(examples=130)
+@for_all_plans(examples=20)
 def test_a_gang_runs_whole_in_one_domain_within_its_window_and_options(
     document: Row, plan: Row, rows: HeldRows
 ) -> None:
@@ -68,7 +68,7 @@ def test_a_gang_runs_whole_in_one_domain_within_its_window_and_options(
             assert rows.week(row["start"]) >= 0 and rows.week(row["start"]) + row["weeks"] <= len(rows.weeks)
 
 
-@for_all_plans(examples=80)
+@for_all_plans(examples=20)
 def test_divisible_work_stays_within_its_size_its_weeks_and_one_option(
     document: Row, plan: Row, rows: HeldRows
 ) -> None:
@@ -91,7 +91,7 @@ def test_divisible_work_stays_within_its_size_its_weeks_and_one_option(
         )
 
 
-@for_all_plans(examples=100)
+@for_all_plans(examples=20)
 def test_a_floor_keeps_the_least_of_what_it_asks_and_what_there_is(document: Row, plan: Row, rows: HeldRows) -> None:
     issues = {(row["floor"], rows.week(row["week"])) for row in plan["issues"] if row["code"] == "floor_above_supply"}
     for floor in document["floors"]:
@@ -105,7 +105,7 @@ def test_a_floor_keeps_the_least_of_what_it_asks_and_what_there_is(document: Row
             assert ((floor["key"], week) in issues) == (floor["accelerators"][week] > supply)
 
 
-@for_all_plans(examples=100)
+@for_all_plans(examples=20)
 def test_work_is_served_or_short_by_whole_replicas_and_within_max_pools(
     document: Row, plan: Row, rows: HeldRows
 ) -> None:
@@ -131,7 +131,7 @@ def test_work_is_served_or_short_by_whole_replicas_and_within_max_pools(
         assert all(most is None or spread.get((demand["class"], week), 0) <= most for week in rows.weeks)
 
 
-@for_all_plans(examples=100)
+@for_all_plans(examples=20)
 def test_the_values_told_are_those_of_the_rows_and_lie_on_the_right_side_of_their_bounds(
     document: Row, plan: Row, rows: HeldRows
 ) -> None:

@@ -1,7 +1,7 @@
 """`solve_problem PROBLEM.json [--out SOLUTION.json] [--effort quick|record]`: the engine on a file, without any table.
 
 Exit 0 with a solution, also where something is short or unplaced; exit 2 and one sentence a line on standard error
-for bad input, with nothing written. The form of both files is docs/methods.md, "Allocation problem".
+for bad input, with nothing written. The form of both files is docs/allocation-problem.md.
 """
 
 from __future__ import annotations
