@@ -137,7 +137,7 @@ def test_a_queue_of_only_p0_is_a_warning() -> None:
     outcome = import_texts({**GOOD, "experiments.csv": GOOD["experiments.csv"] + rows})
 
     assert outcome.applied
-    assert [issue.code for issue in outcome.warnings] == ["mostly_p0", UNDECIDED]
+    assert [issue.code for issue in outcome.warnings] == ["uncapped_exposure", "mostly_p0", UNDECIDED]
 
 
 def test_the_batch_says_what_came_in_and_what_it_did() -> None:

@@ -53,8 +53,9 @@ def test_a_wrong_plan_fails_its_run_at_once_and_leaves_the_plan_there_was(monkey
     monkeypatch.setattr(results, "served", lambda *_: ())
     wrong = run_once()
     assert (wrong.state, wrong.attempt, wrong.error_code) == ("failed", 1, "plan_inconsistent")
-    # Of each of two demands: what is served and short is not its work, and its class serves other than its replicas do.
-    assert wrong.error.startswith("The plan that was found breaks 4 of its own balances, so nothing of it was kept.")
+    # Of each of two demands: what is served and short is not its work, and its class serves other than its replicas do;
+    # and the list of what is served has not a row for each demand and week.
+    assert wrong.error.startswith("The plan that was found breaks 5 of its own balances, so nothing of it was kept.")
     assert not Run.objects.filter(state="queued").exists()
     assert CurrentRun.objects.get().run_id == good.pk
     assert not RunDocument.objects.filter(run=wrong).exists() and not RunIssue.objects.filter(run=wrong).exists()

@@ -82,12 +82,12 @@ def check_problem(problem: Problem) -> None:
         errors=errors,
     )
     if not errors:
-        _check_losses(problem, errors)
+        report_losses_apart(problem, errors)
     if errors:
         raise BadProblem(errors.lines())
 
 
-def _check_losses(problem: Problem, errors: Errors) -> None:
+def report_losses_apart(problem: Problem, errors: Errors) -> None:
     """Losses of one tier lie no further apart than a solver can weigh against each other."""
     by_tier: dict[str, list[tuple[Fraction, int]]] = defaultdict(list)
     for i, demand in enumerate(problem.serving):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from capacity.allocation.domain import reading
+from capacity.allocation.domain.checks import report_losses_apart
 from capacity.allocation.domain.problem import (
     MAX_WEEKS,
     Burst,
@@ -78,7 +79,7 @@ def _read_problem(document: Any, errors: Errors) -> Problem | None:
     )
     if errors or first_week is None or weeks is None or tiers is None:
         return None
-    return Problem(
+    problem = Problem(
         first_week=first_week,
         weeks=weeks,
         tiers=tiers,
@@ -88,6 +89,8 @@ def _read_problem(document: Any, errors: Errors) -> Problem | None:
         floors=tuple(row for _, row in floors if row is not None),
         previous=tuple(row for _, row in previous if row is not None),
     )
+    report_losses_apart(problem, errors)
+    return None if errors else problem
 
 
 def _experiments_with_options(document: dict[str, Any]) -> frozenset[str]:
