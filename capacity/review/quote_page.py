@@ -84,12 +84,19 @@ def _shown(answer: dict[str, Any], year: int) -> dict[str, Any]:
     return {
         "verdict": verdict,
         "besides": besides,
-        "verdict_kind": "good" if answer["fits"] is True else "bad" if answer["fits"] is False else "warn",
+        "verdict_kind": verdict_kind(answer),
         "cases": [] if terms is None else case_rows(terms),
         "floor": None if terms is None else _floor(terms),
         "facts": [] if terms is None else _term_facts(terms),
         "flags": [] if terms is None else terms["flags"],
     }
+
+
+def verdict_kind(answer: Mapping[str, Any]) -> str:
+    """The colour of the verdict: green only for what fits and earns the target margin."""
+    if answer["fits"] is True:
+        return "warn" if words.misses_target(answer) else "good"
+    return "bad" if answer["fits"] is False else "warn"
 
 
 def case_rows(terms: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
@@ -207,7 +214,7 @@ def _job(what_if: Any) -> dict[str, Any]:
     queued = what_if.state == "queued"
     return {
         "percent": percent,
-        "text": "Waiting for the worker" if queued else f"{what_if.stage or 'Solving'}, {percent} %",
+        "text": "Waiting for the worker" if queued else f"{what_if.stage or 'Solving'}, {percent}%",
     }
 
 

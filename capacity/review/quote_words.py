@@ -50,7 +50,8 @@ def verdict(answer: Row, *, year: int) -> tuple[str, str]:
             if answer["is_quick"] or from_week == start
             else f"It asks to begin in the week of {_monday(start, year)}. "
         )
-        return f"{lead}; {floor}" if floor else f"{lead}.", more + _planned(answer)
+        less = "It earns less than the target margin. " if misses_target(answer) else ""
+        return f"{lead}; {floor}" if floor else f"{lead}.", less + more + _planned(answer)
     if answer["short"] is None or isinstance(answer["short"], Absent):
         return "Does not fit: no pool can serve it.", ""
     short = answer["short"]
@@ -64,6 +65,13 @@ def verdict(answer: Row, *, year: int) -> tuple[str, str]:
     if not answer["is_quick"]:
         more += _earliest(answer, year=year)
     return f"{lead}: {size} for {weeks}.", more + (f"{floor[0].upper()}{floor[1:]} " if floor else "")
+
+
+def misses_target(answer: Row) -> bool:
+    """At expected use it earns less than the target margin, as far as the reader sees both."""
+    terms = answer["terms"]
+    share, target = (terms["expected"]["margin_share"], terms["target_share"]) if terms else (None, None)
+    return isinstance(share, Decimal) and isinstance(target, Decimal) and share < target
 
 
 def _earliest(answer: Row, *, year: int) -> str:

@@ -149,7 +149,7 @@ def _job(found: WhatIf) -> dict[str, Any]:
     if found.state == "queued":
         text = "Waiting for the worker of what-ifs"
     else:
-        text = f"{found.stage or 'Solving'}, {percent} %"
+        text = f"{found.stage or 'Solving'}, {percent}%"
     return {"percent": percent, "text": text}
 
 

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from capacity.access.roles import Role
+from capacity.access.visibility import RESTRICTED
 from capacity.review import quote_words as words
 from capacity.review.quote_answer import terms_of_sized
-from capacity.review.quote_rows import visible_terms
+from capacity.review.quote_page import verdict_kind
+from capacity.review.quote_rows import visible_quote_answer, visible_terms
 from capacity.review.quote_sizing import FitCheck, quoted_inputs, sized_quote
 from contracts.quote_floor import PriceFloor
 from contracts.quotes import PoolRates, QuoteTerms
@@ -130,3 +132,17 @@ def test_words_say_what_moves_together_in_which_currency_and_how_much_is_planned
     assert words.least_words({**together, "moves": "all", "factor": Decimal("1.4063")}) == "all prices × 1.4063"
     assert words.planned_words({"weeks": 91, "term_weeks": 104}) == "91 of 104 weeks are planned"
     assert words.planned_words({"weeks": 104, "term_weeks": 104}) == ""
+
+
+def test_a_quote_that_fits_below_the_target_margin_says_so_and_is_not_green(check: FitCheck) -> None:
+    document = answered(check, pod(8))
+    shown = visible_quote_answer(viewer(Role.FINANCE), document, owner="", is_typed_target=True)
+    for share, kind in (("0.5", "warn"), ("0.6", "good")):
+        shown["terms"]["expected"]["margin_share"], shown["terms"]["target_share"] = Decimal(share), Decimal("0.6")
+        lead, besides = words.verdict(shown, year=2027)
+        assert lead.startswith("Fits from")
+        assert ("less than the target margin" in besides) == (kind == "warn")
+        assert verdict_kind(shown) == kind
+    # Whoever does not see the margin is not told by the colour.
+    shown["terms"]["expected"]["margin_share"] = RESTRICTED
+    assert verdict_kind(shown) == "good"
