@@ -47,6 +47,7 @@ _EVERY_LIST = ("ordering", "limit", "offset", "format")
 _RUN = OpenApiParameter("run", int, description="A run's id; without it the current plan.")
 _REVIEW = OpenApiParameter("review", str, description="The week of a frozen review, such as 2026-W48.")
 _ORDERING = OpenApiParameter("ordering", str, description="A column; with a minus before it, descending.")
+_WHICH_RUN = (_RUN.name, _REVIEW.name)
 
 
 class RowsView(GenericAPIView):
@@ -108,7 +109,7 @@ def run_table_view(name: str, spec: RunTableSpec) -> type[RowsView]:
         resource = name
         heading = spec.title
         opened_by = spec.action
-        asked_by = ("run", "review", *spec.filters)
+        asked_by = (*_WHICH_RUN, *spec.filters)
 
         def rows(self, request: Request, viewer: Viewer) -> list[Row]:
             chosen = chosen_run(request)
@@ -159,7 +160,7 @@ def plain_view(
         heading = title
         area = tag
         opened_by = action
-        asked_by = ("run", "review") if has_run else ()
+        asked_by = _WHICH_RUN if has_run else ()
 
         def rows(self, request: Request, viewer: Viewer) -> list[Row]:
             return rows_of(request, viewer)

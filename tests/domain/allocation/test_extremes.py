@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from capacity.allocation.domain.checks import BadProblem
 from capacity.allocation.domain.engine import SolveOptions, solve
+from capacity.allocation.domain.problem_file import ProblemFileError
 from capacity.allocation.domain.solution import Solution
 from tests.domain.allocation.test_golden_programs import demand, experiment, pool, problem
 from tests.domain.allocation.tiny_problems import as_problem, monday
@@ -92,7 +92,7 @@ def test_the_dearest_is_served_first_however_far_apart_losses_are(apart: float, 
 
 
 def test_losses_of_one_tier_that_no_solver_can_weigh_are_refused_by_name() -> None:
-    with pytest.raises(BadProblem) as refused:
+    with pytest.raises(ProblemFileError) as refused:
         solved(serves(8, 1e8), serves(3, 1), serves(5, 1e-8))
     assert refused.value.sentences == [
         "$.serving[0].usd_lost_per_work_week: is 1e+08 dollars per accelerator and week, d2 of the same tier "
