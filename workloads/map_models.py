@@ -46,10 +46,10 @@ class RunWorkloadCard(RunTable):
 
     run = models.ForeignKey("allocation.Run", models.PROTECT, related_name="workload_cards")
     workload_key = models.CharField(max_length=80)
-    facts = models.JSONField()
-    token_costs = models.JSONField()
-    premium = models.JSONField()
-    forecasts = models.JSONField()
+    facts = models.JSONField(default=dict)
+    token_costs = models.JSONField(default=dict)
+    premium = models.JSONField(default=dict)
+    forecasts = models.JSONField(default=list)
     tokens_per_week = models.BigIntegerField(null=True)
     complete = models.BooleanField()
 

@@ -14,6 +14,7 @@ from capacity.allocation.models import RunTable
 from capacity.imports.models import bumps_inputs_version
 from capacity.inventory.models import KEY
 from workloads.constraints import chosen, unknown_or
+from workloads.map_models import RunWorkloadCard, RunWorkloadUse
 from workloads.research_models import Experiment, Team
 from workloads.usage_models import JobUsage, UsageDay, UsageHour
 
@@ -24,6 +25,8 @@ __all__ = [
     "ModelVersion",
     "OperatingPoint",
     "RunWorkload",
+    "RunWorkloadCard",
+    "RunWorkloadUse",
     "Team",
     "ThroughputProfile",
     "UsageDay",

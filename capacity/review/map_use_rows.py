@@ -62,9 +62,7 @@ def serving_usd(parts: Mapping[str, str] | None) -> Decimal | None:
     return sum((Decimal(parts.get(line, "0")) for line in PAID_BY_SERVING), Decimal(0))
 
 
-def _of_pool_week(
-    rows: PlanRows, pool: str, week: Week, held: Mapping[str, int], usd: Decimal | None
-) -> Iterable[Use]:
+def _of_pool_week(rows: PlanRows, pool: str, week: Week, held: Mapping[str, int], usd: Decimal | None) -> Iterable[Use]:
     accelerators = sum(held.values())
     if not accelerators:
         return

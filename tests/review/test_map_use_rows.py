@@ -56,9 +56,7 @@ def stored(**how: Any) -> list[dict[str, Any]]:
 
 
 def as_told(rows: list[dict[str, Any]]) -> dict[tuple[str, str, str], tuple[int, D | None]]:
-    return {
-        (row["workload_key"], row["serving_class"], row["tier"]): (row["accelerators"], row["usd"]) for row in rows
-    }
+    return {(row["workload_key"], row["serving_class"], row["tier"]): (row["accelerators"], row["usd"]) for row in rows}
 
 
 def test_a_class_is_split_by_work_and_its_dollars_are_those_of_the_pool() -> None:

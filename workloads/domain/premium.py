@@ -64,9 +64,7 @@ def token_premium(*, own: TokenCosts, lower: TokenCosts, tokens: WeekTokens) -> 
 
     2,000 M output tokens at $6.972 beside $1.587 per million: $10,770 a week. Negative where the lower tier costs more.
     """
-    return to_decimal(
-        exact(tokens_cost(costs=own, tokens=tokens)) - exact(tokens_cost(costs=lower, tokens=tokens))
-    )
+    return to_decimal(exact(tokens_cost(costs=own, tokens=tokens)) - exact(tokens_cost(costs=lower, tokens=tokens)))
 
 
 def lower_tiers(tier: str) -> tuple[str, ...]:

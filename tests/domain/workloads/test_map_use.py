@@ -77,9 +77,7 @@ def test_a_premium_is_tokens_times_the_difference_of_unit_costs() -> None:
     # 2,000 M × ($6.972 − $1.587) = $10,770.
     assert token_premium(own=own, lower=lower, tokens=WeekTokens(output=F(2_000_000_000))) == D("10770")
     # and 100 M × $0.50 = $50 of prompts, 1,000 M × $0.05 = $50 of cached ones.
-    tokens = WeekTokens(
-        input_uncached=F(100_000_000), input_cached=F(1_000_000_000), output=F(2_000_000_000)
-    )
+    tokens = WeekTokens(input_uncached=F(100_000_000), input_cached=F(1_000_000_000), output=F(2_000_000_000))
     assert token_premium(own=own, lower=lower, tokens=tokens) == D("10870")
     assert token_premium(own=lower, lower=own, tokens=tokens) == D("-10870")
 
