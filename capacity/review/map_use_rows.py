@@ -16,13 +16,12 @@ from typing import Any
 from capacity.lib.horizon import Week
 from capacity.lib.money import CENT, round_parts, round_usd, to_decimal
 from capacity.lib.units import exact
-from capacity.review.envelope_check import SERVING_LINES
+from capacity.review.map_sums import serving_usd
 from capacity.review.plan_rows import PlanRows
 from workloads.domain.map_use import NO_CARD, split_use
 
 Row = dict[str, Any]
 MAP_WEEKS = 13
-PAID_BY_SERVING = (*SERVING_LINES, "burst")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,13 +52,6 @@ def uses_of(rows: PlanRows) -> list[Use]:
             }
             found += _of_pool_week(rows, pool, week, held, paid.get((pool, week.key)))
     return found
-
-
-def serving_usd(parts: Mapping[str, str] | None) -> Decimal | None:
-    """What serving costs of a pool's week, unrounded; None where a rate is missing."""
-    if parts is None:
-        return None
-    return sum((Decimal(parts.get(line, "0")) for line in PAID_BY_SERVING), Decimal(0))
 
 
 def _of_pool_week(rows: PlanRows, pool: str, week: Week, held: Mapping[str, int], usd: Decimal | None) -> Iterable[Use]:

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from capacity.lib.horizon import Week
-from capacity.review.map_use_rows import MAP_WEEKS, serving_usd, uses_of, workload_use_rows
+from capacity.review.map_sums import serving_usd
+from capacity.review.map_use_rows import MAP_WEEKS, uses_of, workload_use_rows
 from capacity.review.plan_rows import PlanRows
 
 FIRST = Week.parse("2026-W48")
