@@ -203,7 +203,7 @@ class OperatingPoint(models.Model):
 class Workload(models.Model):
     """A workload card: what a class of requests is for, what it needs, who answers for it.
 
-    `purpose` is set by a person; a card without owner, tier justification or in-date review counts as no choice.
+    `purpose` is set by a person; an incomplete card counts as no choice (methods: Spend purposes).
     Own products carry their forecast here (P50 tokens a second, P10 and P90 as multiples of it); contracts bring theirs.
     """
 
