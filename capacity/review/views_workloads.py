@@ -35,8 +35,10 @@ from capacity.review.tables import Row, contract_labels
 from capacity.review.views_lists import no_plan
 from capacity.review.workload_card import card_context, use_rows, workload_verdict
 from capacity.review.workload_page import (
+    frontier_rows,
     matrix_context,
     matrix_listing,
+    previous_run,
     reconciled,
     reconciliation_of,
     sizes_of_week,
@@ -70,6 +72,7 @@ def workloads(request: HttpRequest) -> HttpResponse:
         "controls": controls(listing),
         "has_map": bool(sizes) or not found.planned.accelerators,
         "matrix": matrix_context(viewer, listing, sizes),
+        "frontier": frontier_rows(viewer, run_id=chosen.run_id, previous_id=previous_run(week)),
         "reconciled": reconciled(viewer, found, run_id=chosen.run_id),
         "list": list_context(
             request=request,

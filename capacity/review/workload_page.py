@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Sum
+from django.urls import reverse
 
 from capacity.access.visibility import Viewer, see
 from capacity.allocation.models import RunAllocation, RunPoolWeek
-from capacity.lib.figures import RESTRICTED, UNKNOWN_COST, Absent, thousands, usd, usd_exact
+from capacity.lib.figures import NOTHING, RESTRICTED, UNKNOWN_COST, Absent, points, share, thousands, usd, usd_exact
 from capacity.review.list_specs_map import MATRIX
 from capacity.review.listing import Listing, read_list
 from capacity.review.map_sums import (
@@ -28,11 +30,13 @@ from capacity.review.map_sums import (
     plan_usd,
     sizes_by_workload,
 )
+from capacity.review.models import Review, RunFigure
 from capacity.review.tables import Row
 from capacity.review.words import word
 from workloads.models import RunWorkloadUse
 
 NO_CARD = ""
+NOT_KNOWN = Absent("not known", "unknown", "No tokens or no cost of these workloads is known.")
 
 
 def sizes_of_week(*, run_id: int, week: str) -> dict[str, Size]:
@@ -101,6 +105,7 @@ def matrix_context(viewer: Viewer, listing: Listing, sizes: Mapping[str, Size]) 
             viewer, replace(matrix.total(), size=matrix.total().size + (none or Size())), is_all=none is not None
         ),
         "largest": largest,
+        "has_usd": sees_usd(viewer),
         "csv_url": listing.link(format="csv", table=MATRIX.name),
     }
 
@@ -162,3 +167,50 @@ def matrix_listing(viewer: Viewer, listing: Listing, sizes: Mapping[str, Size]) 
         elif row["usd"] is None:
             row["usd"] = UNKNOWN_COST
     return read_list(spec=MATRIX, rows=rows, params={}, kept={}, is_filterable=lambda name: True)
+
+
+# --- what frontier models take ------------------------------------------------------------------------------------
+
+SHARE = "share:frontier_"
+_SHARES = ("tokens", "usd")
+
+
+def previous_run(week: str) -> int | None:
+    """The run of the last review frozen before a week; None without one. One query."""
+    return Review.objects.filter(week__lt=week).order_by("-week").values_list("run_id", flat=True).first()
+
+
+def frontier_rows(viewer: Viewer, *, run_id: int, previous_id: int | None) -> list[Row]:
+    """Frontier models' share of tokens and of cost, of all and by purpose, with its change since the last review.
+
+    Empty where the reader sees neither, and of runs from before it was kept. One query.
+    """
+    runs = [run_id] if previous_id is None else [run_id, previous_id]
+    stored = RunFigure.objects.filter(run_id__in=runs, key__startswith=SHARE).order_by("position")
+    values: dict[tuple[int, str], Any] = {}
+    for each in stored.values("run_id", "key", "value", "absent", "resource", "field"):
+        seen = see(viewer, each["resource"], each["field"], each["value"])
+        if seen is not RESTRICTED:
+            values[each["run_id"], each["key"].removeprefix(SHARE)] = seen
+    parts = dict.fromkeys(key.partition(":")[2] for run, key in values if run == run_id)
+    return [
+        {
+            "name": word("purpose", purpose) if purpose else "All",
+            "shares": [_share(values, what, purpose, run_id, previous_id) for what in _SHARES],
+        }
+        for purpose in parts
+    ]
+
+
+def _share(values: Mapping[tuple[int, str], Any], what: str, purpose: str, run_id: int, previous_id: int | None) -> Row:
+    key = f"{what}:{purpose}" if purpose else what
+    if (run_id, key) not in values:
+        return {"text": NOTHING}
+    now = values[run_id, key]
+    before = None if previous_id is None else values.get((previous_id, key))
+    is_known = isinstance(now, Decimal)
+    return {
+        "text": share(now) if is_known else NOT_KNOWN,
+        "url": reverse("figure", args=[run_id, SHARE + key]),
+        "change": points(now - before) if is_known and isinstance(before, Decimal) else "",
+    }

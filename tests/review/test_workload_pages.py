@@ -10,7 +10,10 @@ import pgtrigger
 import pytest
 from django.test import Client
 
-from tests.factories import make_run, make_user
+from capacity.allocation.models import Run
+from capacity.review.figure_terms import figure
+from capacity.review.models import RunFigure
+from tests.factories import make_review, make_run, make_user
 from tests.factory_names import CUSTOMER_NAMES
 from tests.review.pages_under_test import csv_rows, table_cells, table_heads
 from workloads.models import RunWorkloadCard, RunWorkloadUse
@@ -165,3 +168,32 @@ def test_the_review_has_a_subtotal_a_tier_and_says_what_is_incomplete(client: Cl
     assert re.findall(r'<tr class="strong"><th scope="row">(\w+)', section) == ["Frontier", "Mid"]
     assert "1 of 3 cards are incomplete." in section
     assert 'href="/workloads/chat_assistant/"' in section
+
+
+def add_share(run: Run, what: str, value: str | None) -> None:
+    """A figure of the run as it stores one: what frontier models take."""
+    row = figure(
+        key=f"share:frontier_{what}",
+        label="Frontier share",
+        value=None if value is None else D(value),
+        unit="share",
+        formula="frontier ÷ all",
+        terms=[],
+        sight=("workload_card", f"frontier_{what.partition(':')[0]}"),
+    )
+    RunFigure.objects.create(run=run, **row)
+
+
+def test_what_frontier_models_take_stands_with_its_change_since_the_last_review(client: Client) -> None:
+    before, now = make_run(week="2026-W47"), make_run(week="2026-W48")
+    make_review(before, week="2026-W47")
+    for run, tokens in ((before, "0.350"), (now, "0.375")):
+        add_share(run, "tokens", tokens)
+    add_share(now, "usd", "0.3325")
+    add_share(now, "tokens:product", None)
+    html = signed_in(client, "finance").get("/workloads/").content.decode()
+    rows = [[" ".join(cell.split()) for cell in row] for row in table_cells(html, "What frontier models take")]
+    assert rows == [["All", "37.5% +2.5 pt", "33.2%"], ["Own products", "not known", "—"]]
+    assert "Frontier models take 37.5% (+2.5 pt since the last review) of tokens" in client.get("/").content.decode()
+    html = signed_in(Client(), "sales").get("/workloads/").content.decode()
+    assert "What frontier models take" not in html
