@@ -18,7 +18,7 @@ RESEARCH_RUNS: dict[str, dict[str, Rule]] = {
         **fields_of(ALL, "workload_key facts forecasts complete"),
         **fields_of(WORKLOAD_COST, "premium frontier_usd"),
         # Tokens of a workload may be one customer's; dollars per token stand beside a price.
-        **fields_of(COST_AND_PRODUCT, "token_costs"),
-        **fields_of(NOT_SALES, "tokens_per_week frontier_tokens"),
+        **fields_of(COST_AND_PRODUCT, "token_costs tokens_per_week"),
+        **fields_of(NOT_SALES, "frontier_tokens"),
     },
 }

@@ -94,6 +94,8 @@ def _share(
     known = {key: amount for key in cards if (amount := amounts.get(key)) is not None}
     frontier = [amount for key, amount in known.items() if cards[key]["model_tier"] == "frontier"]
     sight = ("workload_card", f"frontier_{what}")
+    # A share tells of nobody; the tokens behind it may be one customer's.
+    amount = ("workload_card", "tokens_per_week") if what == "tokens" else sight
     of_purpose = f", {word('purpose', purpose).lower()}" if purpose else ""
     return figure(
         key=f"share:frontier_{what}" + (f":{purpose}" if purpose else ""),
@@ -103,8 +105,8 @@ def _share(
         unit="share",
         formula="Σ over workloads of frontier models ÷ Σ over all workloads",
         terms=[
-            term("Frontier", sum_of(frontier), unit, "workload map", sight),
-            term("All", sum_of(known.values()), unit, "workload map", sight),
+            term("Frontier", sum_of(frontier), unit, "workload map", amount),
+            term("All", sum_of(known.values()), unit, "workload map", amount),
             term("Workloads left out, not known", len(cards) - len(known), "workloads", "this run", sight),
         ],
         anchor=ANCHOR,

@@ -134,7 +134,7 @@ def test_research_reads_a_premium_and_no_cost_of_a_token_and_sales_neither(clien
     make_run()
     html = signed_in(client, "research").get("/workloads/chat_assistant/").content.decode()
     assert "$6.72k a week" in html
-    assert "$6.97" not in html
+    assert "$6.97" not in html and "300 M a week" not in html
     html = signed_in(Client(), "sales").get("/workloads/chat_assistant/").content.decode()
     assert not re.search(r"\$\d", html)
     assert "Where it is served" not in html
