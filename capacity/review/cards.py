@@ -21,6 +21,19 @@ SENTENCES = {
     "quality": "the quality it needs is not written down",
     "value": "how customers get value from it is not written down",
 }
+# The columns of a card that are looked at, beside its model.
+CARD_COLUMNS = (
+    "key",
+    "purpose",
+    "owner_role",
+    "tier_justification",
+    "justification_approver",
+    "justification_evidence",
+    "justification_expires_date",
+    "review_by_date",
+    "quality_required",
+    "customer_value",
+)
 # A reason for a frontier model is looked at again once a quarter.
 LONGEST_JUSTIFICATION = timedelta(weeks=13)
 
