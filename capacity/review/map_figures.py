@@ -1,7 +1,7 @@
 """Figures of the workload map: its sums beside the plan's own, and what frontier models take of tokens and dollars. Pure.
 
 Keys: `total:workload_accelerators`, `total:workload_usd`, `share:frontier_tokens` and `share:frontier_usd`, each of the
-latter for one purpose too (`share:frontier_usd:product`).
+latter for one purpose too (`share:frontier_usd:product`), `workload:KEY:premium_usd`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,36 @@ def map_figures(tables: Tables) -> list[Row]:
     week = now[0]["week"] if now else ""
     uses = [row for row in tables["workload_use"] if row["week"] == week]
     return [*_totals(tables, uses, now, week), *_shares(tables, uses)]
+
+
+def premium_figures(tables: Tables) -> list[Row]:
+    """What each card's tokens cost above the next lower model tier, where that is known."""
+    names = {row["workload_key"]: row["name"] for row in tables["workloads"]}
+    return [
+        _premium(row, names[row["workload_key"]]) for row in tables["workload_cards"] if not row["premium"]["reason"]
+    ]
+
+
+def _premium(row: Row, name: str) -> Row:
+    key, premium, sight = row["workload_key"], row["premium"], ("workload_card", "premium")
+    next_name = f"{premium['next_model']} on {premium['next_type']}"
+    tokens = ("workload_card", "tokens_per_week")
+    return figure(
+        key=f"workload:{key}:premium_usd",
+        label=f"{name}: premium over the next tier",
+        value=Decimal(premium["usd_per_week"]),
+        unit="USD a week",
+        formula="Σ kinds of tokens × (its own − the next tier's fully loaded cost per million)",
+        terms=[
+            term("The same tokens on its own model", Decimal(premium["usd_own"]), "USD", "fully loaded", sight),
+            term(f"On {next_name}", Decimal(premium["usd_next"]), "USD", "fully loaded, same peaks and spares", sight),
+            term("Tokens expected", row["tokens_per_week"], "tokens a week", "contracts at P50 and its own", tokens),
+            term("Workload card", name, "", "workload card", ("workload", "name"), input_row=("workloads", key)),
+        ],
+        anchor=ANCHOR,
+        basis="this week, fully loaded",
+        sight=sight,
+    )
 
 
 def _totals(tables: Tables, uses: list[Row], now: list[Row], week: str) -> list[Row]:

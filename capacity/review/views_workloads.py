@@ -111,7 +111,13 @@ def workload(request: HttpRequest, key: str) -> HttpResponse:
     if asks_for_file(request, places.spec):
         return list_file(request, chosen, places)
     as_of = chosen.run.as_of_date or chosen.first_week.monday
-    card = card_context(row=row, card=_one(viewer, chosen, WORKLOAD_CARDS, key), as_of=as_of, year=now.year)
+    card = card_context(
+        row=row,
+        card=_one(viewer, chosen, WORKLOAD_CARDS, key),
+        as_of=as_of,
+        year=now.year,
+        links=figure_links(chosen.run_id, f"workload:{key}:"),
+    )
     query = "?" + chosen.query[:-1] if chosen.query else ""
     context = {
         "row": row,
@@ -120,7 +126,6 @@ def workload(request: HttpRequest, key: str) -> HttpResponse:
         "run_line": run_line(chosen, now=now),
         "back": reverse("workloads") + query,
         "what_if_url": _what_if_url(viewer, key),
-        "figures": figure_links(chosen.run_id, f"workload:{key}:"),
         "places": list_context(
             request=request, listing=places, year=now.year, link=_pool_link(query), total_label="Total"
         ),

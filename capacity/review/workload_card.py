@@ -14,6 +14,7 @@ from typing import Any
 from capacity.lib.figures import NOTHING, RESTRICTED, UNKNOWN_COST, Absent, counted, day, share, thousands, usd
 from capacity.lib.units import TOKENS_PER_MILLION
 from capacity.review.cards import LONGEST_JUSTIFICATION
+from capacity.review.listing import Cell
 from capacity.review.tables import Row
 from capacity.review.words import word
 
@@ -26,11 +27,12 @@ _NO_PREMIUM = {
     "unknown_cost": "a rate is not known",
     "no_tokens": "its tokens are not known",
 }
+PREMIUM = "Premium over the next tier"
 _BASES = ("fully loaded", "at target utilisation", "consumed")
 
 
-def card_context(*, row: Row, card: Row | None, as_of: date, year: int) -> Row:
-    """row: the map's row; card: its card of the run, None where the run has none."""
+def card_context(*, row: Row, card: Row | None, as_of: date, year: int, links: Mapping[str, str] | None = None) -> Row:
+    """row: the map's row; card: its card of the run, None where the run has none. links: column → its figure's address."""
     missing = [word("missing", code) for code in row["missing"]] if isinstance(row["missing"], list) else []
     context: Row = {"missing": missing, "has_card": card is not None}
     if card is None:
@@ -39,15 +41,23 @@ def card_context(*, row: Row, card: Row | None, as_of: date, year: int) -> Row:
     return context | {
         "quality": facts["quality_required"] or NOTHING,
         "value": facts["customer_value"] or NOTHING,
-        "cost": _cost_facts(row, card),
+        "cost": _linked(_cost_facts(row, card), {"This week": "usd_per_week"}, links or {}),
         "unit_costs": _unit_costs(card["token_costs"]),
         "now": _now_facts(facts, year),
-        "reason": _reason_facts(facts, card["premium"], year),
+        "reason": _linked(_reason_facts(facts, card["premium"], year), {PREMIUM: "premium_usd"}, links or {}),
         "reason_pill": justification_pill(row, facts, as_of),
         "test": _test_facts(row, facts, year),
         "agent": _agent_facts(facts),
         "forecasts": [_forecast(each, year) for each in card["forecasts"]],
     }
+
+
+def _linked(facts: Sequence[Fact], figures: Mapping[str, str], links: Mapping[str, str]) -> list[tuple[str, Cell]]:
+    """Facts as cells; those that a figure explains lead to it."""
+    return [
+        (label, Cell(text=text, is_number=label in figures, href=links.get(figures.get(label, ""), "")))
+        for label, text in facts
+    ]
 
 
 def workload_verdict(row: Row, missing: Sequence[str]) -> tuple[str, str]:
@@ -128,7 +138,7 @@ def _reason_facts(facts: Mapping[str, Any], premium: Any, year: int) -> list[Fac
         ("Reason", facts["tier_justification"] or NOTHING),
         ("Evidence", facts["justification_evidence"] or NOTHING),
         ("Evaluation, against the smaller", NOTHING if delta is None else _signed(delta)),
-        ("Premium over the next tier", premium_words(premium)),
+        (PREMIUM, premium_words(premium)),
         ("Approved by", facts["justification_approver"] or NOTHING),
         ("Holds until", _day(facts["justification_expires_date"], year)),
     ]

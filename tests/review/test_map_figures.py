@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal as D
 from typing import Any
 
-from capacity.review.map_figures import map_figures
+from capacity.review.map_figures import map_figures, premium_figures
 
 WEEK = "2026-W48"
 
@@ -86,3 +86,17 @@ def test_frontier_shares_leave_out_what_is_not_known_and_count_it() -> None:
 def test_a_plan_without_a_week_has_no_map() -> None:
     found = figures(pool_weeks=[], workload_use=[], workloads=[])
     assert set(found) == {"total:workload_accelerators", "total:workload_usd"}
+
+
+def test_a_premium_opens_to_both_costs_and_the_tokens() -> None:
+    premium = {"reason": "", "next_model": "Middle", "next_type": "h100", "usd_per_week": "6720.00",
+               "usd_own": "10752.00", "usd_next": "4032.00"}  # fmt: skip
+    cards = [
+        {"workload_key": "chat", "premium": premium, "tokens_per_week": 300},
+        {"workload_key": "tags", "premium": {"reason": "is_small"}, "tokens_per_week": 900},
+    ]
+    workloads = [{"workload_key": key, "name": key.title()} for key in ("chat", "tags")]
+    (found,) = premium_figures({"workload_cards": cards, "workloads": workloads})
+    assert (found["key"], found["value"]) == ("workload:chat:premium_usd", 6720)
+    assert terms(found)[:3] == ["10752", "4032", "300"]
+    assert found["terms"][1]["name"] == "On Middle on h100"

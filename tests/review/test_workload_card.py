@@ -33,14 +33,27 @@ def context(card: dict[str, Any] | None = CARD, **changed: Any) -> dict[str, Any
     return card_context(row=row(**changed), card=card, as_of=AS_OF, year=2026)
 
 
+def told(facts: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    return [(label, cell.text) for label, cell in facts]
+
+
+def test_a_cost_and_a_premium_lead_to_their_figures() -> None:
+    links = {"usd_per_week": "/usd", "premium_usd": "/premium"}
+    found = card_context(row=row(), card=CARD, as_of=AS_OF, year=2026, links=links)
+    assert {label: cell.href for label, cell in [*found["cost"], *found["reason"]] if cell.href} == {
+        "This week": "/usd",
+        "Premium over the next tier": "/premium",
+    }
+
+
 def test_quality_cost_and_value_stand_side_by_side() -> None:
     found = context()
     assert (found["quality"], found["value"]) == ("90 of 100 tasks", "an answer without a person")
-    assert found["cost"] == [("This week", "$80.6k a week"), ("Tokens, expected", "300 M a week")]
+    assert told(found["cost"]) == [("This week", "$80.6k a week"), ("Tokens, expected", "300 M a week")]
 
 
 def test_the_reason_has_evidence_premium_approver_and_expiry() -> None:
-    assert context()["reason"] == [
+    assert told(context()["reason"]) == [
         ("Reason", "The mid model loses 24 points"),
         ("Evidence", "evaluation 41"),
         ("Evaluation, against the smaller", "+12.5"),
