@@ -125,7 +125,7 @@ def _share(
     frontier = [amount for key, amount in known.items() if cards[key]["model_tier"] == "frontier"]
     sight = ("workload_card", f"frontier_{what}")
     # A share tells of nobody; the tokens behind it may be one customer's.
-    amount = ("workload_card", "tokens_per_week") if what == "tokens" else sight
+    behind = ("workload_card", "tokens_per_week") if what == "tokens" else sight
     of_purpose = f", {word('purpose', purpose).lower()}" if purpose else ""
     return figure(
         key=f"share:frontier_{what}" + (f":{purpose}" if purpose else ""),
@@ -135,8 +135,8 @@ def _share(
         unit="share",
         formula="Σ over workloads of frontier models ÷ Σ over all workloads",
         terms=[
-            term("Frontier", sum_of(frontier), unit, "workload map", amount),
-            term("All", sum_of(known.values()), unit, "workload map", amount),
+            term("Frontier", sum_of(frontier), unit, "workload map", behind),
+            term("All", sum_of(known.values()), unit, "workload map", behind),
             term("Workloads left out, not known", len(cards) - len(known), "workloads", "this run", sight),
         ],
         anchor=ANCHOR,
