@@ -15,6 +15,7 @@ from typing import Any
 
 from capacity.allocation.domain.problem import ServingDemand
 from capacity.decisions.policy import Policy
+from capacity.lib.figures import day
 from capacity.lib.horizon import Horizon
 from capacity.lib.money import exact_context, to_decimal
 from capacity.lib.units import HOURS_PER_MONTH, exact
@@ -355,7 +356,7 @@ def _retirement(part: ContractInForce, tables: Rows) -> Iterator[tuple[str, str]
     models = {row["key"]: row for row in tables["model_versions"]}
     retires = models[part.model_key]["retire_date"] if part.model_key in models else None
     if retires is not None and retires < part.row["ends_date"]:
-        yield "past_retirement", f"Its model version retires on {retires}, before its term ends."
+        yield "past_retirement", f"Its model version retires on {day(retires)} {retires.year}, before its term ends."
 
 
 def _lead_time(sized: SizedQuote, tables: Rows, as_of: date) -> Iterator[tuple[str, str]]:
@@ -367,7 +368,10 @@ def _lead_time(sized: SizedQuote, tables: Rows, as_of: date) -> Iterator[tuple[s
         return
     soonest = as_of + timedelta(weeks=int(min(leads)))
     if sized.parts[0].row["starts_date"] < soonest:
-        yield "inside_lead_time", f"It starts before anything ordered today is there (from {soonest} at the earliest)."
+        yield (
+            "inside_lead_time",
+            f"It starts before anything ordered today is there (from {day(soonest)} {soonest.year} at the earliest).",
+        )
 
 
 def _total(values: Iterable[Decimal | None]) -> Decimal | None:

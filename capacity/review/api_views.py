@@ -16,6 +16,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from capacity.access.api_errors import refusal
 from capacity.access.viewer import Permits, viewer_of
 from capacity.access.visibility import RESTRICTED, Viewer
 from capacity.review.api import PageOfRows
@@ -43,6 +44,7 @@ from capacity.review.table_specs_map import WORKLOAD_USE
 from capacity.review.tables import Row, contract_labels
 
 _NAMES_CONTRACTS = (UNPLACED, ALLOCATIONS, SHORTFALLS, REMEDIES, SCARCITY, ISSUES, WORKLOAD_USE)
+_EVERY_LIST = ("ordering", "limit", "offset", "format")
 _RUN = OpenApiParameter("run", int, description="A run's id; without it the current plan.")
 _REVIEW = OpenApiParameter("review", str, description="The week of a frozen review, such as 2026-W48.")
 _ORDERING = OpenApiParameter("ordering", str, description="A column; with a minus before it, descending.")
@@ -63,8 +65,18 @@ class RowsView(GenericAPIView):
         """The rows of this list, before ordering and paging. Every subclass has its own."""
         return []
 
+    # What an address may ask beside the page and the order.
+    asked_by: tuple[str, ...] = ()
+
     def answer(self, request: Request) -> Response:
-        """One page of the rows, ordered by what the reader sees."""
+        """One page of the rows, ordered by what the reader sees.
+
+        What is not understood is refused: ignored, it would give all rows to whoever asked for some.
+        """
+        unknown = sorted(set(request.query_params) - {*_EVERY_LIST, *self.asked_by})
+        if unknown:
+            known = ", ".join((*self.asked_by, *_EVERY_LIST))
+            raise refusal(400, "unknown_parameter", f"This list is asked by {known}.", field=unknown[0][:80])
         rows = self.rows(request, viewer_of(request))
         columns = column_names(self.get_serializer_class())
         page = self.paginate_queryset(ordered(rows, request.query_params.get("ordering", ""), columns))
@@ -97,6 +109,7 @@ def run_table_view(name: str, spec: RunTableSpec) -> type[RowsView]:
         resource = name
         heading = spec.title
         opened_by = spec.action
+        asked_by = ("run", "review", *spec.filters)
 
         def rows(self, request: Request, viewer: Viewer) -> list[Row]:
             chosen = chosen_run(request)
@@ -147,6 +160,7 @@ def plain_view(
         heading = title
         area = tag
         opened_by = action
+        asked_by = ("run", "review") if has_run else ()
 
         def rows(self, request: Request, viewer: Viewer) -> list[Row]:
             return rows_of(request, viewer)

@@ -48,7 +48,7 @@ _MONEY = (
     ("Break-even use", "", "break_even_multiple"),
 )
 _CUT = Decimal("0.4")
-_CUT_NAME = "Margin ÷ revenue, prices cut 40 %"
+_CUT_NAME = "Margin ÷ revenue, prices cut 40%"
 _SHORT_COLUMNS = ("week", "short_accelerators", "work", "served", "usd_lost")
 _FLAG_HELP = {
     "unsized": "Measure a throughput profile, or state the expected use.",

@@ -38,6 +38,8 @@ _EXPOSURE_FIELDS = (
     ("coverage_share", "Coverage, next 13 weeks", "share"),
     ("first_short_week", "First short week", "text"),
     ("margin_usd", "Margin, P50", "usd"),
+    # The one of them that the chair reads, as a band.
+    ("margin_share", "Margin of revenue, P50", "share"),
     ("loss_exposure_usd", "Loss exposure", "usd"),
 )
 

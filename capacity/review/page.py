@@ -59,7 +59,7 @@ def review_context(*, viewer: Viewer, rows: RunRows, week: Week, now: datetime) 
         "metrics": metric_rows(rows),
         "workloads": workload_groups(rows),
         "workload_total": workload_totals(rows),
-        "promises": promise_rows(rows),
+        "promises": promise_rows(rows, year=week.monday.year),
         "strips": sections.pool_strips(pools=rows.pools, pool_weeks=rows.pool_weeks, year=week.monday.year),
         **short_context(rows, names, week),
         "idle": idle_now(pools=rows.pools, weeks=rows.pool_weeks, most=IDLE_POOLS),

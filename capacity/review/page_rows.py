@@ -11,6 +11,7 @@ from typing import Any
 from django.urls import reverse
 
 from capacity.lib.figures import RESTRICTED, UNKNOWN_COST, UNSIZED, Absent, points, share, thousands, usd
+from capacity.lib.figures import week as week_words
 from capacity.lib.horizon import Week
 from capacity.review.headline import figure_url, is_number
 from capacity.review.map_sums import LATENCIES, TIERS
@@ -116,7 +117,7 @@ def _share_with_change(rows: RunRows, key: str) -> str:
     return f"{text} ({points(now['value'] - before['value'])} since the last review)"
 
 
-def promise_rows(rows: RunRows) -> list[Row]:
+def promise_rows(rows: RunRows, *, year: int) -> list[Row]:
     """Contracts by how badly their promise is covered; unsized ones last, never left out."""
     found = []
     for row in rows.exposure:
@@ -128,6 +129,7 @@ def promise_rows(rows: RunRows) -> list[Row]:
                 "coverage_text": share(coverage) if is_number(coverage) else coverage,
                 "coverage_url": _row_figure(rows, row, "coverage_share"),
                 "planned_url": _row_figure(rows, row, "planned_accelerators"),
+                "first_short_text": _week_text(row["first_short_week"], year=year),
                 # Red speaks of the column's 13 weeks; a later shortage stands in the column beside it.
                 "is_short": is_number(coverage) and coverage < 1,
                 "is_best_effort": row["committed_accelerators"] == 0,
@@ -136,6 +138,11 @@ def promise_rows(rows: RunRows) -> list[Row]:
         )
     found.sort(key=lambda r: (r["rank"], not r["is_short"], _text(r["first_short_week"]) or "9", str(r["label"])))
     return found[:RANKING_ROWS]
+
+
+def _week_text(value: Any, *, year: int) -> Any:
+    """A stored week by its Monday, as every other table of the page writes it; an absence as it is."""
+    return week_words(Week.parse(value), year=year) if isinstance(value, str) and value else value
 
 
 def _text(value: Any) -> str:
@@ -217,13 +224,17 @@ def short_context(rows: RunRows, names: Mapping[str, str], week: Week) -> Row:
     return {"shortages": found[:SHORTAGE_ROWS], "shortages_left_out": max(0, len(found) - SHORTAGE_ROWS)}
 
 
+def _alternatives(changes: Any) -> list[str]:
+    """The smallest changes as parts of one sentence: the first begins it."""
+    found = [part("smallest_changes", change) for change in changes[:3]] if isinstance(changes, list) else []
+    return [text if place == 0 else text[:1].lower() + text[1:] for place, text in enumerate(found)]
+
+
 def unplaced_rows(rows: RunRows) -> list[Row]:
     return [
         {
             **row,
-            "changes": [part("smallest_changes", change) for change in row["smallest_changes"][:3]]
-            if isinstance(row["smallest_changes"], list)
-            else [],
+            "changes": _alternatives(row["smallest_changes"]),
             "url": figure_url(rows.run.pk, f"request:{row['experiment_key']}:short_by")
             if row["short_by"] is not None
             else "",

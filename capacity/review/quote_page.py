@@ -191,7 +191,7 @@ def quote_context(viewer: Viewer, row: Quote, *, current: int | None, now: datet
         ],
         "weeks_left_out": max(0, len(answer["weeks"]) - MOST_WEEK_ROWS),
         "figure": _figure(what_if.run_id, answer),
-        "headline": _headline(answer["headline"], displaced),
+        "headline": _headline(answer["headline"], displaced, year=year),
         "costs": _costs(answer["cost"]),
         "offers": [_offer(each, year) for each in answer["offers"]],
     }
@@ -261,7 +261,9 @@ def _figure(run_id: int, answer: Mapping[str, Any]) -> dict[str, Any] | None:
     return words.weeks_figure(weeks=answer["weeks"], supply=supply)
 
 
-def _headline(headline: Mapping[str, Any] | None, displaced: Mapping[str, Any] | None) -> list[tuple[str, Any, Any]]:
+def _headline(
+    headline: Mapping[str, Any] | None, displaced: Mapping[str, Any] | None, *, year: int
+) -> list[tuple[str, Any, Any]]:
     """(figure, before, after) of the plan as a whole."""
     rows: list[tuple[str, Any, Any]] = []
     if headline is not None:
@@ -272,7 +274,11 @@ def _headline(headline: Mapping[str, Any] | None, displaced: Mapping[str, Any] |
         ):
             rows.append((label, _written(before[name], "thousands"), _written(after[name], "thousands")))
         rows.append(
-            ("First week a promise is short", before["first_short_week"] or "none", after["first_short_week"] or "none")
+            (
+                "First week a promise is short",
+                words.first_week_words(before["first_short_week"], year=year),
+                words.first_week_words(after["first_short_week"], year=year),
+            )
         )
     if displaced is not None:
         rows.append(

@@ -44,8 +44,12 @@ def verdict(answer: Row, *, year: int) -> tuple[str, str]:
     if answer["fits"]:
         start = answer["weeks"][0]["week"] if answer["weeks"] else ""
         from_week = answer["earliest"] or start
-        lead = "Looks as if it fits" if answer["is_quick"] else f"Fits from {from_week}"
-        more = "" if answer["is_quick"] or from_week == start else f"It asks to begin in {start}. "
+        lead = "Looks as if it fits" if answer["is_quick"] else f"Fits from {_monday(from_week, year)}"
+        more = (
+            ""
+            if answer["is_quick"] or from_week == start
+            else f"It asks to begin in the week of {_monday(start, year)}. "
+        )
         return f"{lead}; {floor}" if floor else f"{lead}.", more + _planned(answer)
     if answer["short"] is None or isinstance(answer["short"], Absent):
         return "Does not fit: no pool can serve it.", ""
@@ -58,19 +62,19 @@ def verdict(answer: Row, *, year: int) -> tuple[str, str]:
     if short.get("held_only"):
         more += "It would take what is held for other deals. "
     if not answer["is_quick"]:
-        more += _earliest(answer)
+        more += _earliest(answer, year=year)
     return f"{lead}: {size} for {weeks}.", more + (f"{floor[0].upper()}{floor[1:]} " if floor else "")
 
 
-def _earliest(answer: Row) -> str:
+def _earliest(answer: Row, *, year: int) -> str:
     """The earliest start, how much of its term is planned from there, and where the search stopped."""
     terms, stopped = answer["terms"], answer["earliest_stopped"]
     if answer["earliest"]:
         planned, weeks = answer["earliest_weeks"], terms["term_weeks"] if terms else 0
         partly = f", with {planned} of {weeks} weeks planned" if planned and planned < weeks else ""
-        return f"The earliest start that fits is {answer['earliest']}{partly}. "
+        return f"The earliest start that fits is {_monday(answer['earliest'], year)}{partly}. "
     if stopped:
-        return f"No start up to {stopped} fits; later ones were not looked at. "
+        return f"No start up to {_monday(stopped, year)} fits; later ones were not looked at. "
     return "No start in the planned weeks fits. "
 
 
@@ -145,7 +149,13 @@ def typed_day(text: Any, *, year: int) -> str:
 
 
 def _monday(week: str, year: int) -> str:
-    return figures.day(Week.parse(week).monday, year=year)
+    """A stored week by its Monday; "" where there is none."""
+    return figures.day(Week.parse(week).monday, year=year) if week else ""
+
+
+def first_week_words(week: Any, *, year: int) -> Any:
+    """The first week something is short by its Monday, "none" where nothing is; an absence as it is."""
+    return _monday(week, year) or "none" if isinstance(week, str) else week or "none"
 
 
 def offer_words(offer: Row, *, year: int) -> str:

@@ -45,7 +45,8 @@ class Carry:
             if is_tie and self.tie == ROUND_HALF_EVEN:
                 self.tie = ROUND_CEILING if shown > exact else ROUND_FLOOR
             self.left = exact - shown
-            return shown
+            # Less than nothing that rounds to nothing is 0, not -0.
+            return shown + ZERO
 
 
 def invoices(statements: Iterable[Statement]) -> tuple[Invoice, ...]:

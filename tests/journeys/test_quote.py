@@ -25,7 +25,7 @@ def wait_for_answer(page: Page) -> None:
 
 def is_planned(reader: Visit) -> bool:
     """Whether the current plan has the deal in force."""
-    rows = reader.context.request.get(f"{reader.url}/api/v1/exposure/?page_size=500").text()
+    rows = reader.context.request.get(f"{reader.url}/api/v1/exposure/?limit=500").text()
     return f'"{KEY}"' in rows
 
 

@@ -306,12 +306,13 @@ def test_a_contract_s_money_moves_only_when_it_moves_by_more_than_a_rounding() -
 
 
 def test_the_chair_reads_a_margin_only_when_it_leaves_its_band() -> None:
-    after = results()
-    after["exposure"][0]["margin_usd"] = Decimal("1700000")
-    assert sentences(CHAIR, compared(inputs(), after_results=after)) == []
-    after["exposure"][0]["margin_usd"] = Decimal("2700000")
-    assert sentences(CHAIR, compared(inputs(), after_results=after)) == [
-        "Contract Acme provisioned changed: margin, P50 $1M–$2M → $2M–$5M."
+    before, after = results(), results()
+    before["exposure"][0]["margin_share"] = Decimal("0.6")
+    after["exposure"][0] |= {"margin_usd": Decimal("1700000"), "margin_share": Decimal("0.7")}
+    assert sentences(CHAIR, compared(inputs(), before_results=before, after_results=after)) == []
+    after["exposure"][0] |= {"margin_usd": Decimal("2700000"), "margin_share": Decimal("0.85")}
+    assert sentences(CHAIR, compared(inputs(), before_results=before, after_results=after)) == [
+        "Contract Acme provisioned changed: margin, P50 restricted, margin of revenue, P50 50–80% → 80–90%."
     ]
 
 

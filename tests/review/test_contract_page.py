@@ -64,9 +64,9 @@ def test_the_margin_after_a_price_war_is_shown_to_whoever_reads_the_margin(clien
     rows = {row[0]: row[1:] for row in table_cells(page(client, "finance"), "Money")}
     assert rows["Margin ÷ revenue"] == ["3.9%", "−188.3%"]
     # 1 − 0.961 ÷ 0.6 and 1 − 2.883 ÷ 0.6
-    assert rows["Margin ÷ revenue, prices cut 40 %"] == ["−60.2%", "−380.5%"]
+    assert rows["Margin ÷ revenue, prices cut 40%"] == ["−60.2%", "−380.5%"]
     banded = {row[0]: row[1:] for row in table_cells(page(client, "chair"), "Money")}
-    assert banded["Margin ÷ revenue, prices cut 40 %"] == ["restricted", "restricted"]
+    assert banded["Margin ÷ revenue, prices cut 40%"] == ["restricted", "restricted"]
 
 
 def test_a_loss_is_said_by_its_sign_and_in_words_beside_its_colour(client: Client) -> None:

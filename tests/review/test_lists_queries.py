@@ -52,3 +52,15 @@ def test_the_api_gives_at_most_five_hundred_rows_at_once(client: Client) -> None
     answer = client.get("/api/v1/exposure/?limit=100000").json()
     assert (answer["count"], len(answer["results"])) == (560, 500)
     assert len(client.get("/api/v1/exposure/?limit=100000&offset=500").json()["results"]) == 60
+
+
+def test_a_filter_that_a_list_does_not_have_is_refused_and_not_ignored(client: Client) -> None:
+    """Ignored, it would give all contracts to whoever asked for one."""
+    make_run()
+    client.force_login(make_user("finance"))
+    for address in ("/api/v1/exposure/?contract_key=acme_pt", "/api/v1/runs/?week=2026-W48"):
+        answer = client.get(address)
+        assert answer.status_code == 400, address
+        assert "This list is asked by" in answer.content.decode()
+    assert client.get("/api/v1/exposure/?shape=flat_fee&limit=1&offset=1&ordering=-contract_key").status_code == 200
+    assert client.get("/api/v1/runs/?limit=1").status_code == 200

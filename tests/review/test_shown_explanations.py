@@ -64,8 +64,7 @@ def test_the_chair_reads_bands(client: Client) -> None:
     sign_in(client, "chair")
     (row,) = table_cells(client.get("/").content.decode(), SHORT)
     assert row[0] == "Cygnus flat fee"
-    # What a shortage loses is the contract's price × what is missing.
-    assert row[5] == "restricted"
+    assert row[5] == "$5k–$10k"
     assert "$5k–$10k, now; covers 16" in row[6]
     answer = client.get("/api/v1/scarcity-prices/").json()["results"][0]
     assert answer["usd_node_more"] == {"low": "10000", "high": "20000"}

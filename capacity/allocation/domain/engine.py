@@ -28,7 +28,7 @@ from capacity.allocation.domain.whole_horizon import solve_whole
 
 __all__ = ["ENGINE_VERSION", "SOLVER_VERSION", "SolveOptions", "solve"]
 
-ENGINE_VERSION = "2"
+ENGINE_VERSION = "3"
 SOLVER_VERSION = f"{HIGHS_VERSION}, {CP_SAT_VERSION}"
 
 

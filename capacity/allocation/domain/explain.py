@@ -126,7 +126,7 @@ def _unplaced_at(held: Held, residual: Residual, spot: Spot, possible: Spot | No
     """free, short by and week are those of `spot`; reason and blockers those of `possible`, where supply is enough."""
     free = max(0, residual.room(spot))
     blocked = possible or spot
-    blockers = list(_blockers(held, residual, blocked, _binding_week(residual, blocked)))
+    blockers = _in_the_way(held, residual, blocked)
     reason = _supply_reason(residual, spot) if possible is None else _blocking_reason(residual, blocked, blockers)
     return Unplaced(
         key=residual.row.key,
@@ -138,6 +138,22 @@ def _unplaced_at(held: Held, residual: Residual, spot: Spot, possible: Spot | No
         blockers=tuple(sorted((b for _, b in blockers), key=lambda b: (-b.accelerators, b.key))),
         smallest_changes=smallest_changes(residual, spot, held.serving),
     )
+
+
+def _in_the_way(held: Held, residual: Residual, spot: Spot) -> list[tuple[str, Blocker]]:
+    """(reason, blocker) of the binding week; where only lower classes lie there, of the next tightest with others.
+
+    Lower classes are where the request could not have been: what keeps it out is in another of its weeks.
+    """
+    free = residual.free(spot.domain)
+    short = [week for week in spot.span if free[week] < _wanted(residual, spot.accelerators)]
+    first: list[tuple[str, Blocker]] = []
+    for week in sorted(short, key=lambda week: (free[week], week)) or [_binding_week(residual, spot)]:
+        blockers = list(_blockers(held, residual, spot, week))
+        if any(reason != LOWER for reason, _ in blockers):
+            return blockers
+        first = first or blockers
+    return first
 
 
 def _binding_week(residual: Residual, spot: Spot) -> int:

@@ -7,7 +7,9 @@ tier worse, in exact numbers. The same ladder serves the whole horizon at once a
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from capacity.allocation.domain import objectives
 from capacity.allocation.domain.formulation import Program
@@ -20,6 +22,7 @@ from capacity.allocation.domain.solver_models import Solved, solve_model
 FROZEN_SLACK = 1e-6
 WHOLE = 1e-6
 PROVEN = 1e-5
+Exactly = Callable[[TierValue], Fraction]
 # A gap at which the first whole point found is good enough.
 SOMETHING = 0.2
 
@@ -73,9 +76,16 @@ class Ladder:
         self.plan = self._plan_at(self.point)
 
     def minimise(
-        self, terms: Terms, *, tier: int | None = None, node_limit: int | None = None, roughly: float | None = None
+        self,
+        terms: Terms,
+        *,
+        tier: int | None = None,
+        exactly: Exactly | None = None,
+        node_limit: int | None = None,
+        roughly: float | None = None,
     ) -> StepResult:
-        """One step: least value of `terms`, then frozen there. tier: whose exact value this step settles.
+        """One step: least value of `terms`, then frozen there. tier: whose exact value this step settles, and
+        exactly: what `terms` are of it.
 
         roughly: relative gap at which a tie-break of a large problem is good enough.
         """
@@ -89,7 +99,10 @@ class Ladder:
             solved = Solved("limit", None, math.inf, _least_possible(self.program, terms))
         accepted = self._accept(solved, terms, tier)
         self._settle(tier)
-        self._freeze(terms)
+        # A point that uses the slack of the rows above may look better than its plan is. Frozen there, no later step
+        # would find a plan at all.
+        told = float(exactly(self.values[tier])) if exactly is not None and tier is not None else -math.inf
+        self._add_frozen_row(terms, max(told, _value_at(terms, self.point)))
         return StepResult(solved.status == "optimal" and accepted and not self.gap, solved.bound)
 
     def _solve(self, terms: Terms, node_limit: int | None) -> Solved:
@@ -127,9 +140,6 @@ class Ladder:
     def _settle(self, tier: int | None) -> None:
         if tier is not None:
             self.values[tier] = tier_values(self.program.arrays, self.plan, weeks=self.program.weeks)[tier]
-
-    def _freeze(self, terms: Terms) -> None:
-        self._add_frozen_row(terms, _value_at(terms, self.point))
 
     def _add_frozen_row(self, terms: Terms, value: float) -> None:
         if terms:
@@ -185,14 +195,14 @@ def _tier_of_columns(program: Program) -> dict[int, int]:
 def climb_serving_tier(ladder: Ladder, tier: int) -> StepResult:
     """Dollars first, then the unmet accelerators whose dollars are unknown. Returns the dollars' step."""
     ladder.admit(tier)
-    step = ladder.minimise(objectives.usd_lost(ladder.program, tier), tier=tier)
+    step = ladder.minimise(objectives.usd_lost(ladder.program, tier), tier=tier, exactly=lambda value: value.usd)
     usd = float(ladder.values[tier].usd)
     if usd > step.bound + PROVEN * max(usd, abs(step.bound)):
         # The solver's tolerances hid dollars that the exact count of the same plan shows.
         step = replace(step, optimal=False)
     unknown = objectives.unmet_accelerators(ladder.program, tier)
     if unknown:
-        ladder.minimise(unknown, tier=tier)
+        ladder.minimise(unknown, tier=tier, exactly=lambda value: value.unmet)
     return step
 
 

@@ -162,6 +162,9 @@ def gantt(
         "label": label,
         "head": head,
         "ticks": [(f"{100 * at / weeks:g}%", text) for at, text in ticks],
+        # One path a row: a line of its own for each date of each pool is half of what the drawing holds.
+        "marks": "".join(f"M{at:g} 0v1" for at, _ in ticks),
+        "weeks": weeks,
         "rows": [_gantt_row(row, weeks=weeks) for row in placed],
         "today": None if today is None else f"{100 * today / weeks:g}%",
     }

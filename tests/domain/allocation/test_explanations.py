@@ -375,3 +375,16 @@ def test_a_run_that_enters_the_floor_is_told_that_it_and_not_part_of_it_makes_wa
     (row,) = solution.unplaced
     assert (row.reason, row.free, row.short_by) == ("floor_reserved", 0, 7)
     assert [(each.change, each.accelerators) for each in row.smallest_changes] == [("more_supply", 7)]
+
+
+def test_a_lower_class_in_the_tightest_week_is_no_reason_where_running_work_is_in_the_other() -> None:
+    """Of 8, running work has 6 in the second week, so a lower class took all of the first."""
+    requests = [
+        request("runs", 6, start=1, tier="P1", pinned={"pool": "west", "domain": None, "start": monday(1)}),
+        request("asks", 4, weeks=2),
+        request("later", 8, tier="P1", divisible=True),
+    ]
+    _, solution = solved(problem(allocatable=[8, 8], requests=requests))
+    (told,) = solution.unplaced
+    assert (told.key, told.reason, told.free) == ("asks", "blocked_by_running", 0)
+    assert [(row.key, row.accelerators) for row in told.blockers] == [("runs", 6)]

@@ -9,7 +9,7 @@ import pytest
 from capacity.allocation.domain.checks import BadProblem
 from capacity.allocation.domain.engine import SolveOptions, solve
 from capacity.allocation.domain.solution import Solution
-from tests.domain.allocation.test_golden_programs import demand, experiment, problem
+from tests.domain.allocation.test_golden_programs import demand, experiment, pool, problem
 from tests.domain.allocation.tiny_problems import as_problem, monday
 
 
@@ -98,3 +98,36 @@ def test_losses_of_one_tier_that_no_solver_can_weigh_are_refused_by_name() -> No
         "$.serving[0].usd_lost_per_work_week: is 1e+08 dollars per accelerator and week, d2 of the same tier "
         "(committed) 1e-08: more than 1e+15 times as much cannot be planned."
     ]
+
+
+@pytest.mark.parametrize("by_parts", [False, True])
+def test_dear_work_of_a_lower_tier_gains_nothing_by_the_slack_of_a_frozen_tier(by_parts: bool) -> None:
+    # Class c lies in west alone: 13 of work in 12 of the first week, so forecast loses 1 × $17; 7 of 12 and 2 of 4
+    # afterwards. Class d: 11.5 in the second week, on 5 × 2 left of west and a replica of 3 in east; 15 in the third,
+    # on 2 × 2 and 4 replicas of 3 in 16. So holds lose nothing. A millionth of the first dollar would be worth
+    # $0.000017 to forecast.
+    pools = [
+        pool("east", allocatable=[8, 8, 16], burst={"accelerators": [0, 5, 5], "usd_per_accelerator_hour": 0.05}),
+        pool("west", allocatable=[12, 12, 4]),
+    ]
+    c = [{"pool": "west", "work_per_accelerator": 1.0}]
+    d = [
+        {"pool": "west", "work_per_accelerator": 2.0},
+        {"pool": "east", "work_per_accelerator": 1.0, "replica_accelerators": 3},
+    ]
+
+    def row(key: str, tier: str, usd: float | None, work: list[float]) -> dict[str, Any]:
+        options = c if key[0] == "c" else d
+        return demand(key, tier, 0, usd_lost_per_work_week=usd, options=options) | {"class": key[0], "work": work}
+
+    rows = [
+        row("c1", "committed", 1, [2, 1, 0]),
+        row("c2", "committed", 17, [1, 1, 1]),
+        row("c3", "forecast", 17, [10, 5, 1]),
+        row("d1", "forecast", None, [0, 7.5, 7.5]),
+        row("d2", "holds", 17, [0, 4, 7.5]),
+    ]
+    document = problem(serving=rows, pools=pools, weeks=3, tiers=["committed", "forecast", "holds"])
+    options = SolveOptions(whole_limit=0) if by_parts else None
+    plan = solve(problem=as_problem(document), options=options)
+    assert [tier.value for tier in plan.tiers] == [0.0, 17.0, 0.0]

@@ -22,7 +22,7 @@ from tests.domain.allocation.test_plan_properties import assert_not_worse, asser
 
 Row = dict[str, Any]
 # Chains of 8 steps, 13 in a block: 17 blocks have 1,768 steps and 1,989 plans, 200 ten times as many.
-STEPS, CHAINS, ALWAYS, ALL = 8, 13, 17, 200
+STEPS, CHAINS, ALWAYS, ALL = 8, 13, 20, 200
 BLOCKS = [pytest.param(block, marks=[pytest.mark.long] if block >= ALWAYS else []) for block in range(ALL)]
 # Plans that are solved whole are dear: half as many of these always.
 WHOLE = [pytest.param(block, marks=[pytest.mark.long] if block >= ALWAYS // 2 else []) for block in range(ALL)]

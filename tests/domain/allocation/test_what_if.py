@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from capacity.allocation.domain import objectives
-from capacity.allocation.domain.arrays import build_arrays
+from capacity.allocation.domain.arrays import Arrays, build_arrays
 from capacity.allocation.domain.engine import solve
-from capacity.allocation.domain.formulation import define_program
+from capacity.allocation.domain.formulation import Program, define_program
 from capacity.allocation.domain.plan import ExperimentUse, Plan
 from capacity.allocation.domain.problem import Burst, Experiment, ExperimentOption, Problem, canonical
 from capacity.allocation.domain.problem_file import problem_from_bytes
@@ -208,6 +208,18 @@ def changed_at_random(problem: Problem, seed: int) -> Problem:
     return problem
 
 
+def _at_their_rate(program: Program, arrays: Arrays) -> None:
+    """Divisible replicas do their own work each; a whole one counts there for no more than the class needs."""
+    model = program.model
+    works = {
+        column: float(arrays.classes[c].options[o].work) / program.unmet_unit(c, week)
+        for (c, _, o, week), column in program.variables.replicas.items()
+    }
+    for row, name in enumerate(model.row_names):
+        if name[0] == "demand_balance":
+            model.rows[row] = [(column, works.get(column, value)) for column, value in model.rows[row]]
+
+
 def cold_values(problem: Problem, answer: Answer, before: tuple) -> dict[str, tuple[float, float]]:
     """(dollars, unmet) of each serving tier: the engine's own weekly program, relaxed, tier after tier, built anew."""
     arrays = build_arrays(canonical(problem))
@@ -226,6 +238,7 @@ def cold_values(problem: Problem, answer: Answer, before: tuple) -> dict[str, tu
     found = dict.fromkeys(arrays.tiers, (0.0, 0.0))
     for week in range(arrays.weeks):
         program = define_program(arrays, weeks=[week], experiments=(), held=use)
+        _at_their_rate(program, arrays)
         for tier in arrays.serving_tiers:
             pair = []
             for terms in (objectives.usd_lost(program, tier), objectives.unmet_accelerators(program, tier)):

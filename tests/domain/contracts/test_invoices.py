@@ -82,6 +82,12 @@ def test_what_is_carried_is_never_more_than_half_a_cent(amount: str) -> None:
         assert abs(carry.left) <= Decimal("0.005")
 
 
+def test_a_bill_of_nothing_is_not_less_than_nothing() -> None:
+    # 0.006 is billed as 0.01, so −0.004 is carried into a bill of nothing: 0.00, not −0.00.
+    carry = Carry()
+    assert [str(carry.rounded(Decimal(amount))) for amount in ("0.006", "0")] == ["0.01", "0.00"]
+
+
 def test_parts_sum_to_a_total_a_cent_below_all_their_floors() -> None:
     parts = {"a": Decimal("1.00"), "b": Decimal("2.00")}
     # both remainders are 0: the first by key keeps its cent

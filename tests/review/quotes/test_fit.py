@@ -8,6 +8,7 @@ import pytest
 
 from capacity.access.roles import Role
 from capacity.allocation.models import Run
+from capacity.lib.figures import RESTRICTED
 from capacity.review import quote_words as words
 from capacity.review import what_if
 from capacity.review.compute import prepare_inputs
@@ -100,9 +101,18 @@ def test_offers_say_how_much_of_them_is_planned_and_earn_by_the_week(check: FitC
 
 def test_a_search_that_stopped_says_where() -> None:
     answer = {"earliest": None, "earliest_stopped": "2027-W40", "earliest_weeks": 0, "terms": {"term_weeks": 104}}
-    assert words._earliest(answer) == "No start up to 2027-W40 fits; later ones were not looked at. "
+    assert words._earliest(answer, year=2026) == "No start up to 4 Oct 2027 fits; later ones were not looked at. "
     found = answer | {"earliest": "2027-W20", "earliest_stopped": None, "earliest_weeks": 80}
-    assert words._earliest(found) == "The earliest start that fits is 2027-W20, with 80 of 104 weeks planned. "
+    assert (
+        words._earliest(found, year=2026)
+        == "The earliest start that fits is 17 May 2027, with 80 of 104 weeks planned. "
+    )
+
+
+def test_the_first_short_week_is_named_by_its_monday() -> None:
+    assert words.first_week_words("2027-W06", year=2026) == "8 Feb 2027"
+    assert words.first_week_words("", year=2026) == words.first_week_words(None, year=2026) == "none"
+    assert words.first_week_words(RESTRICTED, year=2026) is RESTRICTED
 
 
 def test_a_later_start_keeps_the_length_of_the_term() -> None:
