@@ -12,7 +12,7 @@ from typing import Any
 
 from capacity.lib.horizon import Horizon
 from tests import factory_contract_rows as of_contract
-from tests import factory_money
+from tests import factory_map, factory_money
 from tests.factory_exposure_rows import deal_rows, exposure_rows
 from tests.factory_figures import figure_rows
 from tests.factory_names import OWNERS, POOL_B, Row
@@ -53,6 +53,8 @@ def all_tables(horizon: Horizon, *, scale: int, changes: Changes) -> dict[str, l
         "contract-slas": _copies(of_contract.sla_rows(OWNERS), scale, "contract_key"),
         "figures": _copies(figure_rows(), scale, "key"),
     }
+    tables["workload-use"] = factory_map.use_rows(horizon, [row["workload_key"] for row in tables["workloads"]])
+    tables["workload-cards"] = _copies(factory_map.card_rows(), scale, "workload_key")
     tables["exposure-scenarios"] = factory_money.scenario_rows(tables["exposure"], first_week=horizon.first.key)
     tables["exposure-rollups"] = factory_money.rollups(tables["exposure-scenarios"])
     tables["money-risk"] = factory_money.chances()
@@ -76,6 +78,8 @@ ROW_KEYS = {
     "tiers": "tier",
     "issues": "subject",
     "workloads": "workload_key",
+    "workload-use": "workload_key",
+    "workload-cards": "workload_key",
     "exposure": "contract_key",
     "deals": "contract_key",
     "contract-multiples": "contract_key",

@@ -178,7 +178,7 @@ def _expected(*, row: Row, tables: Rows, policy: Policy, horizon: Horizon, as_of
     )
     rows = [each for each in tables.get("forecasts", ()) if each["workload"] == row["key"]]
     source = planned_source(sources={each["source"] for each in rows}, named=row["forecast_source"])
-    steps = [_step(each, row) for each in rows if each["source"] == source]
+    steps = [forecast_step(each, row) for each in rows if each["source"] == source]
     if card is None and not steps:
         return None
     weeks = forecast_by_week(steps=steps, horizon=horizon)
@@ -214,7 +214,8 @@ def _multiple(card: Row, column: str) -> Fraction:
     return Fraction(1) if card[column] is None else exact(card[column])
 
 
-def _step(row: Row, card: Row) -> ForecastStep:
+def forecast_step(row: Row, card: Row) -> ForecastStep:
+    """A forecast row with its band; an end that is not given is the card's multiple of P50."""
     bands = {
         side: Band.of(
             p10=row[f"{side}_p10"],

@@ -14,6 +14,7 @@ from capacity.allocation.models import RunTable
 from capacity.imports.models import bumps_inputs_version
 from capacity.inventory.models import KEY
 from workloads.constraints import chosen, unknown_or
+from workloads.map_models import RunWorkloadCard, RunWorkloadUse
 from workloads.research_models import Experiment, Team
 from workloads.usage_models import JobUsage, UsageDay, UsageHour
 
@@ -24,6 +25,8 @@ __all__ = [
     "ModelVersion",
     "OperatingPoint",
     "RunWorkload",
+    "RunWorkloadCard",
+    "RunWorkloadUse",
     "Team",
     "ThroughputProfile",
     "UsageDay",
@@ -200,7 +203,7 @@ class OperatingPoint(models.Model):
 class Workload(models.Model):
     """A workload card: what a class of requests is for, what it needs, who answers for it.
 
-    `purpose` is set by a person; a card without owner, tier justification or in-date review counts as no choice.
+    `purpose` is set by a person; an incomplete card counts as no choice (methods: Spend purposes).
     Own products carry their forecast here (P50 tokens a second, P10 and P90 as multiples of it); contracts bring theirs.
     """
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from capacity.access.sight_contracts import CONTRACT_INPUTS
+from capacity.access.sight_research import RESEARCH_RUNS
 from capacity.access.sight_rules import (
     ALL,
     AUDIT,
@@ -320,6 +321,7 @@ TABLE: dict[str, dict[str, Rule]] = {
         **fields_of(EVERYTHING, "changes carried"),
     },
     "input_aliases": fields_of(ALL, "kind written key provenance"),
+    **RESEARCH_RUNS,
     **SUPPLY_INPUTS,
     **WORKLOAD_INPUTS,
     **CONTRACT_INPUTS,

@@ -85,6 +85,11 @@ class VisibleList(_Visible):
     """A list of codes, or of objects with the keys stated in the methods."""
 
 
+@extend_schema_field({"type": "object", "additionalProperties": {}, "nullable": True})
+class VisibleObject(_Visible):
+    """An object with the keys stated in the methods."""
+
+
 class VisibleRow(serializers.Serializer):
     """What every row has besides its columns."""
 
@@ -116,6 +121,8 @@ def field_for(model_field: Any) -> _Visible:
         (models.DateField, VisibleDate),
         (models.JSONField, VisibleList),
     )
+    if isinstance(model_field, models.JSONField) and model_field.default is dict:
+        return VisibleObject()
     for kind, visible in kinds:
         if isinstance(model_field, kind):
             return visible()

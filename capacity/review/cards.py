@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 Card = Mapping[str, Any]
@@ -13,14 +13,29 @@ SENTENCES = {
     "owner": "nobody owns it",
     "justification": "its use of a frontier model is not justified",
     "justification_expired": "its frontier justification has expired",
+    "expiry_too_far": "its frontier justification holds for longer than 13 weeks",
+    "approver": "nobody approved its frontier justification",
     "review": "it has no review date",
     "review_overdue": "its review is overdue",
     "evidence": "its frontier justification names no evidence",
     "quality": "the quality it needs is not written down",
     "value": "how customers get value from it is not written down",
 }
-# What a card may lack and still be a choice somebody made.
-INCOMPLETE_ONLY = frozenset({"evidence", "quality", "value"})
+# The columns of a card that are looked at, beside its model.
+CARD_COLUMNS = (
+    "key",
+    "purpose",
+    "owner_role",
+    "tier_justification",
+    "justification_approver",
+    "justification_evidence",
+    "justification_expires_date",
+    "review_by_date",
+    "quality_required",
+    "customer_value",
+)
+# A reason for a frontier model is looked at again once a quarter.
+LONGEST_JUSTIFICATION = timedelta(weeks=13)
 
 
 def missing_on_card(*, card: Card, models: Mapping[str, Card], as_of: date) -> list[str]:
@@ -47,12 +62,19 @@ def missing_on_card(*, card: Card, models: Mapping[str, Card], as_of: date) -> l
 
 
 def is_choice(missing: Iterable[str]) -> bool:
-    """Whether a card that lacks these still counts as a product choice."""
-    return INCOMPLETE_ONLY.issuperset(missing)
+    """Whether a card that lacks these counts as a product choice: only a complete one does."""
+    return not list(missing)
 
 
 def missing_justification(*, card: Card, as_of: date) -> list[str]:
-    """What is wrong with the reason a card gives for a frontier model; empty when it has one that is in date."""
+    """What is wrong with the reason a card gives for a frontier model; empty when it has one, approved and in date."""
     if not card["tier_justification"] or card["justification_expires_date"] is None:
         return ["justification"]
-    return ["justification_expired"] if card["justification_expires_date"] < as_of else []
+    wrong = []
+    if card["justification_expires_date"] < as_of:
+        wrong.append("justification_expired")
+    elif card["justification_expires_date"] > as_of + LONGEST_JUSTIFICATION:
+        wrong.append("expiry_too_far")
+    if not card["justification_approver"]:
+        wrong.append("approver")
+    return wrong

@@ -20,7 +20,7 @@ from capacity.review.models import Review
 # (label, route, permission, other routes under it). Only pages that exist.
 NAVIGATION = (
     ("Review", "home", "review.view", ("review", "review-freeze")),
-    ("Workloads", "workloads", "workloads.view", ()),
+    ("Workloads", "workloads", "workloads.view", ("workload",)),
     ("Requests", "requests", "requests.view", ()),
     ("Quotes", "quotes", "quotes.view", ("quote", "quote-new", "quote-compare", "quote-sheet")),
     ("Contracts", "contracts", "contracts.view", ("contract",)),
@@ -47,6 +47,7 @@ USER_MENU = (
 # Route → the table its page shows, for a link to those who keep it; and the column its parameter is a key in.
 DATA_BEHIND = {
     "workloads": ("workloads", ""),
+    "workload": ("workloads", "key"),
     "requests": ("experiments", ""),
     "contracts": ("contracts", ""),
     "contract": ("contracts", "key"),

@@ -150,7 +150,7 @@ WORKLOAD_MAP = ListSpec(
         "name model_tier latency_class purpose stated_purpose owner_role missing is_frontier_explained "
         "smaller_tier_tested model_name contracts accelerators_now accelerators_mean h100e_now usd_per_week",
     ),
-    filters=("model_tier", "latency_class", "purpose"),
+    filters=("model_tier", "latency_class", "purpose", "owner_role"),
     search=("name", "workload_key", "model_name", "owner_role", "missing"),
     sort="-h100e_now",
     totals=("h100e_now", "usd_per_week"),

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from capacity.allocation.domain.solution import Unplaced
 from capacity.imports.rows import decimal_text
 from capacity.inventory.inputs import BASE_CURRENCY, fx_in_force
-from capacity.lib.money import exact_context, to_decimal
-from capacity.lib.units import HOURS_PER_WEEK, exact
+from capacity.lib.money import to_decimal
+from capacity.lib.units import exact
 from capacity.review.cards import is_choice, missing_justification, missing_on_card
+from capacity.review.map_use_rows import MAP_WEEKS, Use
 from capacity.review.plan_rows import PlanRows
 from capacity.review.reasons import change_row, engine_issue, reason_sentence, warning_issue, without_pools
 from contracts.inputs import ContractInForce
 from contracts.remarks import Remarks
 
 Row = dict[str, Any]
-MEAN_WEEKS = 13
 
 
-def workload_rows(rows: PlanRows) -> list[Row]:
-    """One line a workload card: what it takes now and on average over 13 weeks, what it costs, what the card lacks."""
-    use = _use_by_workload(rows)
+def workload_rows(rows: PlanRows, uses: Sequence[Use]) -> list[Row]:
+    """One line a workload card: what it takes now and on average over 13 weeks, what it costs, what the card lacks.
+
+    uses: the same plan's map_use_rows.uses_of.
+    """
+    use = _use_by_workload(rows, uses)
     sized = {rows.workload_of(key) for key in rows.demands}
     unsized = {each.key for each in rows.plan.unsized if each.kind == "workload"}
     contracts: dict[str, set[tuple[str, int]]] = defaultdict(set)
@@ -72,28 +75,23 @@ def _part(use: dict[str, Fraction] | None, name: str, is_sized: bool) -> Decimal
     return to_decimal(use.get(name, Fraction(0)) if use else Fraction(0))
 
 
-def _use_by_workload(rows: PlanRows) -> dict[str, dict[str, Fraction]]:
+def _use_by_workload(rows: PlanRows, uses: Sequence[Use]) -> dict[str, dict[str, Fraction]]:
     """workload → accelerators now and on average, H100e now and cost now; `unknown` where a rate is missing."""
-    use: dict[str, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+    found: dict[str, dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
     types = {key: exact(row["h100e_factor"]) for key, row in rows.types.items()}
-    with localcontext(exact_context()):
-        for (class_key, pool, week), accelerators in rows.allocated.items():
-            index = rows.horizon.index(week)
-            if index >= MEAN_WEEKS:
-                continue
-            for key, share in rows.served_parts(class_key, week).items():
-                mine = use[rows.workload_of(key) or ""]
-                mine["mean"] += share * accelerators / MEAN_WEEKS
-                if index:
-                    continue
-                mine["now"] += share * accelerators
-                mine["h100e"] += share * accelerators * types[rows.pools[pool]["accelerator_type"]]
-                rate = rows.plan.rates[pool, week]
-                if rate is None:
-                    mine["unknown"] = Fraction(1)
-                else:
-                    mine["usd"] += share * accelerators * HOURS_PER_WEEK * exact(rate)
-    return use
+    first = rows.weeks[0]
+    for use in uses:
+        mine = found[use.workload_key]
+        mine["mean"] += use.exact_accelerators / MAP_WEEKS
+        if use.week != first:
+            continue
+        mine["now"] += use.exact_accelerators
+        mine["h100e"] += use.exact_accelerators * types[rows.pools[use.pool_key]["accelerator_type"]]
+        if use.exact_usd is None:
+            mine["unknown"] = Fraction(1)
+        else:
+            mine["usd"] += use.exact_usd
+    return found
 
 
 def unplaced_rows(rows: PlanRows) -> list[Row]:

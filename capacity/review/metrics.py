@@ -15,6 +15,7 @@ from capacity.lib.money import to_decimal
 from capacity.lib.units import exact
 from capacity.review.figure_terms import figure, term
 from capacity.review.figures_by_row import row_figures
+from capacity.review.map_figures import map_figures, premium_figures
 from capacity.review.metric_sums import Row, Tables, known_sum, promised_and_held, share_of, sum_of, this_week
 from capacity.review.metrics_money import (
     idle_cost,
@@ -46,10 +47,16 @@ def figure_rows(*, rows: PlanRows, tables: Tables) -> list[Row]:
         capacity_gap(tables),
         experiment_fit(rows, tables),
         *totals(tables),
+        *map_figures(tables),
     ]
     for position, row in enumerate(metrics):
         row["position"] = position
-    return [*metrics, *row_figures(rows=rows, tables=tables), *money_figures(rows=rows, tables=tables)]
+    return [
+        *metrics,
+        *row_figures(rows=rows, tables=tables),
+        *premium_figures(tables),
+        *money_figures(rows=rows, tables=tables),
+    ]
 
 
 def promise_coverage(tables: Tables) -> Row:

@@ -57,7 +57,7 @@ def no_choice_share(rows: PlanRows, tables: Tables) -> Row:
         label="Spend nobody chose, this week",
         value=value,
         unit="share",
-        formula="cost of workloads without purpose, owner, justification or in-date review ÷ envelope",
+        formula="cost of workloads whose card is incomplete ÷ envelope",
         terms=[
             term("Cost of such workloads", spent, "USD", "all pools, this week", ("spend", "no_choice_usd")),
             term("Envelope", envelope, "USD", "all pools, this week", ("pool_week", "envelope_usd")),
@@ -70,7 +70,7 @@ def no_choice_share(rows: PlanRows, tables: Tables) -> Row:
 
 
 def unexplained_frontier(rows: PlanRows, tables: Tables) -> Row:
-    """H8 = frontier USD without an in-date justification ÷ frontier USD, this week."""
+    """H8 = frontier USD without an approved justification in date ÷ frontier USD, this week."""
     frontier = [row for row in tables["workloads"] if row["model_tier"] == "frontier" and row["is_sized"]]
     spent = known_sum(row["usd_per_week"] for row in frontier)
     without = known_sum(row["usd_per_week"] for row in frontier if not row["is_frontier_explained"])
@@ -81,7 +81,7 @@ def unexplained_frontier(rows: PlanRows, tables: Tables) -> Row:
         label="Unexplained frontier, this week",
         value=value,
         unit="share",
-        formula="frontier cost without an in-date justification ÷ frontier cost",
+        formula="frontier cost without an approved justification in date ÷ frontier cost",
         terms=[
             term("Without justification", without, "USD", "workload map", ("workload", "usd_per_week")),
             term("Frontier cost", spent, "USD", "workload map", ("workload", "usd_per_week")),

@@ -26,7 +26,7 @@ from capacity.review.page_rows import (
     promise_rows,
     short_context,
     unplaced_rows,
-    workload_rows,
+    workload_groups,
     workload_totals,
 )
 from capacity.review.plots import allocation_by_purpose, supply_demand
@@ -57,7 +57,7 @@ def review_context(*, viewer: Viewer, rows: RunRows, week: Week, now: datetime) 
         ),
         "kpis": kpis(rows),
         "metrics": metric_rows(rows),
-        "workloads": workload_rows(rows),
+        "workloads": workload_groups(rows),
         "workload_total": workload_totals(rows),
         "promises": promise_rows(rows, year=week.monday.year),
         "strips": sections.pool_strips(pools=rows.pools, pool_weeks=rows.pool_weeks, year=week.monday.year),

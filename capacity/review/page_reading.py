@@ -101,7 +101,7 @@ _FIGURE_COLUMNS = (
 
 def stored_figures(run_ids: Sequence[int]) -> list[Row]:
     """The headline figures of the runs, as stored. One query."""
-    rows = RunFigure.objects.filter(run_id__in=run_ids, key__regex="^(metric|total):").order_by("position")
+    rows = RunFigure.objects.filter(run_id__in=run_ids, key__regex="^(metric|total|share):").order_by("position")
     return list(rows.values(*_FIGURE_COLUMNS))
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from django.urls import reverse
 
-from capacity.lib.figures import RESTRICTED, UNKNOWN_COST, UNSIZED, Absent, share, thousands, usd
+from capacity.lib.figures import RESTRICTED, UNKNOWN_COST, UNSIZED, Absent, points, share, thousands, usd
 from capacity.lib.figures import week as week_words
 from capacity.lib.horizon import Week
 from capacity.review.headline import figure_url, is_number
+from capacity.review.map_sums import LATENCIES, TIERS
 from capacity.review.page_reading import SHOWN_WEEKS, RunRows
 from capacity.review.shortage_rows import shortages
 from capacity.review.tables import Row
@@ -23,25 +24,36 @@ RANKING_ROWS = 8
 SHORTAGE_ROWS = 4
 
 
-def workload_rows(rows: RunRows) -> list[Row]:
-    """The map in its fixed order: model tier, latency class, name."""
-    tier_order = {"frontier": 0, "mid": 1, "small": 2}
+def workload_groups(rows: RunRows) -> list[Row]:
+    """The map in its fixed order, a group a model tier with its sums: tier, then latency class and name."""
     found = []
-    for row in sorted(rows.workloads, key=lambda r: (tier_order[r["model_tier"]], r["latency_class"], r["name"])):
-        key = row["workload_key"]
-        found.append(
-            {
-                **row,
-                "tier_text": word("model_tier", row["model_tier"]),
-                "purpose_text": word("purpose", row["purpose"]),
-                "missing_text": _listed("missing", row["missing"]),
-                "accelerators_text": _sized(row, "accelerators_now", thousands),
-                "usd_text": _sized(row, "usd_per_week", usd),
-                "accelerators_url": figure_url(rows.run.pk, f"workload:{key}:accelerators_now"),
-                "usd_url": figure_url(rows.run.pk, f"workload:{key}:usd_per_week"),
-            }
-        )
+    for tier in TIERS:
+        mine = [row for row in rows.workloads if row["model_tier"] == tier]
+        mine.sort(key=lambda row: (LATENCIES.index(row["latency_class"]), row["name"]))
+        if mine:
+            found.append(
+                {
+                    "tier": word("model_tier", tier),
+                    "rows": [_workload(rows, row) for row in mine],
+                    **_sums(mine),
+                }
+            )
     return found
+
+
+def _workload(rows: RunRows, row: Row) -> Row:
+    key = row["workload_key"]
+    return {
+        **row,
+        "url": reverse("workload", args=[key]),
+        "tier_text": word("model_tier", row["model_tier"]),
+        "purpose_text": word("purpose", row["purpose"]),
+        "missing_text": _listed("missing", row["missing"]),
+        "accelerators_text": _sized(row, "accelerators_now", thousands),
+        "usd_text": _sized(row, "usd_per_week", usd),
+        "accelerators_url": figure_url(rows.run.pk, f"workload:{key}:accelerators_now"),
+        "usd_url": figure_url(rows.run.pk, f"workload:{key}:usd_per_week"),
+    }
 
 
 def _listed(column: str, codes: Any) -> Any:
@@ -57,16 +69,52 @@ def _sized(row: Row, name: str, write: Any) -> Any:
 
 
 def workload_totals(rows: RunRows) -> Row:
-    sized = [row for row in rows.workloads if is_number(row["accelerators_now"])]
-    costs = [row["usd_per_week"] for row in rows.workloads if row["is_sized"]]
+    """The sums of all cards, how many are incomplete, and what frontier models take, beside the last frozen review."""
+    return {
+        **_sums(rows.workloads),
+        "incomplete": incomplete(rows.workloads),
+        "frontier": _frontier_sentence(rows),
+    }
+
+
+def _sums(cards: Sequence[Row]) -> Row:
+    sized = [row for row in cards if is_number(row["accelerators_now"])]
+    costs = [row["usd_per_week"] for row in cards if row["is_sized"]]
     total_usd: Any = RESTRICTED if any(isinstance(cost, Absent) for cost in costs) else UNKNOWN_COST
     if all(is_number(cost) for cost in costs):
         total_usd = usd(sum(costs))
     return {
         "accelerators": thousands(sum(row["accelerators_now"] for row in sized)),
         "usd": total_usd,
-        "unsized": len(rows.workloads) - len(sized),
+        "unsized": len(cards) - len(sized),
     }
+
+
+def incomplete(cards: Sequence[Row]) -> str:
+    """How many cards lack something, in words; "" where none does."""
+    count = sum(bool(row["missing"]) for row in cards if isinstance(row["missing"], list))
+    return f"{thousands(count)} of {thousands(len(cards))} cards are incomplete." if count else ""
+
+
+def _frontier_sentence(rows: RunRows) -> str:
+    """Frontier models' share of tokens and cost, as far as the reader sees it, and its change since the last review."""
+    parts = [
+        f"{text} of {name}"
+        for name, key in (("tokens", "share:frontier_tokens"), ("cost", "share:frontier_usd"))
+        if (text := _share_with_change(rows, key))
+    ]
+    return f"Frontier models take {' and '.join(parts)}." if parts else ""
+
+
+def _share_with_change(rows: RunRows, key: str) -> str:
+    now = rows.figures.get(key)
+    if now is None or not is_number(now["value"]):
+        return ""
+    before = (rows.previous or {}).get(key)
+    text = share(now["value"])
+    if before is None or not is_number(before["value"]):
+        return text
+    return f"{text} ({points(now['value'] - before['value'])} since the last review)"
 
 
 def promise_rows(rows: RunRows, *, year: int) -> list[Row]:

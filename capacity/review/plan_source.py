@@ -25,12 +25,14 @@ from capacity.allocation.runs import PlanHeader, PlanRefused
 from capacity.decisions.policy import NoPolicyInForce
 from capacity.imports.rows import as_json
 from capacity.lib.canonical import content_hash
+from capacity.review.card_rows import workload_card_rows
 from capacity.review.changes import Changes, compare
 from capacity.review.compute import solve_inputs
 from capacity.review.contract_standing import contract_lot_rows, contract_pool_rows, standing_of
 from capacity.review.envelope_check import check_envelopes
 from capacity.review.inputs import FORMULA_VERSION, Inputs, read_inputs
 from capacity.review.map_rows import issue_rows, unplaced_rows, workload_rows
+from capacity.review.map_use_rows import uses_of, workload_use_rows
 from capacity.review.metrics import figure_rows
 from capacity.review.models import Review, RunChance, RunFigure, RunRollup, RunScenario
 from capacity.review.money_tables import money_tables
@@ -51,7 +53,7 @@ from contracts.models import (
 )
 from contracts.sla_rows import sla_rows
 from contracts.use import multiple_rows
-from workloads.models import RunWorkload
+from workloads.models import RunWorkload, RunWorkloadCard, RunWorkloadUse
 
 Progress = Callable[[str, float], None]
 Row = dict[str, Any]
@@ -70,6 +72,8 @@ RESULT_TABLES: tuple[tuple[str, type[models.Model]], ...] = (
     ("tiers", allocation.RunTier),
     ("issues", allocation.RunIssue),
     ("workloads", RunWorkload),
+    ("workload_use", RunWorkloadUse),
+    ("workload_cards", RunWorkloadCard),
     ("exposure", RunExposure),
     ("exposure_scenarios", RunScenario),
     ("exposure_rollups", RunRollup),
@@ -87,6 +91,8 @@ LATER_TABLES = frozenset({"deals", "contract_multiples", "contract_pools", "cont
     "exposure_scenarios",
     "exposure_rollups",
     "money_risk",
+    "workload_use",
+    "workload_cards",
 }
 
 
@@ -156,6 +162,7 @@ class ReviewPlanSource:
         progress("Scenarios of use", 0.92)
         money = money_tables(rows=rows, measured=measured)
         progress("Explaining", 0.94)
+        uses = uses_of(rows)
         tables: dict[str, list[Row]] = {
             "pools": rows.pool_rows,
             "pool_weeks": rows.pool_week_rows,
@@ -168,7 +175,9 @@ class ReviewPlanSource:
             "shortfall_remedies": remedy_rows(rows),
             "tiers": rows.tier_rows,
             "issues": issue_rows(rows, contracts=[each.contract for versions in measured for each in versions]),
-            "workloads": workload_rows(rows),
+            "workloads": workload_rows(rows, uses),
+            "workload_use": workload_use_rows(uses),
+            "workload_cards": workload_card_rows(rows, uses),
             "exposure": rows_of_measured(measured, rows.horizon),
             **money,
             "deals": deal_rows(

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 
 from capacity.access.models import RoleGrant
 from capacity.access.permissions import roles_for
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
 from capacity.inventory.models import CostRate, Lot, NetworkDomain, Pool
+from capacity.review.cards import CARD_COLUMNS, missing_on_card
 from contracts.models import Contract, PriceLine
 from workloads.models import Experiment, Forecast, Team, ThroughputProfile, Workload
 
@@ -110,9 +111,11 @@ def _workloads_without_throughput(today: date, viewer: Viewer) -> Iterable[str]:
     return _keys(Workload.objects.exclude(Exists(measured)))
 
 
-def _workloads_nobody_owns(today: date, viewer: Viewer) -> Iterable[str]:
-    overdue = Q(review_by_date=None) | Q(review_by_date__lt=today)
-    return _keys(Workload.objects.filter(Q(purpose="no_choice") | Q(owner_role="") | overdue))
+def _incomplete_cards(today: date, viewer: Viewer) -> Iterable[str]:
+    for card in Workload.objects.values(*CARD_COLUMNS, tier=F("model_version__model_tier")).order_by("key"):
+        models = {"its own": {"model_tier": card["tier"]}}
+        if missing_on_card(card={**card, "model_version": "its own"}, models=models, as_of=today):
+            yield card["key"]
 
 
 def _live_contracts(today: date, viewer: Viewer) -> QuerySet:
@@ -222,9 +225,9 @@ CHECKS: tuple[Check, ...] = (
         step="workloads",
         table="workloads",
         actions=("workload_data.view",),
-        one="One workload card lacks a purpose, an owner or a review date to come; its cost counts as no choice.",
-        many="{count} workload cards lack a purpose, an owner or a review date to come; their cost counts as no choice.",
-        find=_workloads_nobody_owns,
+        one="One workload card is incomplete; its cost counts as no choice.",
+        many="{count} workload cards are incomplete; their cost counts as no choice.",
+        find=_incomplete_cards,
     ),
     Check(
         step="contracts",

@@ -15,6 +15,7 @@ from capacity.review.table_specs_contracts import (
     DEALS,
     EXPOSURE,
 )
+from capacity.review.table_specs_map import MAP_TABLES
 from capacity.review.table_specs_money import CHANCES, ROLLUPS, SCENARIOS
 from capacity.review.table_specs_supply import (
     ALLOCATIONS,
@@ -51,5 +52,6 @@ RUN_TABLES: dict[str, RunTableSpec] = {
         SCENARIOS,
         ROLLUPS,
         CHANCES,
+        *MAP_TABLES,
     )
 }

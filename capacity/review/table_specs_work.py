@@ -15,7 +15,7 @@ WORKLOADS = RunTableSpec(
     model=RunWorkload,
     resource="workload",
     order=("workload_key",),
-    filters=("model_tier", "latency_class", "purpose"),
+    filters=("model_tier", "latency_class", "purpose", "owner_role"),
     action="workloads.view",
     columns=columns_of(
         """

@@ -41,6 +41,7 @@ from capacity.review.table_specs import (
     SHORTFALLS,
     UNPLACED,
 )
+from capacity.review.table_specs_map import WORKLOAD_USE
 from contracts.models import RunDeal, RunExposure
 
 Row = dict[str, Any]
@@ -192,6 +193,9 @@ def visible_row(*, viewer: Viewer, spec: RunTableSpec, row: Mapping[str, Any], l
     for name in _LABELLED.get(spec.name, ()):
         if isinstance(shown[name], list):
             shown[name] = label_blockers(viewer, shown[name], contracts=labels_by_demand(labels))
+    if spec is WORKLOAD_USE and str(row["serving_class"]).startswith(_DEDICATED):
+        # What a class of a contract's own costs is what the contract costs, whoever's workload it is.
+        shown["usd"] = see(viewer, "exposure", "reserved_cost_usd", row["usd"])
     if isinstance(shown.get("serving_class"), str):
         shown["serving_class"] = class_in_words(viewer, shown["serving_class"], labels=labels)
     return shown

@@ -17,10 +17,12 @@ from capacity.review import (
     views_start,
     views_supply,
     views_tokens,
+    views_workloads,
 )
 
 urlpatterns = [
-    path("workloads/", views_lists.workloads, name="workloads"),
+    path("workloads/", views_workloads.workloads, name="workloads"),
+    path("workloads/<str:key>/", views_workloads.workload, name="workload"),
     path("requests/", views_lists.requests, name="requests"),
     path("contracts/", views_lists.contracts, name="contracts"),
     path("contracts/<str:key>/", views_contracts.contract, name="contract"),

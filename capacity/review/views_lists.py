@@ -1,4 +1,4 @@
-"""The list pages of demand: workload map, requests, contracts and one contract. Each reads one run's rows, once."""
+"""The list pages of demand: requests and contracts. Each reads one run's rows, once."""
 
 from __future__ import annotations
 
@@ -36,37 +36,9 @@ from capacity.review.table_specs import (
     POOL_WEEKS,
     POOLS,
     UNPLACED,
-    WORKLOADS,
 )
 from capacity.review.tables import Row, contract_labels
 from capacity.review.what_if_asking import tries_of
-
-
-@requires("workloads.view")
-@require_safe
-def workloads(request: HttpRequest) -> HttpResponse:
-    """The workload map: who uses which model tier for what, chosen by whom, at what cost."""
-    now, viewer = timezone.now(), viewer_of(request)
-    chosen = chosen_run(request)
-    if chosen.run is None:
-        return no_plan(request, "Workloads")
-    spec = list_specs.WORKLOAD_MAP
-    rows = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=WORKLOADS)
-    listing = listed(
-        request=request, chosen=chosen, spec=spec, rows=rows, is_filterable=sees_column(viewer, WORKLOADS.resource)
-    )
-    if asks_for_file(request, spec):
-        return list_file(request, chosen, listing)
-    links = figure_links(chosen.run_id, "workload:")
-    context = {
-        "verdict": verdicts.workload_verdict(rows),
-        "run_line": run_line(chosen, now=now),
-        "controls": controls(listing),
-        "list": list_context(
-            request=request, listing=listing, year=now.year, link=_by_key("workload_key", links), total_label="Total"
-        ),
-    }
-    return render(request, "workloads/workloads.html", context)
 
 
 @requires("requests.view")

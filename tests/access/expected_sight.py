@@ -48,6 +48,16 @@ issue.sentence                      F F - - - F - -  F
 workload.accelerators_now           F F F F F F - -  F
 workload.usd_per_week               F F - F F F - -  -
 workload.usd_share                  F F - F F F - -  -
+workload_use.accelerators           F F F F F F - -  F
+workload_use.pool_key               F F - F F F - -  -
+workload_use.usd                    F F - F F F - -  -
+workload_card.facts                 F F F F F F - -  F
+workload_card.forecasts             F F F F F F - -  F
+workload_card.premium               F F - F F F - -  -
+workload_card.token_costs           F F - - F F - -  -
+workload_card.tokens_per_week       F F - - F F - -  -
+workload_card.frontier_tokens       F F - F F F - -  -
+workload_card.frontier_usd          F F - F F F - -  -
 exposure.contract_name              F F - - - F - -  F
 deal.contract_key                   F F - - - F - -  F
 deal.contract_version               F F - - - F - -  F

@@ -45,6 +45,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "contracts/<str:key>/v<int:version>/hold/": {"key": "acme_more", "version": 1},
     "contracts/<str:key>/v<int:version>/release/": {"key": "acme_more", "version": 1},
     "supply/<str:pool_key>/": {"pool_key": "b200_euw1"},
+    "workloads/<str:key>/": {"key": "chat_assistant"},
     "runs/<int:run_id>/": {"run_id": CURRENT},
     "runs/<int:run_id>/document/": {"run_id": CURRENT},
     "runs/<int:run_id>/retry/": {"run_id": FAILED},

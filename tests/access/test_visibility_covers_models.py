@@ -29,6 +29,8 @@ RESOURCES = {
     "RunShortfallRemedy": "remedy",
     "RunIssue": "issue",
     "RunWorkload": "workload",
+    "RunWorkloadUse": "workload_use",
+    "RunWorkloadCard": "workload_card",
     "RunExposure": "exposure",
     "RunDeal": "deal",
     "RunContractMultiple": "contract_use",

@@ -13,6 +13,7 @@ from capacity.review.table_specs import RUN_TABLES
 # address → permission. {run} is the made run's id.
 PAGES = {
     "/workloads/": "workloads.view",
+    "/workloads/chat_assistant/": "workloads.view",
     "/requests/": "requests.view",
     "/contracts/": "contracts.view",
     "/pipeline/": "pipeline.view",
@@ -29,7 +30,8 @@ PAGES = {
     "/styleguide/": "methods.view",
 }
 LISTS = {
-    "/workloads/": ("workloads",),
+    "/workloads/": ("workloads", "workload-matrix"),
+    "/workloads/chat_assistant/": ("workload-pools",),
     "/requests/": ("unplaced", "placements"),
     "/contracts/": ("contracts",),
     "/pipeline/": ("pipeline",),
