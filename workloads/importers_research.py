@@ -15,9 +15,9 @@ from capacity.imports.tables import (
     register,
 )
 from workloads.checks import mostly_p0
-from workloads.importers_models import KEY_FORM, KEY_HELP, PROVENANCE_HELP
 from workloads.domain.request_form import TAKEN_KEYS
 from workloads.domain.request_workflow import WORDED
+from workloads.importers_models import KEY_FORM, KEY_HELP, PROVENANCE_HELP
 from workloads.models import Experiment, Team
 
 ASKS = ("key", "name", "team", "experiment_priority", "purpose", "is_model_development", "state")

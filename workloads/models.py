@@ -1,6 +1,7 @@
 """What wants accelerators: models and their throughputs, workload cards, forecasts, teams and experiment requests.
 
-Teams and requests stand in research_models.py, the moves of requests in request_models.py, what was measured (tokens by the hour, jobs) in usage_models.py.
+Teams and requests stand in research_models.py, the moves of requests in request_models.py, what was measured (tokens by
+the hour, jobs) in usage_models.py.
 """
 
 from __future__ import annotations

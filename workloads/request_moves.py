@@ -145,8 +145,6 @@ def move_request(
             raise RequestRefused(RequestError("", message), code="moved_on")
         _refuse(request, target, reason, mover)
         where = _place_of(request, target, place or {})
-        if target == "draft" and request.state == "returned":
-            answer = None
         move = _move(request, target, reason.strip(), mover, now, answer, where)
         if target == "approved" and request.request_kind == "change" and request.replaces is not None:
             _withdraw_replaced(request, mover, now)
