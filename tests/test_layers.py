@@ -39,6 +39,7 @@ PURE_MODULES = {
     "capacity.access.permissions",
     "capacity.access.roles",
     "capacity.access.sight_contracts",
+    "capacity.access.sight_research",
     "capacity.access.sight_rules",
     "capacity.access.sight_supply",
     "capacity.access.sight_table",

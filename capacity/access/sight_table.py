@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from capacity.access.sight_contracts import CONTRACT_INPUTS
+from capacity.access.sight_research import RESEARCH_RUNS
 from capacity.access.sight_rules import (
     ALL,
     AUDIT,
@@ -323,6 +324,7 @@ TABLE: dict[str, dict[str, Rule]] = {
     **SUPPLY_INPUTS,
     **WORKLOAD_INPUTS,
     **CONTRACT_INPUTS,
+    **RESEARCH_RUNS,
     "audit": fields_of(AUDIT, "at user action subject detail request_id"),
 }
 
