@@ -21,7 +21,7 @@ from capacity.review.models import Review
 NAVIGATION = (
     ("Review", "home", "review.view", ("review", "review-freeze")),
     ("Workloads", "workloads", "workloads.view", ()),
-    ("Requests", "requests", "requests.view", ()),
+    ("Requests", "requests", "requests.view", ("request", "request-new")),
     ("Quotes", "quotes", "quotes.view", ("quote", "quote-new", "quote-compare", "quote-sheet")),
     ("Contracts", "contracts", "contracts.view", ("contract",)),
     ("Pipeline", "pipeline", "pipeline.view", ()),
@@ -48,6 +48,7 @@ USER_MENU = (
 DATA_BEHIND = {
     "workloads": ("workloads", ""),
     "requests": ("experiments", ""),
+    "request": ("experiments", "key"),
     "contracts": ("contracts", ""),
     "contract": ("contracts", "key"),
     "pipeline": ("contracts", ""),

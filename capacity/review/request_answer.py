@@ -26,17 +26,20 @@ from capacity.lib.money import to_decimal
 from capacity.lib.units import HOURS_PER_WEEK, exact
 from capacity.review.input_edits import ADDED, ChangesRefused, apply_changes
 from capacity.review.reasons import change_row
-from capacity.review.request_form import change_word
+from capacity.review.request_form import change_word, stored_row
 from capacity.review.request_room import RequestRoom, request_room
 from capacity.review.request_words import more_words, sentence
+from capacity.review.what_if import WhatIfRefused
 from workloads.demand import experiment_requests
 from workloads.domain.request_form import unused_key
 from workloads.domain.requests import request_cost
+from workloads.models import Experiment as Request
 from workloads.request_moves import RequestError, RequestRefused
 
 Document = dict[str, Any]
 FITS, DISPLACES, PART, NO_PLACE = "fits", "displaces", "part", "no_place"
 PLACED, FROM = "placed", "from"
+NO_CLASS = "The policy in force plans no class {}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,11 @@ class Asked:
     row: Row
     key: str
 
-    def experiment(self, **cells: Any) -> AskedExperiment:
-        """The engine's request, with some values other than in the row."""
+    def experiments(self, **cells: Any) -> list[AskedExperiment]:
+        """The engine's request, with some values other than in the row; none where the policy plans no such class."""
         inputs = self.room.inputs
         tables = {**inputs.tables, "experiments": [{**self.row, **cells}]}
-        return experiment_requests(tables=tables, policy=inputs.policy, horizon=inputs.horizon)[0]
+        return experiment_requests(tables=tables, policy=inputs.policy, horizon=inputs.horizon)
 
 
 def asked_request(*, run_id: int, cells: Mapping[str, str]) -> Asked:
@@ -67,8 +70,7 @@ def asked_request(*, run_id: int, cells: Mapping[str, str]) -> Asked:
         raise RequestRefused(*(RequestError(each.column, each.message) for each in refused.errors)) from None
     row = next(row for row in inputs.tables["experiments"] if row["key"] == key)
     if row["experiment_priority"] not in inputs.policy.tiers:
-        message = f"The policy in force plans no class {row['experiment_priority']}."
-        raise RequestRefused(RequestError("experiment_priority", message))
+        raise RequestRefused(RequestError("experiment_priority", NO_CLASS.format(row["experiment_priority"])))
     return Asked(room=room, row=row, key=key)
 
 
@@ -83,8 +85,22 @@ def request_answer(*, run_id: int, cells: Mapping[str, str], instead_of: str = "
 
     instead_of: the request that it changes. Raises RequestRefused and WhatIfRefused.
     """
-    asked = asked_request(run_id=run_id, cells=cells)
-    experiment = asked.experiment()
+    return _answer(run_id, asked_request(run_id=run_id, cells=cells), instead_of)
+
+
+def stored_answer(*, run_id: int, request: Request) -> Document:
+    """The same of a request that is kept; where the plan has it, it takes its own place. Raises WhatIfRefused."""
+    replaced = request.replaces.key if request.request_kind == "change" and request.replaces else ""
+    room = request_room(run_id)
+    instead_of = request.key if request.key in room.plan.requests else replaced
+    return _answer(run_id, Asked(room=room, row=stored_row(request), key=request.key), instead_of)
+
+
+def _answer(run_id: int, asked: Asked, instead_of: str) -> Document:
+    experiments = asked.experiments()
+    if not experiments:
+        raise WhatIfRefused(code="no_class", sentence=NO_CLASS.format(asked.row["experiment_priority"]))
+    experiment = experiments[0]
     answer = asked.room.plan.answer(experiment, instead_of=instead_of)
     document = _document(asked, experiment, answer)
     changes = [_change(asked, change_row(change), instead_of) for change in answer.changes]
@@ -227,14 +243,14 @@ def _changed(asked: Asked, change: Mapping[str, Any]) -> AskedExperiment:
     """The engine's request with the change in it, as the form would send it."""
     match change["change"]:
         case "fewer_accelerators":
-            return asked.experiment(accelerators=change["accelerators"])
+            return asked.experiments(accelerators=change["accelerators"])[0]
         case "later_start":
-            return asked.experiment(latest_start_date=Week.parse(change["start"]).monday)
+            return asked.experiments(latest_start_date=Week.parse(change["start"]).monday)[0]
         case "shorter":
-            return asked.experiment(weeks=change["weeks"])
+            return asked.experiments(weeks=change["weeks"])[0]
         case "other_pool":
-            return asked.experiment(pool_keys=[change["pool"]])
-    return asked.experiment(preemptible=True)
+            return asked.experiments(pool_keys=[change["pool"]])[0]
+    return asked.experiments(preemptible=True)[0]
 
 
 # --- money ----------------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from workloads.domain.requests import RequestError
 from workloads.models import Experiment
 from workloads.request_moves import Replaced
 from workloads.request_moves import RequestError as FormError
+from workloads.research_models import EXPERIMENT_PRIORITIES, EXPERIMENT_PURPOSES
 
 Cells = dict[str, str]
 # Columns that are typed as they are; ticks and lists come beside them.
@@ -46,6 +47,37 @@ COLUMNS = (*TYPED, *TICKED, *LISTED)
 # Of a change or an extension what stays as it is: the rest of a row is not asked again.
 _COPIED = tuple(name for name in COLUMNS if name not in ("earliest_start_date", "latest_start_date"))
 LONGEST_CELL = 4000
+# The groups of the form; what is rarely asked for is folded.
+WHAT = ("name", "team", "experiment_priority", "purpose")
+WHY = ("hypothesis", "informs_decision", "customer_outcome", "intended_metric")
+NEEDS = ("accelerators", "weeks", "earliest_start_date", "latest_start_date")
+MORE = ("accelerators_least", "checkpoint_hours", "least_gbit_per_second", "parameters", "training_tokens")
+# Column → label, unit or when to leave it empty, kind of control.
+_FIELDS = {
+    "name": ("Name", "", "text"),
+    "team": ("Team", "", "text"),
+    "experiment_priority": ("Class", "P0 first", "text"),
+    "purpose": ("Purpose", "", "text"),
+    "hypothesis": ("Why", "what it is expected to show", "long"),
+    "informs_decision": ("Decision it informs", "optional", "text"),
+    "customer_outcome": ("Intended outcome", "what a customer will notice; optional", "text"),
+    "intended_metric": ("Measured by", "optional", "text"),
+    "accelerators": ("Accelerators", "at once, in one network domain", "number"),
+    "weeks": ("Weeks", "whole, without a break", "number"),
+    "earliest_start_date": ("Start from", "the Monday on or after it", "date"),
+    "latest_start_date": ("Start by", "the Monday on or before it", "date"),
+    "accelerators_least": ("Could do with", "accelerators, for whoever decides", "number"),
+    "checkpoint_hours": ("Hours between checkpoints", "empty: not known", "text"),
+    "least_gbit_per_second": ("Link speed it needs", "Gbit/s; empty: any", "text"),
+    "parameters": ("Parameters of the model", "empty: none, or not known", "text"),
+    "training_tokens": ("Tokens it is trained on", "empty: not known", "text"),
+}
+_TICKS = {
+    "is_model_development": ("Develops a model", "may stand on the floor that is kept for that"),
+    "preemptible": ("May be stopped for other work", "finds room sooner; it stands below all classes"),
+    "divisible": ("May run in parts", "takes whatever is free, week by week"),
+}
+_MODES = (("", "not counted"), (BY_TIME, "by accelerators × time"), (BY_TOKENS, "by 6 · parameters · tokens"))
 TERA = Decimal(10) ** 12
 # What decides which plan of operations is stored.
 MODE = "flop_mode"
@@ -91,6 +123,14 @@ def cells_to_replace(request: Experiment, kind: str, *, today: date) -> Cells:
     earliest = max(request.earliest_start_date, first) if is_open else first
     latest = request.latest_start_date if is_open else last
     return cells | {"earliest_start_date": earliest.isoformat(), "latest_start_date": latest.isoformat()}
+
+
+def stored_row(request: Experiment) -> dict[str, Any]:
+    """The request as a row of a run's inputs, as if it were approved: what is asked is whether it would have a place."""
+    names = [name for name in COLUMNS if name != "team"]
+    row = {name: getattr(request, name) for name in names}
+    where = {"pool": None, "domain_key": "", "started_date": None}
+    return {**row, **where, "key": request.key, "team": request.team.key, "state": "approved"}
 
 
 def typed_cells(data: QueryDict, viewer: Viewer) -> Cells:
@@ -210,25 +250,48 @@ def form_context(
     wrong: dict[str, list[str]] = {}
     for error in errors:
         wrong.setdefault(error.field, []).append(error.message)
-    shown = {*COLUMNS, MFU}
+    teams = sorted((row["key"], row["name"]) for row in inputs.tables["teams"])
+    choices = {"experiment_priority": EXPERIMENT_PRIORITIES, "purpose": EXPERIMENT_PURPOSES, "team": teams}
+    chairs = Role.CHAIR in viewer.roles
+
+    def fields(names: Sequence[str]) -> list[dict[str, Any]]:
+        return [_field(name, cells, choices, wrong) for name in names if name != "team" or chairs]
+
+    shown = {name for group in (WHAT, WHY, NEEDS, MORE) for name in group} | {*TICKED, *LISTED, MFU}
+    shown -= set() if chairs else {"team"}
     return {
-        "cells": cells,
-        "form_key": form_key,
-        "teams": sorted((row["key"], row["name"]) for row in inputs.tables["teams"])
-        if Role.CHAIR in viewer.roles
-        else [],
+        "what": fields(WHAT),
+        "why": fields(WHY),
+        "needs": fields(NEEDS),
+        "more": fields(MORE),
+        "ticks": [(name, *_TICKS[name], cells.get(name) == "true") for name in TICKED],
         "types": _choices(types_with_pools(inputs), cells["accelerator_types"]),
         "pools": _choices(sorted((row["key"], row["name"]) for row in inputs.tables["pools"]), cells["pool_keys"]),
-        "ticks": {name: cells.get(name) == "true" for name in TICKED},
-        "wrong": wrong,
+        "form_key": form_key,
+        "wrong": {name: wrong.get(name, []) for name in (*LISTED, MFU)},
         "errors": [message for field, found in wrong.items() if field not in shown for message in found],
         "replaces": replaces,
-        "mode": mode or (BY_TOKENS if cells.get("parameters") and cells.get("training_tokens") else ""),
+        "modes": [(value, words, value == mode) for value, words in _MODES],
         "mfu": mfu or decimal_text(USUAL_MFU),
-        "rest_is_open": any(
-            name in wrong
-            for name in ("least_gbit_per_second", "checkpoint_hours", "pool_keys", "accelerators_least", MFU)
-        ),
+        "more_is_open": bool({*MORE, "pool_keys", MFU} & set(wrong)) or bool(mode),
+    }
+
+
+def _field(
+    name: str,
+    cells: Mapping[str, str],
+    choices: Mapping[str, Sequence[tuple[str, str]]],
+    wrong: Mapping[str, list[str]],
+) -> dict[str, Any]:
+    label, unit, kind = _FIELDS[name]
+    return {
+        "name": name,
+        "label": label,
+        "unit": unit,
+        "type": kind,
+        "value": cells.get(name, ""),
+        "choices": choices.get(name, ()),
+        "errors": wrong.get(name, []),
     }
 
 

@@ -30,6 +30,7 @@ from capacity.review.pages import (
     visible_rows,
 )
 from capacity.review.portfolio import concentration_rows, concentration_sentence, concentrations
+from capacity.review.request_page import not_yet_planned
 from capacity.review.table_specs import (
     EXPOSURE,
     PLACEMENTS,
@@ -115,6 +116,7 @@ def requests(request: HttpRequest) -> HttpResponse:
             pools=pools, weeks=weeks, placed=lists["placements"].rows, run=chosen.run, now=now, query=chosen.query
         ),
     }
+    context |= {"waiting": not_yet_planned(viewer, now=now), "may_submit": may_do(request, "requests.submit")}
     return render(request, "requests/requests.html", context)
 
 
