@@ -264,13 +264,14 @@ def _cost(asked: Asked, experiment: AskedExperiment, placed: Sequence[Placement]
     if placed:
         return _placed_cost(asked, placed), PLACED
     horizon = asked.room.inputs.horizon
-    rates = []
+    rates: list[Decimal] = []
     for option in experiment.options:
         for pool in option.pools:
             weeks = asked.room.run.pools.get(pool, ())
             at = min(max(0, horizon.first.weeks_until(experiment.earliest_start)), len(weeks) - 1)
-            if weeks and weeks[at].usd is not None:
-                rates.append(weeks[at].usd)
+            rate = weeks[at].usd if weeks else None
+            if rate is not None:
+                rates.append(rate)
     size = experiment.options[0] if experiment.options else None
     if size is None or not rates:
         return None, FROM

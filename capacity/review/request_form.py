@@ -187,15 +187,20 @@ def operations(cells: Mapping[str, str], *, inputs: Inputs, mfu: str = "") -> di
     if share is None:
         raise RequestError("The share of peak reached (MFU) is a number such as 0.4.")
     size, weeks = _whole(cells.get("accelerators", "")), _whole(cells.get("weeks", ""))
-    known = {
-        "accelerators": size or 0,
-        "weeks": weeks or 0,
-        "peak_operations_per_second": _slowest_peak(cells, inputs) if size and weeks else None,
-        "mfu": share,
-        "parameters": _number(cells.get("parameters", "")),
-        "tokens": _number(cells.get("training_tokens", "")),
+    peak = _slowest_peak(cells, inputs) if size and weeks else None
+    parameters, tokens = (_number(cells.get(name, "")) for name in ("parameters", "training_tokens"))
+    return {
+        mode: flop_of(
+            mode=mode,
+            accelerators=size or 0,
+            weeks=weeks or 0,
+            peak_operations_per_second=peak,
+            mfu=share,
+            parameters=parameters,
+            tokens=tokens,
+        )
+        for mode in (BY_TIME, BY_TOKENS)
     }
-    return {mode: flop_of(mode=mode, **known) for mode in (BY_TIME, BY_TOKENS)}
 
 
 def _slowest_peak(cells: Mapping[str, str], inputs: Inputs) -> Decimal | None:

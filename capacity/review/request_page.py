@@ -83,7 +83,7 @@ def submitter(moves: Sequence[RequestMove]) -> int | None:
     return next((move.by_id for move in moves if move.to_state == "submitted"), None)
 
 
-def not_yet_planned(viewer: Viewer, *, now: datetime) -> list[dict[str, Any]]:
+def not_yet_planned(*, now: datetime) -> list[dict[str, Any]]:
     """Requests that wait for somebody before the plan counts with them, the oldest first. One query."""
     told = RequestMove.objects.filter(experiment=OuterRef("pk"), answer__isnull=False).order_by("-id")
     waiting = Experiment.objects.filter(state__in=WAITING).order_by("submitted_at", "key").select_related("team")
@@ -101,7 +101,6 @@ def not_yet_planned(viewer: Viewer, *, now: datetime) -> list[dict[str, Any]]:
                 "asks": f"{thousands(request.accelerators)} for {counted(request.weeks, 'week')}",
                 "since": day(request.submitted_at, year=now.year),
                 "told": request.told or "",
-                "is_theirs": viewer.owns(Role.RESEARCH, request.team.key),
             }
         )
     return found

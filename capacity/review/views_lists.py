@@ -116,8 +116,8 @@ def requests(request: HttpRequest) -> HttpResponse:
             pools=pools, weeks=weeks, placed=lists["placements"].rows, run=chosen.run, now=now, query=chosen.query
         ),
     }
-    context |= {"waiting": not_yet_planned(viewer, now=now), "may_submit": may_do(request, "requests.submit")}
-    return render(request, "requests/requests.html", context)
+    asking = {"waiting": not_yet_planned(now=now), "may_submit": may_do(request, "requests.submit")}
+    return render(request, "requests/requests.html", {**context, **asking})
 
 
 @requires("contracts.view")

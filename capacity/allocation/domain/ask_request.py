@@ -123,14 +123,17 @@ class HeldRun:
         self.placements: dict[str, Rows] = {key: tuple(rows) for key, rows in found.items()}
         self.rooms = Rooms(problem)
         self.serving = np.zeros(self.rooms.pool.shape, dtype=np.int64)
-        for each in (*solution.allocations, *solution.burst):
-            sign = 1 if hasattr(each, "class_") else -1
-            at = self.rooms.pool_of[each.pool], problem.first_week.weeks_until(each.week)
-            self.serving[at] += sign * each.accelerators
+        for served in solution.allocations:
+            self.serving[self._at(served.pool, served.week)] += served.accelerators
+        for bought in solution.burst:
+            self.serving[self._at(bought.pool, bought.week)] -= bought.accelerators
         self.rooms.take_serving(self.serving)
         for key, rows in self.placements.items():
             for row in rows:
                 self.rooms.take(row, self.requests[key])
+
+    def _at(self, pool: str, week: Week) -> tuple[int, int]:
+        return self.rooms.pool_of[pool], self.problem.first_week.weeks_until(week)
 
     def answer(self, request: Experiment, *, instead_of: str = "") -> RequestAnswer:
         """Where the request would lie. instead_of: the request of the plan that it takes the place of, left out.
@@ -188,7 +191,7 @@ class HeldRun:
                 for row in rows
                 if row.pool in pools
             ]
-            if self._tier_of[tier] <= self._tier_of[request.tier] and sum(inside):
+            if self._tier_of[tier] <= self._tier_of[request.tier] and any(inside):
                 row_of = sums.setdefault(tier, [0, 0])
                 row_of[0], row_of[1] = row_of[0] + 1, row_of[1] + sum(inside)
         for tier in sorted(sums, key=lambda tier: self._tier_of[tier]):
@@ -217,9 +220,9 @@ class HeldRun:
         supply = int(arrays.domains[spot.domain].supply[t] if is_domain else arrays.supply[p][t])
         week = week_at(arrays, t)
         holders = [
-            Holder(RUN, sum(row.accelerators for row in there), key)
+            Holder(RUN, there, key)
             for key, rows in sorted(held.items())
-            if (there := [row for row in rows if _stands(row, pool.key, domain if is_domain else None, week)])
+            if (there := _standing(rows, pool.key, domain if is_domain else None, week))
         ]
         if not is_domain and self.serving[p, t] > 0:
             holders.append(Holder(SERVING, int(self.serving[p, t])))
@@ -261,6 +264,10 @@ def _is_whole(request: Experiment, rows: Sequence[Placement]) -> bool:
     return sum(row.accelerators * row.weeks for row in rows) >= asked
 
 
-def _stands(row: Placement, pool: str, domain: str | None, week: Week) -> bool:
-    inside = row.start <= week < row.start.plus(row.weeks)
-    return inside and row.pool == pool and (domain is None or row.domain == domain)
+def _standing(rows: Rows, pool: str, domain: str | None, week: Week) -> int:
+    """Accelerators of the rows in the pool (and domain, where one is given) in that week."""
+    return sum(
+        row.accelerators
+        for row in rows
+        if row.start <= week < row.start.plus(row.weeks) and row.pool == pool and domain in (None, row.domain)
+    )
