@@ -218,7 +218,7 @@ class MovesOfRequest(APIView):
         tags=[AREA],
     )
     def get(self, request: Request, key: str) -> Response:
-        found = known_request(viewer_of(request), key)
+        found = known_request(key)
         if found is None:
             raise Http404
         return Response([_move_row(found, move) for move in moves_of(found)])
@@ -252,7 +252,7 @@ def _made(request: Request, body: Mapping[str, Any]) -> Answer:
 
 
 def _moved(request: Request, asked: Mapping[str, str]) -> Answer:
-    if known_request(viewer_of(request), asked["request"]) is None:
+    if known_request(asked["request"]) is None:
         raise refusal(404, "no_request", "There is no such request.", field="request")
     read = asked["row_version"]
     if read and not (read.isascii() and read.isdigit() and len(read) < 10):

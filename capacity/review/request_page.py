@@ -67,7 +67,7 @@ def standing_of(*, state: str, is_placed: bool) -> tuple[str, str]:
     return _PILLS.get(state, "plain"), STATE_NAMES[state]
 
 
-def known_request(viewer: Viewer, key: str) -> Experiment | None:
+def known_request(key: str) -> Experiment | None:
     """The request with its team and what it replaces. One query."""
     rows = Experiment.objects.select_related("team", "replaces", "pool")
     return rows.filter(key=key).first()

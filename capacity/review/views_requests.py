@@ -106,12 +106,12 @@ def _begun(request: HttpRequest, viewer: Viewer, inputs: Inputs) -> tuple[Cells,
     for kind, name in (("change", "change"), ("extension", "extend")):
         key = request.GET.get(name, "")
         if key:
-            found = known_request(viewer, key)
+            found = known_request(key)
             if found is None:
                 raise Http404
             return cells_to_replace(found, kind, today=today), Replaced(kind=kind, key=found.key)
     if request.GET.get("like"):
-        found = known_request(viewer, request.GET["like"])
+        found = known_request(request.GET["like"])
         if found is None:
             raise Http404
         return cells_of_request(found), None
@@ -257,7 +257,7 @@ def one(request: HttpRequest, key: str) -> HttpResponse:
 
 def _page(request: HttpRequest, key: str, *, problem: Problem | None = None, status: int = 200) -> HttpResponse:
     now, viewer = timezone.now(), viewer_of(request)
-    found = known_request(viewer, key)
+    found = known_request(key)
     if found is None:
         raise Http404
     chosen = chosen_run(request)
@@ -301,7 +301,7 @@ def _live(found: Experiment) -> Document | None:
 @require_POST
 def move(request: HttpRequest, key: str) -> HttpResponse:
     """Move a request on, as far as the workflow lets this person."""
-    found = known_request(viewer_of(request), key)
+    found = known_request(key)
     if found is None:
         raise Http404
     typed = {name: request.POST.get(name, "")[:LONGEST_REASON] for name in ("to", "reason")}
@@ -332,7 +332,7 @@ def move(request: HttpRequest, key: str) -> HttpResponse:
 def solve(request: HttpRequest, key: str) -> HttpResponse:
     """Solve everything again with the request approved; nothing of it is kept but the question."""
     viewer = viewer_of(request)
-    found = known_request(viewer, key)
+    found = known_request(key)
     if found is None:
         raise Http404
     if Role.CHAIR not in viewer.roles and not viewer.owns(Role.RESEARCH, found.team.key):
