@@ -196,7 +196,7 @@ def test_no_form_or_file_moves_a_request() -> None:
             "The state changes on the request's page, where each move is kept with who made it and why."
         ]
     assert written("ada", key=key, weeks="9")[0].startswith("Its terms do not change once it is submitted.")
-    assert written("ada", key="quick", **{name: text for name, text in CELLS.items()})[0].startswith('"quick" is the')
+    assert written("ada", key="quick", **CELLS)[0].startswith('"quick" is the')
     draft = made(form_key="d", submits=False).key
     assert written("ada", key=draft, weeks="9") == []
 
