@@ -88,7 +88,7 @@ def blank_cells(*, viewer: Viewer, today: date, inputs: Inputs) -> Cells:
     """Where somebody begins: as their team asked last, in the next eight weeks, on any type there are pools of."""
     first, last = usual_window(today=today)
     cells: Cells = dict.fromkeys(COLUMNS, "")
-    cells |= {"experiment_priority": "P2", "purpose": "research", "weeks": "4", "is_model_development": "true"}
+    cells |= {"experiment_priority": "P2", "purpose": "research", "weeks": "4"}
     cells |= {"earliest_start_date": first.isoformat(), "latest_start_date": last.isoformat()}
     cells["accelerator_types"] = ";".join(key for key, _ in types_with_pools(inputs))
     if viewer.team_key and Role.RESEARCH in viewer.roles:
