@@ -6,11 +6,15 @@ stored. Cold it reads the run's document once, warm an answer takes milliseconds
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from capacity.allocation.domain.ask_request import HeldRun
-from capacity.allocation.domain.problem_file import problem_from_json
+from capacity.allocation.domain.problem import Problem
+from capacity.allocation.domain.problem_file import problem_from_bytes
 from capacity.allocation.domain.solution_reader import solution_from_json
 from capacity.allocation.models import RunDocument
 from capacity.review.inputs import Inputs
@@ -39,7 +43,7 @@ def request_room(run_id: int) -> RequestRoom:
     found = RunDocument.objects.filter(run_id=run_id).values_list("problem", "solution").first()
     if found is None:
         raise WhatIfRefused(code="no_document", sentence="That run did not finish: ask about one that is done.")
-    plan = HeldRun(problem=problem_from_json(found[0]), solution=solution_from_json(found[1]))
+    plan = HeldRun(problem=_problem(found[0]), solution=solution_from_json(found[1]))
     tables = run.inputs.tables
     return RequestRoom(
         run=run,
@@ -47,3 +51,8 @@ def request_room(run_id: int) -> RequestRoom:
         request_names={row["key"]: row["name"] for row in tables["experiments"]},
         pool_names={row["key"]: row["name"] for row in tables["pools"]},
     )
+
+
+def _problem(document: Mapping[str, Any]) -> Problem:
+    """The stored problem without its demands: what serves is held as the plan has it, and reading it takes longest."""
+    return problem_from_bytes(json.dumps({**document, "serving": []}).encode())
