@@ -13,5 +13,5 @@ RESEARCH_RUNS: dict[str, dict[str, Rule]] = {
         **fields_of(NOT_SALES, "run code placed displaces no_place changes ahead sentence more accelerator_weeks"),
         **fields_of(COST_AND_RESEARCH, "cost_usd cost_basis"),
     },
-    "request_move": fields_of(NOT_SALES, "request from_state to_state at by reason answer terms_changed"),
+    "request_move": fields_of(NOT_SALES, "request from_state to_state at by reason answer"),
 }
