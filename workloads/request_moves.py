@@ -6,6 +6,7 @@ through the one writer of rows. Whether there is room is told beside it (capacit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ from capacity.access.visibility import Viewer
 from capacity.imports.batches import take_turn
 from capacity.imports.cells import CellError, text
 from capacity.imports.edits import Actor, RowsOutcome, apply_rows
+from capacity.imports.limits import KEY
 from capacity.imports.rows import as_json
 from capacity.imports.tables import tables
 from capacity.lib.canonical import content_hash
@@ -192,12 +194,13 @@ def _submission_key(user: User, form_key: str) -> str:
 
 
 def _replaceable(replaced: Replaced, mover: Mover) -> Experiment:
-    found = Experiment.objects.select_related("team").filter(key=replaced.key).first()
+    rows = Experiment.objects.select_related("team")
+    found = rows.filter(key=replaced.key).first() if re.match(KEY, replaced.key) else None
     is_theirs = found is not None and (
         Role.CHAIR in mover.viewer.roles or mover.viewer.owns(Role.RESEARCH, found.team.key)
     )
     if found is None or not is_theirs:
-        raise RequestRefused(RequestError("", f"You keep no request {replaced.key} that could change."))
+        raise RequestRefused(RequestError("", "You keep no such request that could change."))
     if found.state in FINAL or (replaced.kind == "extension" and found.state != "running"):
         what = "extended" if replaced.kind == "extension" else "changed"
         message = f"{found.key} is {found.get_state_display().lower()}: it cannot be {what}. Make a new request."

@@ -143,7 +143,7 @@ class Requests(APIView):
 
     permission_classes = (PermitsByMethod(POST="requests.submit"),)
     parser_classes = (StrictJSONParser,)
-    resource = "requests"
+    resource = "experiments"
     area = AREA
 
     @extend_schema(
@@ -164,7 +164,7 @@ class RequestAnswers(APIView):
 
     permission_classes = (PermitsByMethod(POST="requests.submit"),)
     parser_classes = (StrictJSONParser,)
-    resource = "requests"
+    resource = "experiments"
     area = AREA
 
     @extend_schema(
@@ -188,7 +188,7 @@ class RequestMoves(APIView):
 
     permission_classes = (PermitsByMethod(POST="requests.submit"),)
     parser_classes = (StrictJSONParser,)
-    resource = "requests"
+    resource = "experiments"
     area = AREA
 
     @extend_schema(
@@ -208,7 +208,7 @@ class MovesOfRequest(APIView):
     """The moves of one request, newest first."""
 
     permission_classes = (PermitsByMethod(GET="requests.view"),)
-    resource = "requests"
+    resource = "experiments"
     area = AREA
 
     @extend_schema(

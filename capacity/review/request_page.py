@@ -6,6 +6,7 @@ not a result.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,6 +19,7 @@ from django.urls import reverse
 from capacity.access.models import User
 from capacity.access.roles import Role
 from capacity.access.visibility import RESTRICTED, Viewer, see_row
+from capacity.imports.limits import KEY
 from capacity.lib.figures import NOTHING, UNKNOWN_COST, compact, counted, day, thousands, usd, week
 from capacity.lib.horizon import Week
 from capacity.review.request_answer import visible_request_answer
@@ -68,7 +70,9 @@ def standing_of(*, state: str, is_placed: bool) -> tuple[str, str]:
 
 
 def known_request(key: str) -> Experiment | None:
-    """The request with its team and what it replaces. One query."""
+    """The request with its team and what it replaces. One query; none where the text cannot be a key."""
+    if not re.match(KEY, key):
+        return None
     rows = Experiment.objects.select_related("team", "replaces", "pool")
     return rows.filter(key=key).first()
 
