@@ -105,12 +105,16 @@ def requests(request: HttpRequest) -> HttpResponse:
             request=request,
             listing=lists["unplaced"],
             year=now.year,
-            link=_by_key("experiment_key", links),
+            link=_request_link(_by_key("experiment_key", links)),
             extra=lambda row: {"key": row["experiment_key"], **tries_of(viewer, row, run_id=chosen.run_id)},
         ),
         "try_actions": "scenarios/_try.html" if may_do(request, "scenario.ask") and unplaced else "",
         "placed": list_context(
-            request=request, listing=lists["placements"], year=now.year, link=_pool_link(chosen), total_label="Total"
+            request=request,
+            listing=lists["placements"],
+            year=now.year,
+            link=_request_link(_pool_link(chosen)),
+            total_label="Total",
         ),
         "gantt": placement_gantt(
             pools=pools, weeks=weeks, placed=lists["placements"].rows, run=chosen.run, now=now, query=chosen.query
@@ -236,6 +240,15 @@ def _contract_link(chosen: ChosenRun, links: dict[str, str]) -> Link:
         if isinstance(key, Absent):
             return ""
         return reverse("contract", args=[key]) + query if name == "label" else links.get(f"{key}:{name}", "")
+
+    return link
+
+
+def _request_link(other: Link) -> Link:
+    """The request's key leads to its page, other cells where they led before."""
+
+    def link(row: Row, name: str) -> str:
+        return reverse("request", args=[row["experiment_key"]]) if name == "experiment_key" else other(row, name)
 
     return link
 
