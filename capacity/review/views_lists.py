@@ -245,10 +245,10 @@ def _contract_link(chosen: ChosenRun, links: dict[str, str]) -> Link:
 
 
 def _request_link(other: Link) -> Link:
-    """The request's key leads to its page, other cells where they led before."""
+    """The request's name leads to its page, other cells where they led before."""
 
     def link(row: Row, name: str) -> str:
-        return reverse("request", args=[row["experiment_key"]]) if name == "experiment_key" else other(row, name)
+        return reverse("request", args=[row["experiment_key"]]) if name == "name" else other(row, name)
 
     return link
 
