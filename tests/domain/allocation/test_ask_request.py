@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+from collections import Counter
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -14,7 +16,9 @@ from capacity.allocation.domain.ask_request import BEYOND_HORIZON, HELD, NO_POOL
 from capacity.allocation.domain.engine import solve
 from capacity.allocation.domain.problem import Experiment, ExperimentOption, Problem
 from capacity.allocation.domain.problem_file import problem_from_bytes
+from capacity.allocation.domain.solution import SmallestChange
 from capacity.lib.horizon import Week
+from tests.domain.allocation.small_problems import small_problem
 from tests.domain.allocation.test_explanations import domains, pool, problem, request, serves
 from tests.domain.allocation.tiny_problems import as_problem, monday
 
@@ -160,3 +164,47 @@ def test_the_order_of_rows_does_not_matter(order: int) -> None:
     given, asked = without(problem_from_bytes(json.dumps(document).encode()), "E2")
     answer = held(given).answer(asked)
     assert answer.no_place is not None and answer.no_place.short_by == 4
+
+
+def changed(asked: Experiment, change: SmallestChange, *, more: int) -> Experiment | None:
+    """The request with the change in it, and `more` units beyond it; None for a change that is not the asker's."""
+    option = asked.options[0]
+    if change.change == "fewer_accelerators" and change.accelerators is not None:
+        return replace(asked, options=(replace(option, accelerators=change.accelerators + more),))
+    if change.change == "shorter" and change.weeks is not None:
+        return replace(asked, options=(replace(option, weeks=change.weeks + more),))
+    if change.change == "later_start" and change.start is not None:
+        return replace(asked, latest_start=max(asked.latest_start, change.start.plus(-more)))
+    if change.change == "other_pool" and change.pool is not None and not more:
+        return replace(asked, options=(replace(option, pools=(change.pool,)),))
+    return None
+
+
+def test_on_many_problems_what_is_placed_has_room_and_each_change_is_the_smallest() -> None:
+    """Every request of made problems, asked of the plan made without it."""
+    seen: Counter[str] = Counter()
+    for seed in range(100):
+        given = problem_from_bytes(json.dumps(small_problem(random.Random(seed))).encode())
+        for row in given.experiments:
+            if row.pinned is not None or row.divisible or len(row.options) != 1:
+                continue
+            rest, asked = without(given, row.key)
+            plan = held(replace(rest, previous=()))
+            answer = plan.answer(asked)
+            seen["placed" if answer.placed else "refused"] += 1
+            seen["displaced"] += bool(answer.displaces)
+            if answer.placed:
+                rooms = plan.rooms.copy()
+                for gone in answer.displaces:
+                    for lost in gone.rows:
+                        rooms.take(lost, plan.requests[gone.key], sign=-1)
+                assert not [each for each in answer.placed if rooms.blocked(each, asked)], (seed, row.key)
+            for change in answer.changes:
+                taken, beyond = (changed(asked, change, more=more) for more in (0, 1))
+                if taken is not None:
+                    seen[change.change] += 1
+                    assert plan.answer(taken).placed, (seed, row.key, change)
+                if beyond is not None:
+                    assert not plan.answer(beyond).placed, (seed, row.key, change)
+    assert seen["placed"] > 10 and seen["refused"] > 10 and seen["displaced"] and seen["fewer_accelerators"], seen
+    assert seen["later_start"] and seen["shorter"] and seen["other_pool"], seen
