@@ -22,7 +22,7 @@ from capacity.allocation.models import WhatIf
 from capacity.allocation.what_ifs import ask_what_if
 from capacity.imports.rows import Row, decimal_text
 from capacity.lib.horizon import Week
-from capacity.lib.money import to_decimal
+from capacity.lib.money import round_usd, to_decimal
 from capacity.lib.units import HOURS_PER_WEEK, exact
 from capacity.review.input_edits import ADDED, ChangesRefused, apply_changes
 from capacity.review.reasons import change_row
@@ -165,7 +165,7 @@ def _document(asked: Asked, experiment: AskedExperiment, answer: RequestAnswer) 
             {"tier": each.tier, "requests": each.requests, "accelerator_weeks": each.accelerator_weeks}
             for each in answer.ahead
         ],
-        "cost_usd": None if cost is None else decimal_text(cost),
+        "cost_usd": None if cost is None else decimal_text(round_usd(cost)),
         "cost_basis": basis,
     }
 
