@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,8 +15,10 @@ from django.test.utils import CaptureQueriesContext
 
 from capacity.access.roles import Role
 from capacity.access.visibility import RESTRICTED, Viewer
-from capacity.allocation.models import Run, RunPoolWeek, WhatIf
+from capacity.allocation.models import Run, WhatIf
+from capacity.review import request_answer as answers
 from capacity.review.request_answer import request_answer, stored_answer, visible_request_answer
+from capacity.review.request_room import request_room
 from tests.contracts.pipeline import make_world
 from tests.factories import make_user
 from tests.review.quotes.asking import published
@@ -55,15 +58,19 @@ def text(answer: Any) -> str:
 # --- the answer -------------------------------------------------------------------------------------------------------
 
 
-def test_what_fits_costs_what_its_pool_costs(run: Run) -> None:
-    """16 x 2 weeks x 168 hours at the rate of the run's own pool-week."""
+def test_what_fits_costs_what_its_pool_costs_and_without_a_rate_nothing_is_said(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """16 x 2 weeks x 168 hours x $2.00 = $10,752; without a place 112 x 12 x 168 x $2.00 = $451,584 at least."""
+    large = {**CELLS, "accelerators": "112", "weeks": "12"}
     document = request_answer(run_id=run.pk, cells=CELLS)
-    assert document["code"] == "fits", document["sentence"]
-    (place,) = document["placed"]
-    rows = RunPoolWeek.objects.filter(run=run, pool_key=place["pool"], week__gte=place["start"]).order_by("week_index")
-    rates = rows.values_list("usd_per_accelerator_hour", flat=True)[:2]
-    expected = sum(16 * 168 * rate for rate in rates if rate is not None)
-    assert round(Decimal(document["cost_usd"]), 2) == round(expected, 2) > 0
+    assert (document["code"], document["cost_usd"]) == ("fits", None), document["sentence"]
+    room = request_room(run.pk)
+    pools = {key: tuple(replace(week, usd=Decimal("2.00")) for week in weeks) for key, weeks in room.run.pools.items()}
+    priced = replace(room, run=replace(room.run, pools=pools))
+    monkeypatch.setattr(answers, "request_room", lambda run_id: priced)
+    costs = [request_answer(run_id=run.pk, cells=cells) for cells in (CELLS, large)]
+    assert [(each["cost_usd"], each["cost_basis"]) for each in costs] == [("10752", "placed"), ("451584", "from")]
 
 
 def test_what_does_not_fit_says_by_how_much_and_each_change_it_offers_then_fits(run: Run) -> None:

@@ -95,7 +95,7 @@ ATTEMPTS: Attempts = {
     "experiment_figures_are_positive": (Experiment, {"training_tokens": 0}),
     "experiment_kind_names_what_it_replaces": (Experiment, {"request_kind": "change"}),
     # The request made for them is submitted; the other rules of moves are tried in test_request_moves.py.
-    "request_move_is_listed": (RequestMove, {"from_state": "submitted", "to_state": "done"}),
+    "request_move_is_listed": (RequestMove, {"from_state": "submitted", "to_state": "done", "reason": "x"}),
     "request_move_has_its_reason": (RequestMove, {"from_state": "submitted", "to_state": "denied", "reason": " "}),
     "one_map_row_per_workload": (RunWorkload, {}),
 }
