@@ -7,7 +7,6 @@ from capacity.access.visibility import Viewer
 from capacity.imports.checks import beyond_peers
 from capacity.imports.tables import (
     Reference,
-    Retire,
     Sentence,
     Table,
     Values,
@@ -16,6 +15,8 @@ from capacity.imports.tables import (
     register,
 )
 from workloads.checks import mostly_p0
+from workloads.domain.request_form import TAKEN_KEYS
+from workloads.domain.request_workflow import WORDED
 from workloads.importers_models import KEY_FORM, KEY_HELP, PROVENANCE_HELP
 from workloads.models import Experiment, Team
 
@@ -37,6 +38,41 @@ NEEDS = (
 RUNS = ("pool", "domain_key", "started_date")
 SIZE = ("parameters", "training_tokens", "estimated_flop")
 ORIGIN = ("submitted_at", "submitted_by", "provenance")
+
+
+MOVES_ELSEWHERE = "The state changes on the request's page, where each move is kept with who made it and why."
+TERMS_STAY = (
+    "Its terms do not change once it is submitted. Have it returned, or ask for a change or an extension on its page."
+)
+NEW_ONES = frozenset({"draft", "submitted"})
+# Changes that say where a row is from and nothing about what is asked.
+_BOOKKEEPING = {"provenance", "submitted_at", "submitted_by"}
+
+
+def request_writer(viewer: Viewer, before: Values | None, after: Values | None) -> str:
+    """Nobody moves a request from here; research words those of its own team, until they are submitted."""
+    if before is not None and after is not None and before["state"] != after["state"]:
+        return MOVES_ELSEWHERE
+    refusal = own_requests_only(viewer, before, after) or _page_of_its_own(before, after)
+    if refusal or Role.CHAIR in viewer.roles:
+        return refusal
+    if before is None:
+        state = None if after is None else after["state"]
+        return "" if state in NEW_ONES else "A new request is a draft or submitted; the chair approves it on its page."
+    if before["state"] not in WORDED and (after is None or _differs(before, after)):
+        return TERMS_STAY
+    return ""
+
+
+def _page_of_its_own(before: Values | None, after: Values | None) -> str:
+    """A new request is not called like a page of requests, or it would have none itself."""
+    if before is None and after is not None and str(after.get("key")) in TAKEN_KEYS:
+        return f'"{after["key"]}" is the address of a page: give the request another key.'
+    return ""
+
+
+def _differs(before: Values, after: Values) -> bool:
+    return bool({name for name in {*before, *after} if before.get(name) != after.get(name)} - _BOOKKEEPING)
 
 
 def own_requests_only(viewer: Viewer, before: Values | None, after: Values | None) -> str:
@@ -119,7 +155,12 @@ register(
                 column="purpose", message="The purpose is pretrain, research or evals."
             ),
             "experiment_state_is_known": Sentence(
-                column="state", message="The state is submitted, approved, running, done or withdrawn."
+                column="state",
+                message="The state is draft, submitted, returned, approved, running, done, denied or withdrawn.",
+            ),
+            "request_state_follows_its_moves": Sentence(column="state", message=MOVES_ELSEWHERE),
+            "experiment_kind_names_what_it_replaces": Sentence(
+                column="key", message="A change or an extension names the request it is of; a new request names none."
             ),
             "experiment_least_is_part_of_it": Sentence(
                 column="accelerators_least",
@@ -155,7 +196,8 @@ register(
             "experiment_priority": "P0 (first) to P3.",
             "purpose": "pretrain, research or evals (evaluation and safety).",
             "is_model_development": "true when it develops a model: then it may stand on the floor.",
-            "state": "submitted, approved, running, done or withdrawn. Default submitted.",
+            "state": "draft, submitted, returned, approved, running, done, denied or withdrawn. Approved and running ones "
+            "are planned. Default submitted.",
             "hypothesis": "What the experiment is expected to show.",
             "informs_decision": "The decision that waits for its result.",
             "customer_outcome": "What a customer will notice if it works.",
@@ -192,7 +234,7 @@ register(
             "Size": SIZE,
             "Origin": ORIGIN,
         },
-        retire=Retire(column="state", value="withdrawn", label="Withdraw"),
-        may_write=own_requests_only,
+        may_write=request_writer,
+        may_ask=own_requests_only,
     )
 )

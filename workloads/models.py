@@ -1,6 +1,7 @@
 """What wants accelerators: models and their throughputs, workload cards, forecasts, teams and experiment requests.
 
-Teams and requests stand in research_models.py, what was measured (tokens by the hour, jobs) in usage_models.py.
+Teams and requests stand in research_models.py, the moves of requests in request_models.py, what was measured (tokens by
+the hour, jobs) in usage_models.py.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from capacity.imports.models import bumps_inputs_version
 from capacity.inventory.models import KEY
 from workloads.constraints import chosen, unknown_or
 from workloads.map_models import RunWorkloadCard, RunWorkloadUse
+from workloads.request_models import RequestMove
 from workloads.research_models import Experiment, Team
 from workloads.usage_models import JobUsage, UsageDay, UsageHour
 
@@ -24,6 +26,7 @@ __all__ = [
     "JobUsage",
     "ModelVersion",
     "OperatingPoint",
+    "RequestMove",
     "RunWorkload",
     "RunWorkloadCard",
     "RunWorkloadUse",

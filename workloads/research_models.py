@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pghistory
+import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
@@ -11,16 +12,12 @@ from django.db.models.functions import Now
 from capacity.imports.models import bumps_inputs_version
 from capacity.inventory.models import KEY
 from workloads.constraints import chosen, unknown_or
+from workloads.domain.request_workflow import KINDS
+from workloads.domain.request_workflow import STATES as EXPERIMENT_STATES
+from workloads.request_models import STATE_FOLLOWS_MOVES
 
 EXPERIMENT_PRIORITIES = [("P0", "P0"), ("P1", "P1"), ("P2", "P2"), ("P3", "P3")]
 EXPERIMENT_PURPOSES = [("pretrain", "Pre-training"), ("research", "Research"), ("evals", "Evaluation and safety")]
-EXPERIMENT_STATES = [
-    ("submitted", "Submitted"),
-    ("approved", "Approved"),
-    ("running", "Running"),
-    ("done", "Done"),
-    ("withdrawn", "Withdrawn"),
-]
 
 
 @pghistory.track()
@@ -48,7 +45,9 @@ class Team(models.Model):
 class Experiment(models.Model):
     """A request for accelerators for some weeks. Gang: all accelerators at once, in one network domain, contiguous weeks.
 
-    A running experiment names where it runs (`pool`, `domain_key`, `started_date`); the plan pins it there.
+    A running experiment names where it runs (`pool`, `domain_key`, `started_date`); the plan pins it there. Approved
+    and running ones are planned. submission_key: of the form or message it came with, so that it is there once.
+    replaces: the request that this one changes or extends.
     """
 
     key = models.CharField(max_length=80, unique=True)
@@ -81,6 +80,9 @@ class Experiment(models.Model):
     estimated_flop = models.DecimalField(max_digits=40, decimal_places=0, null=True, blank=True)
     submitted_at = models.DateTimeField(db_default=Now())
     submitted_by = models.CharField(max_length=150, blank=True)
+    submission_key = models.CharField(max_length=120, null=True, blank=True, unique=True)
+    request_kind = models.CharField(max_length=10, choices=KINDS, default="new")
+    replaces = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="replaced_by")
     provenance = models.TextField(blank=True)
     row_version = models.PositiveIntegerField(default=1)
 
@@ -103,6 +105,11 @@ class Experiment(models.Model):
             chosen("purpose", EXPERIMENT_PURPOSES, name="experiment_purpose_is_known"),
             chosen("state", EXPERIMENT_STATES, name="experiment_state_is_known"),
             models.CheckConstraint(
+                condition=Q(request_kind="new", replaces__isnull=True)
+                | Q(request_kind__in=["change", "extension"], replaces__isnull=False),
+                name="experiment_kind_names_what_it_replaces",
+            ),
+            models.CheckConstraint(
                 condition=unknown_or("accelerators_least", gte=1, lte=F("accelerators")),
                 name="experiment_least_is_part_of_it",
             ),
@@ -115,7 +122,17 @@ class Experiment(models.Model):
                 name="experiment_figures_are_positive",
             ),
         ]
-        triggers = [bumps_inputs_version()]
+        triggers = [
+            bumps_inputs_version(),
+            pgtrigger.Trigger(
+                name="state_follows_moves",
+                level=pgtrigger.Row,
+                when=pgtrigger.Before,
+                operation=pgtrigger.UpdateOf("state"),
+                condition=pgtrigger.Q(old__state__df=pgtrigger.F("new__state")),
+                func=STATE_FOLLOWS_MOVES,
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import date
 
 from capacity.imports.rows import Row, table_rows
+from workloads.domain.request_workflow import PLANNED
 from workloads.models import Experiment, Forecast, ModelVersion, Team, ThroughputProfile, Workload
 
 
 def input_rows(*, as_of: date) -> dict[str, list[Row]]:
     """The workload tables as a run of that day reads them, and no more: what it leaves out cannot change its hash.
 
-    Withdrawn and finished requests ask for nothing; of the profiles the planned ones count; of each workload's and
+    Only approved and running requests ask for something; of the profiles the planned ones count; of each workload's and
     source's forecasts the latest vintage not later than `as_of`.
     """
     experiments = table_rows(Experiment, keys=["key"], foreign={"team": "team__key", "pool": "pool__key"})
@@ -32,7 +33,7 @@ def input_rows(*, as_of: date) -> dict[str, list[Row]]:
         "workloads": table_rows(Workload, keys=["key"], foreign={"model_version": "model_version__key"}),
         "forecasts": latest_vintages(forecasts, as_of=as_of),
         "teams": table_rows(Team, keys=["key"]),
-        "experiments": [row for row in experiments if row["state"] not in {"done", "withdrawn"}],
+        "experiments": [row for row in experiments if row["state"] in PLANNED],
     }
 
 

@@ -36,6 +36,9 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "workloads.view": _MEETING,
     # Experiment requests are the lab's research plans: not for sales.
     "requests.view": _MEETING - {SALES},
+    # Asking for accelerators and moving a request on; which move and whose request is the workflow's own table
+    # (workloads/domain/request_workflow.py).
+    "requests.submit": frozenset({CHAIR, RESEARCH}),
     "decisions.view": _MEETING,
     "policy.view": _MEETING,
     "methods.view": frozenset(Role),

@@ -1,11 +1,20 @@
-"""Who sees which column of what a run says of workloads and research, beside the map and the queue themselves. Pure.
+"""Who sees which part of what a run says of workloads and of what research is told about its requests. Pure.
 
-A resource is a result table; its lines are the table's columns.
+Resources: result tables of a run (a line is a column), an answer given at once from a plan, the moves of a request.
+Requests are research plans: not for sales.
 """
 
 from __future__ import annotations
 
-from capacity.access.sight_rules import ALL, COST_AND_PRODUCT, NOT_SALES, WORKLOAD_COST, Rule, fields_of
+from capacity.access.sight_rules import (
+    ALL,
+    COST_AND_PRODUCT,
+    COST_AND_RESEARCH,
+    NOT_SALES,
+    WORKLOAD_COST,
+    Rule,
+    fields_of,
+)
 
 RESEARCH_RUNS: dict[str, dict[str, Rule]] = {
     # What a class of a contract's own costs is the contract's cost: see tables.visible_row.
@@ -21,4 +30,10 @@ RESEARCH_RUNS: dict[str, dict[str, Rule]] = {
         **fields_of(COST_AND_PRODUCT, "token_costs tokens_per_week"),
         **fields_of(NOT_SALES, "frontier_tokens"),
     },
+    # Serving is told as one sum, so that no holder names a contract.
+    "request_answer": {
+        **fields_of(NOT_SALES, "run code placed displaces no_place changes ahead sentence more accelerator_weeks"),
+        **fields_of(COST_AND_RESEARCH, "cost_usd cost_basis"),
+    },
+    "request_move": fields_of(NOT_SALES, "request from_state to_state at by reason answer"),
 }

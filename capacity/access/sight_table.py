@@ -325,6 +325,7 @@ TABLE: dict[str, dict[str, Rule]] = {
     **SUPPLY_INPUTS,
     **WORKLOAD_INPUTS,
     **CONTRACT_INPUTS,
+    **RESEARCH_RUNS,
     "audit": fields_of(AUDIT, "at user action subject detail request_id"),
 }
 

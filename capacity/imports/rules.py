@@ -43,6 +43,15 @@ def refusal(
     return table.may_write(viewer, before, after)
 
 
+def asking_refusal(
+    table: Table, viewer: Viewer | None, before: Mapping[str, Value] | None, after: Mapping[str, Value] | None
+) -> str:
+    """Why the viewer may not even ask what this change would do, or ""."""
+    if viewer is None or table.may_ask is None:
+        return refusal(table, viewer, before, after)
+    return table.may_ask(viewer, before, after)
+
+
 def checker_reason(
     table: Table, viewer: Viewer | None, before: Mapping[str, Value] | None, after: Mapping[str, Value] | None
 ) -> Iterable[str]:

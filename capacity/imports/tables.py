@@ -82,6 +82,7 @@ class Table:
     label: the column that names a row for people. listed: columns of its list page. filters: columns offered as choices.
     search: columns read by a search. help: column → what to write there, with unit and default. groups: heading →
     columns, the order of its form. bulk: columns that may be set on many rows at once. may_write, needs_checker: rules.
+    may_ask: in place of may_write for what is only asked about, where that is not the same.
     is_log: rows of measurement that come by the ten thousand: imported and listed, no single changes are kept of them.
     afterwards: keeps what is summed from the rows true: called with the batch that wrote some, None when some were
     deleted, inside the write's transaction.
@@ -113,6 +114,7 @@ class Table:
     bulk: tuple[str, ...] = ()
     retire: Retire | None = None
     may_write: WriteRule | None = None
+    may_ask: WriteRule | None = None
     needs_checker: CheckerRule | None = None
     is_log: bool = False
     afterwards: Callable[[int | None], object] | None = None

@@ -21,7 +21,7 @@ from capacity.review.models import Review
 NAVIGATION = (
     ("Review", "home", "review.view", ("review", "review-freeze")),
     ("Workloads", "workloads", "workloads.view", ("workload",)),
-    ("Requests", "requests", "requests.view", ()),
+    ("Requests", "requests", "requests.view", ("request", "request-new")),
     ("Quotes", "quotes", "quotes.view", ("quote", "quote-new", "quote-compare", "quote-sheet")),
     ("Contracts", "contracts", "contracts.view", ("contract",)),
     ("Pipeline", "pipeline", "pipeline.view", ()),
@@ -49,6 +49,7 @@ DATA_BEHIND = {
     "workloads": ("workloads", ""),
     "workload": ("workloads", "key"),
     "requests": ("experiments", ""),
+    "request": ("experiments", "key"),
     "contracts": ("contracts", ""),
     "contract": ("contracts", "key"),
     "pipeline": ("contracts", ""),

@@ -297,7 +297,7 @@ class _Editor:
         for column in hidden:
             self.say(position, table.name, text, column, rules.HIDDEN_COLUMN.format(column=column))
         if not hidden and not self.viewer.roles & ASK_ABOUT_ALL:
-            refused = rules.refusal(table, self.viewer, _by_column(table, before), _by_column(table, after))
+            refused = rules.asking_refusal(table, self.viewer, _by_column(table, before), _by_column(table, after))
             if refused:
                 self.say(position, table.name, text, "", refused)
                 return False

@@ -21,7 +21,7 @@ from contracts.models import Contract, PriceLine
 from workloads.models import Experiment, Forecast, Team, ThroughputProfile, Workload
 
 NAMED = 3
-_OVER = ("done", "withdrawn")
+_OVER = ("done", "denied", "withdrawn")
 _LIVE_CONTRACTS = ("signed", "active", "notice")
 _SIZED_BY_SHAPE = ("provisioned_throughput", "dedicated_accelerators")
 

@@ -30,6 +30,7 @@ from capacity.review.pages import (
     visible_rows,
 )
 from capacity.review.portfolio import concentration_rows, concentration_sentence, concentrations
+from capacity.review.request_page import not_yet_planned
 from capacity.review.table_specs import (
     EXPOSURE,
     PLACEMENTS,
@@ -76,18 +77,23 @@ def requests(request: HttpRequest) -> HttpResponse:
             request=request,
             listing=lists["unplaced"],
             year=now.year,
-            link=_by_key("experiment_key", links),
+            link=_request_link(_by_key("experiment_key", links)),
             extra=lambda row: {"key": row["experiment_key"], **tries_of(viewer, row, run_id=chosen.run_id)},
         ),
         "try_actions": "scenarios/_try.html" if may_do(request, "scenario.ask") and unplaced else "",
         "placed": list_context(
-            request=request, listing=lists["placements"], year=now.year, link=_pool_link(chosen), total_label="Total"
+            request=request,
+            listing=lists["placements"],
+            year=now.year,
+            link=_request_link(_pool_link(chosen)),
+            total_label="Total",
         ),
         "gantt": placement_gantt(
             pools=pools, weeks=weeks, placed=lists["placements"].rows, run=chosen.run, now=now, query=chosen.query
         ),
     }
-    return render(request, "requests/requests.html", context)
+    asking = {"waiting": not_yet_planned(now=now), "may_submit": may_do(request, "requests.submit")}
+    return render(request, "requests/requests.html", {**context, **asking})
 
 
 @requires("contracts.view")
@@ -206,6 +212,15 @@ def _contract_link(chosen: ChosenRun, links: dict[str, str]) -> Link:
         if isinstance(key, Absent):
             return ""
         return reverse("contract", args=[key]) + query if name == "label" else links.get(f"{key}:{name}", "")
+
+    return link
+
+
+def _request_link(other: Link) -> Link:
+    """The request's name leads to its page, other cells where they led before."""
+
+    def link(row: Row, name: str) -> str:
+        return reverse("request", args=[row["experiment_key"]]) if name == "name" else other(row, name)
 
     return link
 

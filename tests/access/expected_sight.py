@@ -298,6 +298,12 @@ money_risk.p10                      B F - - - F - -  -
 money_risk.p50                      B F - - - F - -  -
 money_risk.p90                      B F - - - F - -  -
 money_risk.mean                     B F - - - F - -  -
+request_answer.sentence             F F - F F F - -  -
+request_answer.displaces            F F - F F F - -  -
+request_answer.cost_usd             F F - F - F - -  -
+request_answer.cost_basis           F F - F - F - -  -
+request_move.reason                 F F - F F F - -  -
+request_move.answer                 F F - F F F - -  -
 audit.subject                       - - - - - - F -  -
 audit.detail                        - - - - - - F -  -
 """

@@ -20,7 +20,7 @@ from capacity.imports.selectors import latest_inputs_version
 from capacity.imports.tables import tables
 from contracts.models import Contract, Customer, Quote
 from tests.factories import make_policy, make_review, make_run
-from workloads.models import Team
+from workloads.models import Experiment, Team
 
 BATCH, UPLOAD = 4720, 4721
 PROPOSAL = 1
@@ -44,6 +44,10 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "contracts/<str:key>/v<int:version>/move/": {"key": "acme_more", "version": 1},
     "contracts/<str:key>/v<int:version>/hold/": {"key": "acme_more", "version": 1},
     "contracts/<str:key>/v<int:version>/release/": {"key": "acme_more", "version": 1},
+    "requests/<str:key>/": {"key": "e_ask"},
+    "requests/<str:key>/move/": {"key": "e_ask"},
+    "requests/<str:key>/solve/": {"key": "e_ask"},
+    "api/v1/request-moves/<str:key>/": {"key": "e_ask"},
     "supply/<str:pool_key>/": {"pool_key": "b200_euw1"},
     "workloads/<str:key>/": {"key": "chat_assistant"},
     "runs/<int:run_id>/": {"run_id": CURRENT},
@@ -142,7 +146,21 @@ def make_batch(importer: User) -> None:
 def build_world() -> None:
     """The objects the samples name, as few as will do. Runs once for the whole matrix."""
     somebody = User.objects.create_user("somebody", password=None)
-    Team.objects.create(key="alignment", name="Alignment", weight=1)
+    team = Team.objects.create(key="alignment", name="Alignment", weight=1)
+    monday = date(2026, 12, 7)
+    Experiment.objects.create(
+        key="e_ask",
+        name="A request",
+        team=team,
+        experiment_priority="P2",
+        purpose="research",
+        is_model_development=False,
+        accelerators=8,
+        weeks=1,
+        earliest_start_date=monday,
+        latest_start_date=monday,
+        accelerator_types=["h100"],
+    )
     make_proposal(somebody)
     make_batch(somebody)
     make_policy()

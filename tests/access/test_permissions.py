@@ -24,6 +24,7 @@ EXPECTED = {
     "money.view": "CFE",
     "workloads.view": "CFSRPE",
     "requests.view": "CFRPE",
+    "requests.submit": "CR",
     "decisions.view": "CFSRPE",
     "policy.view": "CFSRPE",
     "methods.view": "CFSRPEAD",

@@ -207,7 +207,7 @@ def test_no_sum_of_research_or_product_figures_holds_revenue() -> None:
         seen = {(r, f) for r, f in ALL_FIELDS if "usd" in f and sight(viewer(role), r, f) is not Sight.HIDDEN}
         # What own products are worth by token is the product owner's own word: no customer pays it.
         seen -= {("input_workloads", "usd_value_per_million_tokens")}
-        costs = {"pool_week", "placement", "workload", "workload_use", "workload_card", "spend"}
+        costs = {"pool_week", "placement", "workload", "workload_use", "workload_card", "spend", "request_answer"}
         # What others charge in public is nobody's revenue here.
         assert {resource for resource, _ in seen} <= costs | {"input_token_list_prices"}
 

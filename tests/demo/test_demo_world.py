@@ -212,6 +212,9 @@ def test_demand_holds_the_cases_a_review_must_meet() -> None:
     assert too_large.accelerators > largest
     assert requests.filter(latest_start_date__lt=MONDAY).exclude(state="running").count() == 1
     assert requests.filter(state="running").count() == 14
+    # A few wait for the chair; the plan counts with all the others.
+    assert requests.filter(state="submitted").count() == 6
+    assert requests.filter(state="approved").count() == 130
     assert set(requests.values_list("experiment_priority", flat=True)) == {"P0", "P1", "P2", "P3"}
     assert set(requests.values_list("purpose", flat=True)) == {"pretrain", "research", "evals"}
     assert requests.filter(preemptible=True, divisible=True).exists()

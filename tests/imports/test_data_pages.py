@@ -272,9 +272,9 @@ def test_a_row_that_nothing_uses_is_removed_once_and_only_as_it_was_seen(chair: 
 
 
 def test_retiring_sets_the_column_the_table_names(chair: Client) -> None:
-    answer = chair.post("/data/experiments/e-1/retire/", {"_version": "1"}, follow=True)
+    answer = chair.post("/data/lots/lot-1/retire/", {"_version": "1", "ends_date": "2027-05-03"}, follow=True)
     assert "Saved." in messages_of(answer), messages_of(answer)
-    assert history(table=tables()["experiments"], key=("e-1",))[0].columns["state"][1] == "withdrawn"
+    assert history(table=tables()["lots"], key=("lot-1",))[0].columns["ends_date"][1] == "2027-05-03"
 
 
 # --- many rows ----------------------------------------------------------------------------------------------------

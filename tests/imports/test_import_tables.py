@@ -133,7 +133,9 @@ def test_a_warning_does_not_stop_the_import_and_is_kept() -> None:
 
 
 def test_a_queue_of_only_p0_is_a_warning() -> None:
-    rows = "".join(f"e-{n},Run {n},team-1,P0,pretrain,yes,64,4,2026-11-23,2026-12-07,h100\n" for n in range(2, 12))
+    rows = "".join(
+        f"e-{n},Run {n},team-1,P0,pretrain,yes,64,4,2026-11-23,2026-12-07,h100,approved\n" for n in range(2, 12)
+    )
     outcome = import_texts({**GOOD, "experiments.csv": GOOD["experiments.csv"] + rows})
 
     assert outcome.applied

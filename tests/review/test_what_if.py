@@ -178,9 +178,7 @@ def test_people_ask_about_the_tables_and_rows_they_keep(inputs: Inputs) -> None:
     assert "Your role does not ask about" in refused(inputs, lot, who=research)[0][2]
     other = next(row for row in inputs.tables["experiments"] if row["team"] != "alignment")
     assert refused(inputs, SMALLER | {"key": [other["key"]]}, who=research)
-    own = next(
-        row for row in inputs.tables["experiments"] if row["team"] == "alignment" and row["state"] == "submitted"
-    )
+    own = next(row for row in inputs.tables["experiments"] if row["team"] == "alignment" and row["state"] == "approved")
     apply_changes(
         inputs=inputs, changes=[SMALLER | {"key": [own["key"]], "values": {"weeks": own["weeks"] + 1}}], viewer=research
     )

@@ -9,12 +9,14 @@ import pytest
 from tests.constraints import Attempts, named_constraints, refusal, refusals
 from tests.factories import make_run
 from tests.imports.world import GOOD, import_texts
+from tests.workloads.requests import made
 from workloads.models import (
     Experiment,
     Forecast,
     JobUsage,
     ModelVersion,
     OperatingPoint,
+    RequestMove,
     RunWorkload,
     Team,
     ThroughputProfile,
@@ -91,6 +93,10 @@ ATTEMPTS: Attempts = {
     "experiment_state_is_known": (Experiment, {"state": "lost"}),
     "experiment_least_is_part_of_it": (Experiment, {"accelerators_least": 65}),
     "experiment_figures_are_positive": (Experiment, {"training_tokens": 0}),
+    "experiment_kind_names_what_it_replaces": (Experiment, {"request_kind": "change"}),
+    # The request made for them is submitted; the other rules of moves are tried in test_request_moves.py.
+    "request_move_is_listed": (RequestMove, {"from_state": "submitted", "to_state": "done", "reason": "x"}),
+    "request_move_has_its_reason": (RequestMove, {"from_state": "submitted", "to_state": "denied", "reason": " "}),
     "one_map_row_per_workload": (RunWorkload, {}),
 }
 
@@ -99,6 +105,7 @@ def test_the_database_refuses_what_breaks_a_rule_of_workloads_and_requests() -> 
     import_texts(GOOD)
     make_run()
     make_usage_day()
+    made()
     assert set(ATTEMPTS) == named_constraints(["workloads"])
     assert refusals(ATTEMPTS) == {name: name for name in ATTEMPTS}
 

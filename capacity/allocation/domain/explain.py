@@ -100,23 +100,24 @@ def _best(held: Held, residual: Residual, all_places: list[Places]) -> tuple[Spo
     possible: list[tuple[tuple[int, int, int, int], Spot]] = []
     for places in all_places:
         short = places.accelerators - places.grid
-        ranked.append(_least(residual, places, short))
+        ranked.append(least_short(residual, places, short))
         empty = held.empty.least_free(residual.kind, places.weeks)
         empty = empty[np.array(places.domains), places.first : places.first + places.grid.shape[1]]
         fits = empty >= _wanted(residual, places.accelerators)
         if fits.any():
-            possible.append(_least(residual, places, np.where(fits, short, np.iinfo(np.int64).max)))
-    best, best_possible = min(ranked, key=_rank), min(possible, key=_rank, default=None)
+            possible.append(least_short(residual, places, np.where(fits, short, np.iinfo(np.int64).max)))
+    best, best_possible = min(ranked, key=rank_of), min(possible, key=rank_of, default=None)
     if best_possible is not None and best_possible[0][0] == best[0][0]:
         best = best_possible
     return best[1], None if best_possible is None else best_possible[1]
 
 
-def _rank(row: tuple[tuple[int, int, int, int], Spot]) -> tuple[int, int, int, int]:
+def rank_of(row: tuple[tuple[int, int, int, int], Spot]) -> tuple[int, int, int, int]:
     return row[0]
 
 
-def _least(residual: Residual, places: Places, short: np.ndarray) -> tuple[tuple[int, int, int, int], Spot]:
+def least_short(residual: Residual, places: Places, short: np.ndarray) -> tuple[tuple[int, int, int, int], Spot]:
+    """The spot of `places` that is short by least, and its rank: short by, start, domain, option."""
     column, row = (int(n) for n in np.unravel_index(int(np.argmin(short.T)), short.T.shape))
     spot = places.spot(residual.arrays, row, column)
     return (int(short[row, column]), spot.start, spot.domain, spot.option), spot

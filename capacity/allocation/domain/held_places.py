@@ -7,6 +7,7 @@ is left, by the residual check that explains plans. Serving enters as accelerato
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -53,6 +54,12 @@ class Rooms:
         for f, supply in enumerate(under):
             self.floor[f] = supply - np.minimum(asked[f], supply)
             self.takes[f] = asked[f] > supply
+
+    def copy(self) -> Rooms:
+        """The same rooms, to be taken out of apart."""
+        other = copy(self)
+        other.pool, other.domain, other.floor = self.pool.copy(), self.domain.copy(), self.floor.copy()
+        return other
 
     def area(self, placement: Placement, experiment: Experiment) -> Area | None:
         """None where the pool or domain is no longer there."""
@@ -137,8 +144,8 @@ def find_place(
         option = next(o for o in experiment.options if pin.pool in o.pools)
         placement = Placement(experiment.key, pin.pool, pin.domain, pin.start, option.weeks, option.accelerators)
         return rooms.blocked(placement, experiment) or (placement,)
-    arrays = rooms.small([experiment])
-    residual = Residual(arrays, Plan(), 0, HeldRoom(arrays, _RoomUse(arrays, rooms)))
+    residual = residual_in(rooms, experiment)
+    arrays = residual.arrays
     if experiment.divisible:
         return _divided(residual, experiment) or Cause("no_room")
     was = {(row.pool, row.domain, row.start) for row in near}
@@ -151,6 +158,12 @@ def find_place(
     spots = sorted(_spots(residual), key=rank)
     best = next((spot for spot in spots if residual.fits(spot)), None)
     return (_placement(arrays, best),) if best is not None else _nearest(residual, spots)
+
+
+def residual_in(rooms: Rooms, experiment: Experiment) -> Residual:
+    """The residual check of one request against what is free in `rooms`."""
+    arrays = rooms.small([experiment])
+    return Residual(arrays, Plan(), 0, HeldRoom(arrays, _RoomUse(arrays, rooms)))
 
 
 def _spots(residual: Residual) -> Iterator[Spot]:

@@ -1,0 +1,107 @@
+"""A request's instant answer in words: the verdict first, then why, then what would fit. Pure.
+
+Weeks are written by their Monday with the year, since an answer is kept and read later. Serving is told as one sum: no
+sentence here can name a customer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from capacity.allocation.domain import ask_request
+from capacity.lib.figures import counted, thousands, week
+from capacity.lib.horizon import Week
+
+Document = Mapping[str, Any]
+HELD_CAUTION = "Everything else is held as the plan has it; the next plan decides."
+MOST_NAMED = 3
+_NO_PLACE = {
+    ask_request.NO_POOL: "Does not fit: no pool it may use has one of its accelerator types and is fast enough.",
+    ask_request.WINDOW_CLOSED: "Does not fit: its latest start has passed.",
+    ask_request.BEYOND_HORIZON: "Does not fit: it would end after the weeks that are planned.",
+}
+
+
+def sentence(document: Document) -> str:
+    """The verdict: where and when, or by how much it does not fit, when, and why."""
+    if document["code"] == "no_place":
+        return _refused(document["no_place"])
+    first = min(document["placed"], key=lambda row: (row["start"], row["pool"]))
+    where = f"from {_monday(first['start'])} in {_places(document['placed'])}"
+    if document["code"] == "part":
+        got = sum(row["accelerators"] * row["weeks"] for row in document["placed"])
+        asked = document["accelerator_weeks"]
+        return f"Fits in part {where}: {thousands(got)} of {counted(asked, 'accelerator-week')} have room."
+    moved = document["displaces"]
+    if not moved:
+        return f"Fits {where}; nothing is moved."
+    names = _listed([f"{row['key']} ({row['tier']})" for row in moved])
+    return f"Fits {where}, and takes the place of {counted(len(moved), 'request')} of a lower class: {names}."
+
+
+def _places(placed: Sequence[Document]) -> str:
+    names = list(dict.fromkeys(str(row["pool_name"]) for row in placed))
+    return names[0] if len(names) == 1 else f"{names[0]} and {counted(len(names) - 1, 'more pool')}"
+
+
+def _refused(found: Document) -> str:
+    if found["code"] in _NO_PLACE:
+        return _NO_PLACE[found["code"]]
+    start = f"Does not fit, short by {thousands(found['short_by'])} in the week of {_monday(found['week'])}"
+    place = found["pool_name"] + (f", domain {found['domain']}" if found["domain"] else "")
+    if found["code"] == ask_request.TOO_LARGE:
+        return f"{start}, because no network domain it may use is that large: {place} has {thousands(found['supply'])}."
+    return f"{start}, because {_because(found, place)}."
+
+
+def _because(found: Document, place: str) -> str:
+    """Who has what of the tightest place, the largest first."""
+    parts = [_holder(row) for row in found["holders"][:MOST_NAMED]]
+    rest = found["holders"][MOST_NAMED:]
+    if rest:
+        parts.append(f"{counted(len(rest), 'other')} {thousands(sum(row['accelerators'] for row in rest))}")
+    there = f"of {thousands(found['supply'])} in {place}"
+    if not parts:
+        return f"there are only {thousands(found['supply'])} in {place} then"
+    return f"{there} {_listed(parts, most=len(parts))}, and {thousands(found['free'])} are left"
+
+
+def _holder(row: Document) -> str:
+    size = thousands(row["accelerators"])
+    if row["kind"] == ask_request.SERVING:
+        return f"serving has {size}"
+    if row["kind"] == ask_request.FLOOR:
+        return f"the floor {row['key']} keeps {size}"
+    return f"{row['key']} has {size}"
+
+
+def more_words(document: Document) -> str:
+    """Who is ahead of it, by class and size, and that nothing was solved."""
+    ahead = [
+        f"{counted(row['requests'], row['tier'] + ' request')} of {counted(row['accelerator_weeks'], 'accelerator-week')}"
+        for row in document["ahead"]
+    ]
+    there = f"In its pools and weeks the plan already has {_listed(ahead, most=len(ahead))}. " if ahead else ""
+    return f"{there}{HELD_CAUTION}"
+
+
+def change_sentence(change: Document) -> str:
+    """A smallest change in words, with the place that it then has."""
+    text = str(change["text"])
+    if not change.get("fits_from"):
+        return text
+    moved = change.get("displaces") or 0
+    besides = f", and takes the place of {counted(moved, 'request')} of a lower class" if moved else ""
+    return f"{text}: fits from {_monday(change['fits_from'])} in {change['fits_in']}{besides}"
+
+
+def _listed(names: Sequence[str], *, most: int = MOST_NAMED) -> str:
+    shown = list(names[:most])
+    if len(names) > most:
+        shown.append(f"{len(names) - most} more")
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _monday(key: str) -> str:
+    return week(Week.parse(key))

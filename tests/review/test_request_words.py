@@ -1,0 +1,80 @@
+"""An instant answer in words: what fits where, what would lose its place, and by how much, when and why it does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from capacity.review.request_form import change_word, taken_change
+from capacity.review.request_words import change_sentence, more_words, sentence
+
+PLACED = [{"pool": "h100", "pool_name": "H100 us-central", "start": "2026-W51", "weeks": 6, "accelerators": 512}]
+SHORT = {
+    "code": "held",
+    "pool_name": "H100 us-central",
+    "domain": None,
+    "week": "2027-W01",
+    "needed": 128,
+    "free": 124,
+    "short_by": 4,
+    "supply": 1000,
+    "holders": [
+        {"kind": "serving", "key": "", "accelerators": 616},
+        {"kind": "run", "key": "E-1", "accelerators": 256},
+        {"kind": "run", "key": "E-4", "accelerators": 4},
+    ],
+}
+
+
+def said(code: str, **more: Any) -> str:
+    return sentence({"code": code, "placed": PLACED, "displaces": [], "accelerator_weeks": 3072, **more})
+
+
+def test_a_request_that_fits_says_where_and_that_nothing_moves() -> None:
+    assert said("fits") == "Fits from 14 Dec in H100 us-central; nothing is moved."
+
+
+def test_what_would_lose_its_place_is_named_with_its_class() -> None:
+    moved = [{"key": "E-9", "tier": "P3"}]
+    assert said("displaces", displaces=moved).endswith("takes the place of 1 request of a lower class: E-9 (P3).")
+
+
+def test_divisible_work_says_how_much_of_it_has_room() -> None:
+    assert said("part", accelerator_weeks=4000).endswith("3,072 of 4,000 accelerator-weeks have room.")
+
+
+def test_what_does_not_fit_says_by_how_much_when_and_who_has_it() -> None:
+    assert said("no_place", no_place=SHORT) == (
+        "Does not fit, short by 4 in the week of 4 Jan, because of 1,000 in H100 us-central serving has 616, E-1 has 256 "
+        "and E-4 has 4, and 124 are left."
+    )
+
+
+def test_a_domain_that_is_too_small_and_a_floor_are_said_as_such() -> None:
+    large = said("no_place", no_place={**SHORT, "code": "too_large", "domain": "a", "supply": 64})
+    assert "no network domain it may use is that large: H100 us-central, domain a has 64." in large
+    kept = [{"kind": "floor", "key": "development", "accelerators": 300}]
+    floor = said("no_place", no_place={**SHORT, "code": "kept_by_floor", "holders": kept})
+    assert "the floor development keeps 300" in floor
+
+
+def test_who_is_ahead_is_told_by_class_and_size_and_nothing_was_solved() -> None:
+    ahead = [{"tier": "P0", "requests": 2, "accelerator_weeks": 900}]
+    assert more_words({"ahead": ahead}) == (
+        "In its pools and weeks the plan already has 2 P0 requests of 900 accelerator-weeks. "
+        "Everything else is held as the plan has it; the next plan decides."
+    )
+
+
+def test_a_change_says_where_it_then_lies_and_its_button_takes_it_into_the_form() -> None:
+    change = {"change": "shorter", "weeks": 3, "text": "Run for 3 weeks"}
+    told = change_sentence({**change, "fits_from": "2026-W51", "fits_in": "H100 us-central", "displaces": 1})
+    assert (
+        told
+        == "Run for 3 weeks: fits from 14 Dec in H100 us-central, and takes the place of 1 request of a lower class"
+    )
+    assert change_word(change) == "shorter:3"
+    assert taken_change({"weeks": "6"}, "shorter:3") == {"weeks": "3"}
+    assert taken_change({"weeks": "6"}, "everything:3") == {"weeks": "6"}
+    assert change_word({"change": "more_supply", "accelerators": 8}) == ""
+    assert change_word({"change": "preemptible"}) == "preemptible"
+    assert taken_change({}, "preemptible") == {"preemptible": "true"}
