@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from capacity.imports.rows import Row, table_rows
+from workloads.derived import derived_rows
 from workloads.domain.request_workflow import PLANNED
 from workloads.models import Experiment, Forecast, ModelVersion, Team, ThroughputProfile, Workload
 
@@ -34,6 +35,7 @@ def input_rows(*, as_of: date) -> dict[str, list[Row]]:
         "forecasts": latest_vintages(forecasts, as_of=as_of),
         "teams": table_rows(Team, keys=["key"]),
         "experiments": [row for row in experiments if row["state"] in PLANNED],
+        **derived_rows(as_of=as_of),
     }
 
 

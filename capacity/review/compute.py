@@ -30,6 +30,7 @@ from workloads.demand import (
     serving_classes,
     serving_demands,
 )
+from workloads.derived import DERIVED_COLUMNS
 from workloads.domain.classes import ServingClass
 
 Progress = Callable[[str, float], None]
@@ -38,6 +39,7 @@ HOLDS = "holds"
 NOT_SIZED_FROM = frozenset(
     {"lots", "lot_moves", "outages", "suppliers", "cost_rates", "cost_lines", "experiments", "teams"}
     | {"policy_floors", "floor_waivers"}
+    | DERIVED_COLUMNS.keys()
 )
 
 

@@ -17,6 +17,7 @@ from capacity.imports.rows import Row
 from capacity.imports.tables import tables
 from capacity.lib.horizon import Week
 from capacity.review.inputs import FORMULA_VERSION, HORIZON_WEEKS, Inputs
+from workloads.derived import DERIVED_COLUMNS
 
 Read = Callable[[Any], Any]
 
@@ -42,6 +43,15 @@ def typed_rows(name: str, rows: list[Mapping[str, Any]]) -> list[Row]:
     """The rows of one input table with decimals, dates and times again."""
     if not rows:
         return []
+    if name in DERIVED_COLUMNS:
+        read_by = DERIVED_COLUMNS[name]
+        return [
+            {
+                column: _unless_none(read_by[column])(value) if column in read_by else value
+                for column, value in row.items()
+            }
+            for row in rows
+        ]
     model = tables()[name].model
     readers = {column: _reader(model, column) for row in rows for column in row}
     return [{column: readers[column](value) for column, value in row.items()} for row in rows]

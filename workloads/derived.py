@@ -1,0 +1,24 @@
+"""Input tables of a run that are sums of records nobody edits (job accounting, usage by day), and how they are read back.
+
+A run's document holds sums by week, never the records. Changes of records raise no inputs version: the next run that
+reads for another reason, at the latest the daily one, picks them up. Each table: a function that reads it, and the
+readers of its columns that are not plain JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from capacity.imports.rows import Row
+
+Read = Callable[[Any], Any]
+
+# Table → column → how its stored text becomes the value again. A column that is not named is plain text or a number.
+DERIVED_COLUMNS: dict[str, Mapping[str, Read]] = {}
+
+
+def derived_rows(*, as_of: date) -> dict[str, list[Row]]:
+    """Every derived table as a run of that day reads it."""
+    return {}
