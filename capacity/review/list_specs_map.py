@@ -23,6 +23,25 @@ MATRIX = ListSpec(
     empty="No workload card has been imported.",
 )
 
+# What contracts pay for the tier they are served by.
+PAYING = ListSpec(
+    name="workload-paying",
+    title="Who pays for the expensive path",
+    columns=(
+        Column(name="label", label="Contract"),
+        Column(name="model_tier", label="Model tier"),
+        Column(name="model_name", label="Model"),
+        Column(name="accelerators", label="Needs alone", unit="accelerators", kind="thousands"),
+        Column(name="revenue_per_hour_usd", label="Revenue an hour", unit="USD per accelerator-hour", kind="usd"),
+        Column(name="cost_per_hour_usd", label="Cost an hour", unit="USD per accelerator-hour", kind="usd"),
+        Column(name="margin_share", label="Margin, P50", kind="share"),
+        Column(name="at_a_loss", label="Flag"),
+    ),
+    prefix="paying-",
+    rows_per_page=15,
+    empty="No contract is served by a model in this plan.",
+)
+
 # Of one workload, on its page.
 USES = ListSpec(
     name="workload-pools",

@@ -93,6 +93,8 @@ exposure.margin_share               B F - - - F - -  F
 exposure.consumed_margin_share      - F - - - F - -  F
 exposure.worst_margin_share         - F - - - F - -  F
 exposure.break_even_multiple        - F - - - F - -  F
+exposure.revenue_per_hour_usd       - F - - - F - -  F
+exposure.cost_per_hour_usd          - F - - - F - -  F
 exposure.terms                      - F - - - - - -  F
 exposure_total.revenue_usd          B F - - - F - -  -
 exposure_total.worst_revenue_usd    B F - - - F - -  -
