@@ -42,6 +42,26 @@ PAYING = ListSpec(
     empty="No contract is served by a model in this plan.",
 )
 
+# Where batch and offline work would fit without accelerators of its own.
+TROUGHS = ListSpec(
+    name="workload-troughs",
+    title="Room in the troughs",
+    columns=(
+        Column(name="pool_name", label="Pool"),
+        Column(name="live", label="Held live", unit="accelerators", kind="thousands"),
+        Column(name="consumed", label="Used on average", unit="accelerators", kind="thousands"),
+        Column(name="spare", label="Spare", unit="accelerators", kind="thousands"),
+        Column(name="trough", label="Trough", unit="accelerators", kind="thousands"),
+        Column(name="waiting", label="Batch and offline", unit="accelerators at work on average", kind="thousands"),
+        Column(name="fits", label="Fits the trough", unit="accelerators at work on average", kind="thousands"),
+        Column(name="fits_mean", label="Fits, mean of 13 weeks", unit="accelerators", kind="thousands"),
+    ),
+    totals=("live", "consumed", "spare", "trough", "waiting", "fits", "fits_mean"),
+    prefix="troughs-",
+    rows_per_page=20,
+    empty="No pool serves models that share replicas in this plan.",
+)
+
 # Of one workload, on its page.
 USES = ListSpec(
     name="workload-pools",

@@ -31,8 +31,9 @@ from capacity.review.pages import (
 )
 from capacity.review.paying import paying_rows, paying_verdict
 from capacity.review.table_specs import CONTRACT_MULTIPLES, EXPOSURE, WORKLOADS
-from capacity.review.table_specs_map import WORKLOAD_CARDS, WORKLOAD_USE
+from capacity.review.table_specs_map import TROUGHS, WORKLOAD_CARDS, WORKLOAD_USE
 from capacity.review.tables import Row, contract_labels
+from capacity.review.trough_page import trough_lines, trough_sentence
 from capacity.review.views_lists import no_plan
 from capacity.review.workload_card import card_context, use_rows, workload_verdict
 from capacity.review.workload_page import (
@@ -66,6 +67,9 @@ def workloads(request: HttpRequest) -> HttpResponse:
     paying = _paying(request, viewer, chosen)
     if paying is not None and asks_for_file(request, paying.spec, is_default=False):
         return list_file(request, chosen, paying)
+    troughs = _troughs(request, viewer, chosen)
+    if troughs is not None and asks_for_file(request, troughs.spec, is_default=False):
+        return list_file(request, chosen, troughs)
     if asks_for_file(request, spec):
         return list_file(request, chosen, listing)
     found = reconciliation_of(run_id=chosen.run_id, week=week, sizes=sizes)
@@ -86,6 +90,7 @@ def workloads(request: HttpRequest) -> HttpResponse:
             total_label="Total",
         ),
         "paying": _paying_context(request, chosen, paying, now.year),
+        "troughs": _troughs_context(request, chosen, troughs, now.year),
     }
     return render(request, "workloads/workloads.html", context)
 
@@ -101,6 +106,26 @@ def _paying(request: HttpRequest, viewer: Viewer, chosen: ChosenRun) -> Listing 
     return listed(
         request=request, chosen=chosen, spec=list_specs_map.PAYING, rows=rows, is_filterable=lambda name: True
     )
+
+
+def _troughs(request: HttpRequest, viewer: Viewer, chosen: ChosenRun) -> Listing | None:
+    """Where waiting work would fit; None for whoever may not read by pool. Two queries."""
+    if chosen.run is None or not sees_column(viewer, TROUGHS.resource)("pool_key"):
+        return None
+    rows = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=TROUGHS)
+    names = dict(RunPool.objects.filter(run_id=chosen.run_id).values_list("pool_key", "name"))
+    lines = trough_lines(rows, names=names, week=chosen.run.first_week)
+    return listed(
+        request=request, chosen=chosen, spec=list_specs_map.TROUGHS, rows=lines, is_filterable=lambda name: True
+    )
+
+
+def _troughs_context(request: HttpRequest, chosen: ChosenRun, troughs: Listing | None, year: int) -> Row | None:
+    if troughs is None:
+        return None
+    query = "?" + chosen.query[:-1] if chosen.query else ""
+    context = list_context(request=request, listing=troughs, year=year, link=_pool_link(query))
+    return {**context, "sentence": trough_sentence(troughs.rows)}
 
 
 def _paying_context(request: HttpRequest, chosen: ChosenRun, paying: Listing | None, year: int) -> Row | None:

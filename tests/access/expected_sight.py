@@ -51,6 +51,8 @@ workload.usd_share                  F F - F F F - -  -
 workload_use.accelerators           F F F F F F - -  F
 workload_use.pool_key               F F - F F F - -  -
 workload_use.usd                    F F - F F F - -  -
+trough.pool_key                     F F - F F F - -  -
+trough.fits                         F F - F F F - -  -
 workload_card.facts                 F F F F F F - -  F
 workload_card.forecasts             F F F F F F - -  F
 workload_card.premium               F F - F F F - -  -
