@@ -55,6 +55,7 @@ def all_tables(horizon: Horizon, *, scale: int, changes: Changes) -> dict[str, l
     }
     tables["workload-use"] = factory_map.use_rows(horizon, [row["workload_key"] for row in tables["workloads"]])
     tables["workload-cards"] = _copies(factory_map.card_rows(), scale, "workload_key")
+    tables["troughs"] = factory_map.trough_rows(horizon)
     tables["exposure-scenarios"] = factory_money.scenario_rows(tables["exposure"], first_week=horizon.first.key)
     tables["exposure-rollups"] = factory_money.rollups(tables["exposure-scenarios"])
     tables["money-risk"] = factory_money.chances()
@@ -80,6 +81,7 @@ ROW_KEYS = {
     "workloads": "workload_key",
     "workload-use": "workload_key",
     "workload-cards": "workload_key",
+    "troughs": "pool_key",
     "exposure": "contract_key",
     "deals": "contract_key",
     "contract-multiples": "contract_key",

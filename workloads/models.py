@@ -15,7 +15,7 @@ from capacity.allocation.models import RunTable
 from capacity.imports.models import bumps_inputs_version
 from capacity.inventory.models import KEY
 from workloads.constraints import chosen, unknown_or
-from workloads.map_models import RunWorkloadCard, RunWorkloadUse
+from workloads.map_models import RunTrough, RunWorkloadCard, RunWorkloadUse
 from workloads.request_models import RequestMove
 from workloads.research_models import Experiment, Team
 from workloads.usage_models import JobUsage, UsageDay, UsageHour
@@ -27,6 +27,7 @@ __all__ = [
     "ModelVersion",
     "OperatingPoint",
     "RequestMove",
+    "RunTrough",
     "RunWorkload",
     "RunWorkloadCard",
     "RunWorkloadUse",

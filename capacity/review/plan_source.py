@@ -40,6 +40,7 @@ from capacity.review.plan_rows import PlanRows
 from capacity.review.remedies import remedy_rows
 from capacity.review.row_copy import copy_rows
 from capacity.review.snapshots import against_review, result_rows
+from capacity.review.trough_rows import trough_rows
 from contracts.deals import deal_rows
 from contracts.exposure import rows_of_measured
 from contracts.measured import measured_contracts
@@ -53,7 +54,7 @@ from contracts.models import (
 )
 from contracts.sla_rows import sla_rows
 from contracts.use import multiple_rows
-from workloads.models import RunWorkload, RunWorkloadCard, RunWorkloadUse
+from workloads.models import RunTrough, RunWorkload, RunWorkloadCard, RunWorkloadUse
 
 Progress = Callable[[str, float], None]
 Row = dict[str, Any]
@@ -74,6 +75,7 @@ RESULT_TABLES: tuple[tuple[str, type[models.Model]], ...] = (
     ("workloads", RunWorkload),
     ("workload_use", RunWorkloadUse),
     ("workload_cards", RunWorkloadCard),
+    ("troughs", RunTrough),
     ("exposure", RunExposure),
     ("exposure_scenarios", RunScenario),
     ("exposure_rollups", RunRollup),
@@ -93,6 +95,7 @@ LATER_TABLES = frozenset({"deals", "contract_multiples", "contract_pools", "cont
     "money_risk",
     "workload_use",
     "workload_cards",
+    "troughs",
 }
 
 
@@ -178,6 +181,7 @@ class ReviewPlanSource:
             "workloads": workload_rows(rows, uses),
             "workload_use": workload_use_rows(uses),
             "workload_cards": workload_card_rows(rows, uses),
+            "troughs": trough_rows(rows),
             "exposure": rows_of_measured(measured, rows.horizon),
             **money,
             "deals": deal_rows(

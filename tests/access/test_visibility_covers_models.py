@@ -31,6 +31,7 @@ RESOURCES = {
     "RunWorkload": "workload",
     "RunWorkloadUse": "workload_use",
     "RunWorkloadCard": "workload_card",
+    "RunTrough": "trough",
     "RunExposure": "exposure",
     "RunDeal": "deal",
     "RunContractMultiple": "contract_use",
