@@ -17,14 +17,13 @@ from capacity.access.api_errors import refusal
 from capacity.access.models import Notification, User
 from capacity.access.notices import mark_read, notices_of
 from capacity.access.viewer import PermitsByMethod, viewer_of
-from capacity.imports.api_json import StrictJSONParser
+from capacity.imports.api_json import Number, StrictJSONParser
 from capacity.imports.api_tables import refusals
 from capacity.review.views_notices import link_of
 
 AREA = "Meeting"
 PER_PAGE = 100
 MOST_IDS = 500
-BIGGEST_ID = 2**63 - 1
 
 
 class NoticeRow(serializers.Serializer):
@@ -110,13 +109,16 @@ def _ids(body: Any) -> list[int] | None:
     """The ids of the body, None for all. Raises ApiRefusal."""
     if not isinstance(body, Mapping) or not set(body) <= {"ids", "all"}:
         raise refusal(400, "bad_body", "Send an object with ids, or with all: true.")
-    ids = body.get("ids")
-    if body.get("all") is True and ids is None:
+    ids, is_all = body.get("ids"), body.get("all")
+    if is_all is True and ids is None:
         return None
-    is_list = isinstance(ids, list) and len(ids) <= MOST_IDS and body.get("all") in (None, False)
-    if not is_list or not all(type(each) is int and 0 < each <= BIGGEST_ID for each in cast(list[Any], ids)):
-        raise refusal(400, "bad_value", f"Send ids as at most {MOST_IDS} whole numbers, or all: true.", field="ids")
-    return cast(list[int], ids)
+    if isinstance(ids, list) and len(ids) <= MOST_IDS and is_all in (None, False) and all(map(_is_id, ids)):
+        return [int(each) for each in ids]
+    raise refusal(400, "bad_value", f"Send ids as at most {MOST_IDS} whole numbers, or all: true.", field="ids")
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, Number) and value.isascii() and value.isdigit() and len(value) < 19
 
 
 def _row(request: Request, each: Notification) -> dict[str, Any]:
