@@ -16,6 +16,11 @@ METHODS_FILE = Path(__file__).resolve().parents[2] / "docs" / "methods.md"
 # Of the form of a file the page keeps what it is for: its fields are read beside the file, in the project's own text.
 _FILE_FORM = re.compile(r"(?<=^## Contract file\n\n)(.*?\n)\n.*?(?=^## )", re.DOTALL | re.MULTILINE)
 _ITS_FIELDS = "Every field, with examples, stands in `docs/methods.md` and `contracts/examples/` of the installation."
+# Tables of codes and the like, marked in the file: <!-- not on the page: WHAT --> … <!-- end -->.
+_NOT_SHOWN = re.compile(r"<!-- not on the page: (.*?) -->.*?<!-- end -->", re.DOTALL)
+_STANDS = r"\1: `docs/methods.md` of the installation."
+# Where the code stands is read beside the code, like the file itself.
+_CODE = re.compile(r"\s*\bCode: `.*$", re.MULTILINE)
 _TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
 
 
@@ -32,6 +37,7 @@ def methods_page() -> MethodsPage:
     """The page. The file is the project's own, so its HTML is trusted."""
     text = METHODS_FILE.read_text(encoding="utf-8").partition("\n")[2]
     text = _FILE_FORM.sub(rf"\1\n{_ITS_FIELDS}\n\n", text, count=1)
+    text = _CODE.sub("", _NOT_SHOWN.sub(_STANDS, text))
     writer = markdown.Markdown(extensions=["tables", "sane_lists", "toc"])
     html = writer.convert(text)
     toc: list[tuple[int, str, str]] = []

@@ -1,6 +1,6 @@
 """A request's instant answer in words: the verdict first, then why, then what would fit. Pure.
 
-Weeks are written by their Monday with the year, since an answer is kept and read later. Serving is told as one sum: no
+Weeks are written by their Monday. Serving is told as one sum: no
 sentence here can name a customer.
 """
 
@@ -117,7 +117,8 @@ def change_sentence(change: Document) -> str:
         return text
     moved = change.get("displaces") or 0
     besides = f", and takes the place of {counted(moved, 'request')} of a lower class" if moved else ""
-    return f"{text}: fits from {_monday(change['fits_from'])} in {change['fits_in']}{besides}"
+    start = "" if change["change"] == "later_start" else f" from {_monday(change['fits_from'])}"
+    return f"{text}: fits{start} in {change['fits_in']}{besides}"
 
 
 def _listed(names: Sequence[str], *, most: int = MOST_NAMED) -> str:

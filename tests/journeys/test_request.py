@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -62,8 +63,9 @@ def fill(page: Page, window: dict[str, str]) -> None:
 
 
 def rows_called(visitor: Visit, path: str, name: str) -> list[dict[str, Any]]:
-    rows = visitor.context.request.get(f"{visitor.url}/api/v1/{path}/?page_size=500").json()["results"]
-    return [row for row in rows if row["name"] == name]
+    reply = visitor.context.request.get(f"{visitor.url}/api/v1/{path}")
+    assert reply.status == 200, reply.text()
+    return [row for row in reply.json()["results"] if row["name"] == name]
 
 
 def test_a_request_that_does_not_fit_becomes_one_that_does_and_is_scheduled(
@@ -89,13 +91,14 @@ def test_a_request_that_does_not_fit_becomes_one_that_does_and_is_scheduled(
     page.get_by_role("button", name="Submit").dblclick()
     expect(page).to_have_url(re.compile(r"/requests/R-\d{4}/$"))
     key = page.url.rstrip("/").rpartition("/")[2]
-    assert [row["key"] for row in rows_called(chair, "experiments", NAME)] == [key]
+    assert [row["key"] for row in rows_called(chair, "experiments/?page_size=500", NAME)] == [key]
     expect(page.get_by_role("button", name="Approve")).to_have_count(0)
 
     assert checks.faults(chair, chair.go(f"/requests/{key}/"), route="request") == []
     chair.page.get_by_role("button", name="Approve").click()
     expect(chair.page.locator("main")).to_contain_text("Approved")
-    wait_for(lambda: rows_called(chair, "placements", NAME), seconds=PLAN_SECONDS, what="the plan has a place for it")
+    placed = partial(rows_called, chair, "placements/?limit=500", NAME)
+    wait_for(placed, seconds=PLAN_SECONDS, what="the plan has a place for it")
     research.go(f"/requests/{key}/")
     expect(page.locator("h1")).to_contain_text("Scheduled")
     expect(page.locator("#place")).to_contain_text("accelerators", ignore_case=True)

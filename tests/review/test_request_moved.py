@@ -30,8 +30,8 @@ def test_a_place_that_stays_is_no_move_whatever_the_order_of_its_parts() -> None
 def test_a_move_says_from_where_to_where_and_in_which_plan_it_lay_there() -> None:
     found = told([row()], [row("b", "2027-W02")], review="2026-W47")
     assert found["sentence"] == (
-        "It lay from 14 Dec 2026 for 6 weeks in H100 Prairie with 512 accelerators in the review frozen for 2026-W47; "
-        "it lies from 11 Jan 2027 for 6 weeks in H200 Ashford with 512 accelerators now."
+        "It lay from 14 Dec for 6 weeks in H100 Prairie with 512 accelerators in the review frozen for 2026-W47; "
+        "it lies from 11 Jan for 6 weeks in H200 Ashford with 512 accelerators now."
     )
     assert not found["is_lost"]
 
