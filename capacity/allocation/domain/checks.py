@@ -201,15 +201,16 @@ class _Judge:
     def check_replicas(self) -> None:
         """Whole replicas of an option of the class; at most max_pools pools; work within what the replicas can do."""
         spread: dict[tuple[str, Week], set[str]] = defaultdict(set)
+        options = {(key, o.pool): o for key, members in self.classes.items() for o in reversed(members[0].options)}
+        rates = {at: Fraction(option.work_per_accelerator) for at, option in options.items()}
         for row in self.solution.allocations:
-            members = self.classes.get(row.class_, [])
-            option = next((o for m in members[:1] for o in m.options if o.pool == row.pool), None)
+            option = options.get((row.class_, row.pool))
             if option is None:
                 self.wrong.append(f"Class {row.class_} is served in {row.pool}, which is not one of its options.")
                 continue
             whole = row.accelerators > 0 and row.accelerators % option.replica_accelerators == 0
             self._require(whole, f"Class {row.class_} has {row.accelerators} in {row.pool}: not whole replicas.")
-            able = row.accelerators * Fraction(option.work_per_accelerator)
+            able = row.accelerators * rates[row.class_, row.pool]
             self._require(_at_most(row.work, able), f"Class {row.class_} does more work in {row.pool} than it can.")
             spread[row.class_, row.week].add(row.pool)
         for (key, week), pools in spread.items():
@@ -357,7 +358,8 @@ class _Judge:
 
 
 def _at_most(value: float | Fraction, limit: Fraction) -> bool:
-    return Fraction(value) <= limit + abs(limit) * RELATIVE_TOLERANCE
+    # Mostly the two are the same float, which needs no fractions.
+    return value == float(limit) or Fraction(value) <= limit + abs(limit) * RELATIVE_TOLERANCE
 
 
 def _equal(value: float, other: float) -> bool:

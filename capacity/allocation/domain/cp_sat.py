@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import importlib.metadata
 import json
+import marshal
 import math
 import os
 import subprocess
@@ -31,17 +32,18 @@ class _SolverProcess:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Raises SolverFailed when the process dies over the request."""
-        line = json.dumps(request) + "\n"
+        said = marshal.dumps(request)
         with self._lock:
             process = self._running()
             assert process.stdin is not None and process.stdout is not None
             try:
-                process.stdin.write(line)
+                process.stdin.write(b"%d\n" % len(said))
+                process.stdin.write(said)
                 process.stdin.flush()
                 answer = process.stdout.readline()
             except (OSError, ValueError) as error:
@@ -61,10 +63,10 @@ class _SolverProcess:
         with self._lock:
             self._running()
 
-    def _running(self) -> subprocess.Popen[str]:
+    def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._owner != os.getpid() or self._process.poll() is not None:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", str(PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                [sys.executable, "-P", str(PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
             self._owner = os.getpid()
         return self._process

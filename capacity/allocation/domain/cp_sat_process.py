@@ -1,12 +1,14 @@
 """The process in which the integer solver runs, and the only file that imports OR-tools.
 
 OR-tools brings a HiGHS library of its own which cannot be loaded beside highspy's, so the two never share a process.
-One request a line on standard input, one answer a line on standard output, JSON; it ends with its input or its parent.
+A request on standard input is its length in a line and then the numbers of a program as Python writes them for itself,
+which takes a tenth of the time of text; one answer a line on standard output, JSON. It ends with its input or its parent.
 """
 
 from __future__ import annotations
 
 import json
+import marshal
 import os
 import sys
 import threading
@@ -119,8 +121,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     # Whatever the library may print goes to standard error, never between two answers.
     os.dup2(2, 1)
-    for line in sys.stdin:
-        answers.write(json.dumps(solve(json.loads(line))) + "\n")
+    while length := sys.stdin.buffer.readline():
+        answers.write(json.dumps(solve(marshal.loads(sys.stdin.buffer.read(int(length))))) + "\n")
         answers.flush()
 
 

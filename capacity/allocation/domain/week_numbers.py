@@ -29,7 +29,8 @@ class WeekNumbers:
     exact: work by group × scale; segments: unmet work by segment × scale; work and needed (of this and the tiers before
     it in its class) in accelerators at the best rate; unit: what a group's rows are divided by. lower, upper, values,
     row_lower, row_upper: as if there were no end of room. most: replicas by column that its work can use.
-    rounded_need: right-hand sides of the rounded balances, -inf where there is none.
+    rounded_need: right-hand sides of the rounded balances, -inf where there is none. given: of a class and its replicas
+    by option, whose tier they are and what work each of its groups gets of them.
     """
 
     def __init__(self, model: WeekModel, week: int) -> None:
@@ -38,6 +39,7 @@ class WeekNumbers:
         self.exact: Exact = numbers.group_work(week)[model.groups] if model.groups else np.zeros(0)
         # The same as Python's own numbers, which one at a time are quicker to reckon with.
         self.exact_list: list[Any] = self.exact.tolist()
+        self.given: dict[tuple[int, ...], tuple[dict[tuple[int, int, int, int], int], list[Any]]] = {}
         self.work: Floats = np.array(self.exact, dtype=float) / model.work_unit
         self.needed = self._cumulative(self.work)
         total = np.array([self.needed[model._position[model.of_class[int(c)][-1]]] for c in model.group_class])

@@ -50,6 +50,12 @@ class WeekModel:
         numbers = arrays.numbers
         self.tier_at: list[int] = numbers.group_tier.tolist()
         self.groups = [g for g, tier in enumerate(self.tier_at) if tier in tiers]
+        # Pool and replica's accelerators by class and option.
+        self.option_at = {
+            (c, o): (option.pool, option.replica)
+            for c, row in enumerate(arrays.classes)
+            for o, option in enumerate(row.options)
+        }
         # Numbers of each week, kept by `week_numbers`.
         self.weeks: dict[int, Any] = {}
         # What rounding needs of every week, kept by `weekly_rounding`.

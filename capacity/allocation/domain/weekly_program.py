@@ -211,14 +211,20 @@ class WeekProgram:
                 shared.setdefault(c, []).append([o, counts[j]])
             else:
                 own.setdefault(numbers.group_at[c, tier], []).append((o, counts[j]))
-        for c in {*shared, *(int(numbers.group_class[g]) for g in own)}:
-            self._give(c, own, shared.get(c, []), able, placed)
+        own_classes = {int(numbers.group_class[g]) for g in own}
+        for c in {*shared, *own_classes}:
+            if c in own_classes:
+                self._give(c, own, shared.get(c, []), able, placed)
+            else:
+                self._give_shared(c, shared[c], able, placed)
         return Plan(replicas=placed, burst=self._carried(placed, counts)), able
 
     def _carried(
         self, placed: dict[tuple[int, int, int, int], int], counts: list[int]
     ) -> dict[tuple[int, int, int], int]:
         """Burst that the placed replicas of its tier still carry."""
+        if not any(counts[self.model.first_burst :]):
+            return {}
         carried: dict[tuple[int, int], int] = {}
         for (c, tier, o, _), count in placed.items():
             option = self.arrays.classes[c].options[o]
@@ -231,21 +237,20 @@ class WeekProgram:
 
     def fits(self, plan: Plan) -> bool:
         """No pool and no floor is overdrawn, and no more burst is bought than there is."""
-        model = self.model
-        used = np.zeros(len(self.arrays.supply))
+        used = [0] * len(self.arrays.supply)
         bursts: dict[int, int] = {}
         for (_, pool, _), bought in plan.burst.items():
             bursts[pool] = bursts.get(pool, 0) + bought
         if any(bought > self.most_burst[pool] for pool, bought in bursts.items()):
             return False
         for (c, _, o, _), count in plan.replicas.items():
-            option = self.arrays.classes[c].options[o]
-            used[option.pool] += count * option.replica
-        for (_, pool, _), bought in plan.burst.items():
+            pool, size = self.model.option_at[c, o]
+            used[pool] += count * size
+        for pool, bought in bursts.items():
             used[pool] -= bought
         floors = [sum(used[pool] for pool in floor.pools) for floor in self.arrays.floors]
-        room = np.concatenate([self.room, self.row_upper[model.floor_rows : model.carry_rows]])
-        return bool(np.all(np.concatenate([used, floors]) <= room))
+        room = [*self.room.tolist(), *self.row_upper[self.model.floor_rows : self.model.carry_rows].tolist()]
+        return all(amount <= left for amount, left in zip((*used, *floors), room, strict=True))
 
     def without_spare_burst(self, plan: Plan) -> Plan:
         """The same plan with no more burst than its pools and floors need, lower tiers giving up theirs first."""
@@ -292,6 +297,20 @@ class WeekProgram:
             share = segments / np.maximum(1e-300, np.array(self._segments, dtype=float))
             found[model.first_unmet :] = np.minimum(1.0, share) * self._open_upper[model.first_unmet :]
         return found
+
+    def _give_shared(
+        self, c: int, shared: list[list[int]], able: Exact, placed: dict[tuple[int, int, int, int], int]
+    ) -> None:
+        """`_give` of a class whose replicas are all shared: the same for the same counts, and so kept for the week."""
+        known, key = self.week_numbers.given, (c, *(n for each in shared for n in each))
+        if key not in known:
+            mine: dict[tuple[int, int, int, int], int] = {}
+            self._give(c, {}, shared, able, mine)
+            known[key] = mine, [able[g] for g in self.model.of_class[c]]
+        mine, amounts = known[key]
+        placed.update(mine)
+        for g, amount in zip(self.model.of_class[c], amounts, strict=True):
+            able[g] = amount
 
     def _give(
         self,
