@@ -37,6 +37,8 @@ STARTS_WITHIN = timedelta(days=14)
 JUSTIFICATION_WITHIN = timedelta(days=14)
 HOLD_WITHIN = timedelta(days=7)
 FORECAST_OLD_AFTER = timedelta(weeks=5)
+# A plan that stood for so long is told: one that the next edit replaces at once is not.
+SETTLED_AFTER = timedelta(minutes=5)
 DECISIONS = ("approved", "returned", "denied")
 
 # Why the plan moved a request between two runs, in the viewer's words, or "".
@@ -112,11 +114,14 @@ class Shown:
     labels: Sequence[ContractLabel]
 
 
-def plan_shown() -> Shown:
-    """Places of all requests that the plan shown has read. Five queries."""
-    run = CurrentRun.objects.filter(scope=PLAN_SCOPE).values_list("run_id", flat=True).first()
-    if run is None:
+def plan_shown(*, now: datetime) -> Shown:
+    """Places of all requests that the plan shown has read; none while it may be replaced at once. Five queries."""
+    pointer = CurrentRun.objects.filter(scope=PLAN_SCOPE).select_related("run").first()
+    if pointer is None:
         return Shown(run=None, places={}, labels=())
+    run, solved_at = pointer.run_id, pointer.run.finished_at
+    if solved_at is None or solved_at > now - SETTLED_AFTER:
+        return Shown(run=run, places={}, labels=contract_labels(run))
     names = dict(RunPool.objects.filter(run_id=run).values_list("pool_key", "name"))
     rows: dict[str, list[RunPlacement]] = {}
     for row in RunPlacement.objects.filter(run_id=run):

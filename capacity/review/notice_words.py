@@ -81,7 +81,9 @@ def starting(
     size = f"{thousands(shown['accelerators'])} accelerators for {counted(shown['weeks'], 'week')}"
     begins = _start(viewer, place)
     when = "" if begins is None else f" from {week(begins, year=today.year)}"
-    text = f"{_name(viewer, request)} is about to start: {size}{when}{_where(viewer, place)}."
+    is_this_week = begins is not None and begins.monday <= today
+    soon = "is to start this week" if is_this_week else "is about to start"
+    text = f"{_name(viewer, request)} {soon}: {size}{when}{_where(viewer, place)}."
     return redact(viewer, text, contracts=labels)
 
 
@@ -132,8 +134,8 @@ def forecast(
         "ambiguous": f"{name} has forecasts of several sources ({source}), and its card names none of them to plan with.",
         "beyond": f"{name} is planned with the forecast of {source} of {made}, which says nothing of the weeks planned.",
         "old": f"{name} is planned with the forecast of {source}, last made on {made}: more than 5 weeks ago.",
-        "old_own": f"{name} is planned with its card's own tokens of {made}: more than 5 weeks ago.",
-        "undated": f"{name} is planned with its card's own tokens, which have no date.",
+        "old_own": f"{name} is planned with its card’s own tokens of {made}: more than 5 weeks ago.",
+        "undated": f"{name} is planned with its card’s own tokens, which have no date.",
     }[str(gap["code"])]
     return redact(viewer, f"{told} {_REMEDY[str(gap['code'])]}", contracts=labels)
 

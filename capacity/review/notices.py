@@ -47,7 +47,7 @@ def raise_notices(*, now: datetime, with_mail: bool, cause: CauseOfMove | None =
 
 def _raise(now: datetime, with_mail: bool, cause: CauseOfMove | None) -> int:
     today = now.astimezone(UTC).date()
-    audience, shown = Audience(people_to_tell()), plan_shown()
+    audience, shown = Audience(people_to_tell()), plan_shown(now=now)
     planned = planned_facts(audience, shown, today=today, cause=cause)
     facts = [
         *decided_facts(audience, shown, now=now),

@@ -11,7 +11,7 @@ from capacity.access.models import NoticeBaseline, Notification, NotificationCho
 from capacity.access.notices import forget_old, mark_read, notices_of, unread_count
 from capacity.access.viewer import viewer_of_user
 from capacity.access.visibility import Viewer
-from capacity.allocation.models import CurrentRun
+from capacity.allocation.models import CurrentRun, Run
 from contracts.models import Contract
 from tests.contracts.pipeline import EXPIRES, hold, make_world, people
 from tests.factories import make_user
@@ -165,9 +165,23 @@ def test_about_to_start_is_told_within_14_days_once_for_each_start(world: None) 
         "“Longer contexts” (R-0001) is about to start: 16 accelerators for 2 weeks from 7 Dec in H100 US East."
     ]
     assert told("cyd", "request_starting") == []
-    plan("2026-W49")
+    plan("2026-W48")
     raised(NOW + timedelta(days=1))
-    assert len(told("ada", "request_starting")) == 2
+    assert [each.partition(":")[0] for each in told("ada", "request_starting")[1:]] == [
+        "“Longer contexts” (R-0001) is to start this week"
+    ]
+
+
+def test_a_plan_is_told_once_it_has_stood_for_five_minutes(world: None) -> None:
+    """Solved at 08:56: at 09:00 it may be replaced at once, at 09:01 it is told."""
+    approved()
+    plan("2026-W53")
+    raised()
+    Run.objects.filter(pk=plan("2027-W01").pk).update(finished_at=NOW - timedelta(minutes=4))
+    raised()
+    assert told("ada", "request_moved") == []
+    raised(NOW + timedelta(minutes=1))
+    assert len(told("ada", "request_moved")) == 1
 
 
 # --- cards --------------------------------------------------------------------------------------------------------
@@ -207,9 +221,9 @@ OLD, YOUNG = TODAY - timedelta(days=36), TODAY - timedelta(days=35)
         ({"forecast_source": "sales"}, [("sales", YOUNG)], ""),
         ({}, [("sales", OLD), ("sales", YOUNG)], ""),
         ({}, [("sales", YOUNG), ("trend", YOUNG)], "forecasts of several sources (sales, trend)"),
-        ({"output_tokens_per_second": 5, "forecast_date": OLD}, [], "its card's own tokens of 18 Oct"),
+        ({"output_tokens_per_second": 5, "forecast_date": OLD}, [], "its card’s own tokens of 18 Oct"),
         ({"output_tokens_per_second": 5, "forecast_date": YOUNG}, [], ""),
-        ({"output_tokens_per_second": 5}, [], "its card's own tokens, which have no date"),
+        ({"output_tokens_per_second": 5}, [], "its card’s own tokens, which have no date"),
         ({}, [], ""),
     ],
 )
