@@ -76,34 +76,23 @@ def engine_weight(*, deficit: Fraction | None, limit: Decimal) -> Decimal:
     return to_decimal(round(1 + min(most, max(-most, deficit)), WEIGHT_PLACES))
 
 
-def starvation(
-    *,
-    waits: Iterable[int],
-    shares_by_week: Sequence[Fraction | None],
-    entitled: Fraction,
-    demanding: Sequence[bool],
-    weeks: int,
-    below: Fraction,
-) -> str:
-    """Why a team is starved, or "": `unplaced` or `below_half` (methods: Starvation).
+def starvation(*, waits: Iterable[int], below_weeks: int, weeks: int) -> str:
+    """Why a team is starved, or "": `unplaced` or `below_half` (methods: Fair share).
 
-    waits: whole weeks each request without a place has waited; more than `weeks` is too long. shares_by_week, demanding:
-    oldest first; below in each of the last `weeks` weeks while it had something waiting. A week nobody counted is no
-    evidence.
+    waits: whole weeks each request without a place has waited; more than `weeks` is too long. below_weeks: of weeks_below.
     """
     if any(wait > weeks for wait in waits):
         return UNPLACED
-    return (
-        BELOW_SHARE
-        if weeks_below(shares_by_week=shares_by_week, entitled=entitled, demanding=demanding, below=below) >= weeks
-        else ""
-    )
+    return BELOW_SHARE if below_weeks >= weeks else ""
 
 
 def weeks_below(
     *, shares_by_week: Sequence[Fraction | None], entitled: Fraction, demanding: Sequence[bool], below: Fraction
 ) -> int:
-    """How many weeks up to the last one the team had less than `below` of its entitlement while demanding."""
+    """How many weeks up to the last one the team had less than `below` of its entitlement while demanding.
+
+    Both by week, oldest first. A week nobody counted (None) is no evidence and ends the count.
+    """
     found = 0
     for share, demands in zip(reversed(shares_by_week), reversed(demanding), strict=True):
         if share is None or not demands or share >= below * entitled:

@@ -80,14 +80,10 @@ def test_deficits_sum_to_nothing_and_weights_stay_within_the_limit(teams: dict[s
 def starved(
     waits: list[int], shares: list[F | None], demanding: list[bool] | None = None, entitled: F = F(1, 8)
 ) -> str:
-    return starvation(
-        waits=waits,
-        shares_by_week=shares,
-        entitled=entitled,
-        demanding=demanding or [True] * len(shares),
-        weeks=6,
-        below=F(1, 2),
+    below = weeks_below(
+        shares_by_week=shares, entitled=entitled, demanding=demanding or [True] * len(shares), below=F(1, 2)
     )
+    return starvation(waits=waits, below_weeks=below, weeks=6)
 
 
 def test_a_request_without_a_place_for_more_than_six_weeks_starves_its_team() -> None:
