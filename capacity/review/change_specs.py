@@ -280,7 +280,7 @@ TABLES: dict[str, TableSpec] = {
     "priority_overrides": TableSpec(
         group="requests",
         noun="Priority override",
-        key=("key",),
+        key=_key("experiment key"),
         gate=_REQUEST,
         columns=_all(_REQUEST, "key experiment weight reason decision_number starts_date ends_date is_decided"),
     ),
