@@ -72,6 +72,38 @@ def database_from_url(url: str) -> dict[str, Any]:
     }
 
 
+def mail_from_url(url: str) -> dict[str, Any]:
+    """Django's mail settings from `smtp://user:password@host:587?tls=1`, `smtps://…`, `file:///folder`, `console:`.
+
+    Empty: no mail is sent.
+    """
+    if not url:
+        return {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    if parts.scheme == "console":
+        return {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
+    if parts.scheme == "file" and parts.path:
+        return {
+            "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
+            "EMAIL_FILE_PATH": unquote(parts.path),
+        }
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+        # The address may hold a password: only its beginning is told.
+        raise ImproperlyConfigured(f"EMAIL_URL must be smtp://, smtps:// or file:///… (it starts with {parts.scheme}:)")
+    is_ssl = parts.scheme == "smtps"
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": parts.port or (465 if is_ssl else 25),
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": is_ssl,
+        "EMAIL_USE_TLS": not is_ssl and query.get("tls", "") in {"1", "true", "yes"},
+        "EMAIL_TIMEOUT": 10,
+    }
+
+
 DEBUG = _flag("DEBUG")
 SECRET_KEY = _setting("SECRET_KEY")
 if not DEBUG and (len(SECRET_KEY) < 32 or SECRET_KEY.startswith("django-insecure")):
@@ -260,10 +292,22 @@ PLAN_OLD_AFTER_HOURS = 24
 WHAT_IFS_WAITING_AT_MOST = 5
 WHAT_IF_HOT_PLANS = 2
 
+# Notices by e-mail: without EMAIL_URL they are shown in the product only. Links in mails need PUBLIC_URL.
+EMAIL_URL = os.environ.get("EMAIL_URL", "").strip()
+MAIL_IS_ON = bool(EMAIL_URL)
+globals().update(mail_from_url(EMAIL_URL))
+DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM") or "Capacity Review <capacity-review@localhost>"
+PUBLIC_URL = os.environ.get("PUBLIC_URL", "").strip().rstrip("/")
+if PUBLIC_URL and not PUBLIC_URL.startswith(("https://", "http://")):
+    raise ImproperlyConfigured("PUBLIC_URL is the address people open, such as https://capacity.example.org")
+
 CELERY_BEAT_SCHEDULE = {
     "sweep-runs": {"task": "capacity.review.tasks.sweep_runs", "schedule": SWEEP_SECONDS},
     "scheduled-plan": {"task": "capacity.review.tasks.run_scheduled_plan", "schedule": 60.0},
     "contracts-by-clock": {"task": "capacity.review.tasks.move_contracts", "schedule": 60.0},
+    "notices": {"task": "capacity.review.tasks.send_notices", "schedule": 60.0},
+    # Each tick after 07:00 UTC: whoever has had today's digest gets no second one.
+    "notice-digests": {"task": "capacity.review.tasks.send_digests", "schedule": 60.0},
 }
 
 REST_FRAMEWORK = {

@@ -122,3 +122,17 @@ def card_rows() -> list[Row]:
             ("log_summaries", lacking, {}, {"reason": "not_sized"}, [], None, False),
         )
     ]  # fmt: skip
+
+
+def trough_rows(horizon: Horizon) -> list[Row]:
+    """The first pool: 384 held live, 150 used, 32 spare; of 20 at work in batch 12.5 would fit. The other: none waits."""
+    return [
+        {"week": week.key, **row}
+        for week in list(horizon)[:MAP_WEEKS]
+        for row in (
+            {"pool_key": POOL_A, "live": 384, "consumed": D(150), "spare": D(32), "trough": D(202)}
+            | {"waiting": D(20), "fits": D("12.5")},
+            {"pool_key": POOL_B, "live": 200, "consumed": D(120), "spare": D(8), "trough": D(72)}
+            | {"waiting": D(0), "fits": D(0)},
+        )
+    ]

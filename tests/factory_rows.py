@@ -58,6 +58,7 @@ def all_tables(horizon: Horizon, *, scale: int, changes: Changes) -> dict[str, l
     tables["request-queue"] = _copies(factory_queue.queue_rows(horizon), scale, "experiment_key")
     tables["team-shares"] = _copies(factory_queue.team_rows(), scale, "team_key")
     tables["preemptions"] = _copies(factory_queue.preemption_rows(horizon), scale, "experiment_key")
+    tables["troughs"] = factory_map.trough_rows(horizon)
     tables["exposure-scenarios"] = factory_money.scenario_rows(tables["exposure"], first_week=horizon.first.key)
     tables["exposure-rollups"] = factory_money.rollups(tables["exposure-scenarios"])
     tables["money-risk"] = factory_money.chances()
@@ -86,6 +87,7 @@ ROW_KEYS = {
     "request-queue": "experiment_key",
     "team-shares": "team_key",
     "preemptions": "experiment_key",
+    "troughs": "pool_key",
     "exposure": "contract_key",
     "deals": "contract_key",
     "contract-multiples": "contract_key",

@@ -6,7 +6,7 @@ Pure: rows in, problem parts out. Contracts bring their own loads (contracts/dem
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -25,6 +25,8 @@ Row = Mapping[str, Any]
 Rows = Mapping[str, Sequence[Row]]
 DAYS_PER_YEAR = 365
 MONTHS_PER_YEAR = 12
+# Latency classes of work that waits.
+WAITING = frozenset({"batch", "offline"})
 NO_SPARES = SpareRule(few=0, many=0)
 
 
@@ -264,18 +266,17 @@ def serving_classes(
             for pool in tables["pools"]
             if not first.regions or region_of[pool["site"]] in first.regions
         }
-        classes.append(
-            build_class(
-                key=key,
-                loads=[each.load for each in group],
-                profiles=profiles[first.model_key, first.latency_class],
-                pool_types=pool_types,
-                weeks=weeks,
-                # Batch and offline work waits: it has no peak to survive and needs no spare.
-                spares=NO_SPARES if first.latency_class in {"batch", "offline"} else spare_rule(policy),
-                coincidence=policy.coincidence_factor,
-            )
+        sized = build_class(
+            key=key,
+            loads=[each.load for each in group],
+            profiles=profiles[first.model_key, first.latency_class],
+            pool_types=pool_types,
+            weeks=weeks,
+            # Batch and offline work waits: it has no peak to survive and needs no spare.
+            spares=NO_SPARES if first.latency_class in WAITING else spare_rule(policy),
+            coincidence=policy.coincidence_factor,
         )
+        classes.append(replace(sized, model_version=first.model_key, latency_class=first.latency_class))
     return tuple(classes)
 
 

@@ -37,6 +37,31 @@ class RunWorkloadUse(RunTable):
         return f"{self.run_id} {self.workload_key} {self.pool_key} {self.week}"
 
 
+class RunTrough(RunTable):
+    """What live serving holds of a pool's week beyond its use, in the run's first 13 weeks, in accelerators.
+
+    live = consumed + spare + trough. waiting: what batch and offline work consumes in accelerators of its own, of which
+    the troughs of replicas of the same model hold `fits` (methods: Room in the troughs).
+    """
+
+    run = models.ForeignKey("allocation.Run", models.PROTECT, related_name="troughs")
+    pool_key = models.CharField(max_length=80)
+    week = models.CharField(max_length=8)
+    live = models.IntegerField()
+    consumed = models.DecimalField(max_digits=16, decimal_places=4)
+    spare = models.DecimalField(max_digits=16, decimal_places=4)
+    trough = models.DecimalField(max_digits=16, decimal_places=4)
+    waiting = models.DecimalField(max_digits=16, decimal_places=4)
+    fits = models.DecimalField(max_digits=16, decimal_places=4)
+
+    class Meta(RunTable.Meta):
+        abstract = False
+        constraints = [models.UniqueConstraint(fields=["run", "pool_key", "week"], name="one_trough_per_pool_week")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.pool_key} {self.week}"
+
+
 class RunWorkloadCard(RunTable):
     """A workload card as the run read it, with what its tokens cost and what its forecasts say.
 

@@ -16,7 +16,7 @@ from capacity.imports.models import bumps_inputs_version
 from capacity.inventory.models import KEY
 from workloads.constraints import chosen, unknown_or
 from workloads.fairness_models import PriorityOverride, RunPreemption, RunQueue, RunTeam
-from workloads.map_models import RunWorkloadCard, RunWorkloadUse
+from workloads.map_models import RunTrough, RunWorkloadCard, RunWorkloadUse
 from workloads.request_models import RequestMove
 from workloads.research_models import Experiment, Team
 from workloads.usage_models import JobUsage, UsageDay, UsageHour
@@ -32,6 +32,7 @@ __all__ = [
     "RunPreemption",
     "RunQueue",
     "RunTeam",
+    "RunTrough",
     "RunWorkload",
     "RunWorkloadCard",
     "RunWorkloadUse",

@@ -11,7 +11,20 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
+from capacity.access.notification_models import NoticeBaseline, Notification, NotificationChoice
 from capacity.access.roles import ROLE_NAMES, Role
+
+__all__ = [
+    "ApiToken",
+    "AuditEvent",
+    "IdempotentAnswer",
+    "NoticeBaseline",
+    "Notification",
+    "NotificationChoice",
+    "RoleGrant",
+    "TokenScope",
+    "User",
+]
 
 
 class User(AbstractUser):

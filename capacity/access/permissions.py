@@ -50,6 +50,8 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "quotes.ask": frozenset({FINANCE, SALES}),
     # A token opens what its owner's roles open, so that everybody with a role may have one.
     "tokens.own": frozenset(Role),
+    # What somebody was told, in their own words of sight: everybody's own.
+    "notices.own": frozenset(Role),
     # The tables behind the plan, by file, form and API: who reads and who keeps which (methods: Visibility).
     # The pages of all these tables; each table then asks its own action.
     "data.view": _MEETING,

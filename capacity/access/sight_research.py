@@ -30,6 +30,7 @@ RESEARCH_RUNS: dict[str, dict[str, Rule]] = {
         **fields_of(COST_AND_PRODUCT, "token_costs tokens_per_week"),
         **fields_of(NOT_SALES, "frontier_tokens"),
     },
+    "trough": fields_of(NOT_SALES, "pool_key week live consumed spare trough waiting fits"),
     # Serving is told as one sum, so that no holder names a contract.
     "request_answer": {
         **fields_of(NOT_SALES, "run code placed displaces no_place changes ahead sentence more accelerator_weeks"),

@@ -155,7 +155,8 @@ TABLE: dict[str, dict[str, Rule]] = {
         **fields_of(
             REVENUE,
             "revenue_usd worst_revenue_usd margin_usd consumed_margin_usd worst_margin_usd loss_exposure_usd "
-            "consumed_margin_share worst_margin_share break_even_multiple",
+            "consumed_margin_share worst_margin_share break_even_multiple "
+            "revenue_per_hour_usd cost_per_hour_usd",
         ),
         **fields_of(CONTRACT_COST, "consumed_cost_usd reserved_cost_usd worst_cost_usd"),
         **fields_of(MARGIN_SHARE, "margin_share"),

@@ -20,7 +20,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from capacity.access.audit import record_event
-from capacity.access.models import AuditEvent, RoleGrant, User
+from capacity.access.models import AuditEvent, NoticeBaseline, Notification, NotificationChoice, RoleGrant, User
 from capacity.allocation.models import CurrentRun, Run, RunTable, WhatIf
 from capacity.allocation.services import request_run
 from capacity.decisions.models import Action, Comment, Decision, DecisionOption, DecisionVerdict
@@ -96,7 +96,10 @@ def _remove_meeting(since: datetime) -> dict[str, int]:
     )
     actions = Action.objects.filter(Q(created_at__gte=since) | Q(decision__in=decisions))
     people = User.objects.filter(are_demo_accounts())
+    _delete(NoticeBaseline.objects.filter(at__gte=since))
+    _delete(NotificationChoice.objects.filter(user__in=people))
     return {
+        "notices": _delete(Notification.objects.filter(Q(at__gte=since) | Q(user__in=people))),
         "proposals": _delete(Proposal.objects.filter(proposed_by__in=people)),
         "comments": _delete(Comment.objects.filter(author__in=people)),
         "decision verdicts": _delete(

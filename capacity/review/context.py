@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from capacity.access.notices import unread_count
 from capacity.access.permissions import may
 from capacity.access.viewer import viewer_of
 from capacity.access.visibility import RESTRICTED, Viewer, see
@@ -39,6 +40,7 @@ USER_MENU = (
     ("Methods", "methods", "methods.view"),
     ("API", "api-docs", "methods.view"),
     ("Tokens", "tokens", "tokens.own"),
+    ("Notices", "notices", "notices.own"),
     ("Audit log", "audit", "audit.view"),
     ("People", "people", "users.manage"),
     ("Style guide", "styleguide", "methods.view"),
@@ -75,6 +77,8 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "user_menu": [
             {"label": label, "url": reverse(name)} for label, name, action in USER_MENU if may(roles, action)
         ],
+        "unread": unread_count(user, viewer_of(request)),
+        "notices_url": reverse("notices"),
         "theme": "auto",
         "data_url": data_url(request),
     }

@@ -147,8 +147,8 @@ WORKLOAD_MAP = ListSpec(
     title="Workload map",
     columns=_pick(
         WORKLOADS,
-        "name model_tier latency_class purpose stated_purpose owner_role missing is_frontier_explained "
-        "smaller_tier_tested model_name contracts accelerators_now accelerators_mean h100e_now usd_per_week",
+        "name model_tier latency_class purpose owner_role accelerators_now h100e_now usd_per_week missing "
+        "is_frontier_explained smaller_tier_tested model_name contracts accelerators_mean stated_purpose",
     ),
     filters=("model_tier", "latency_class", "purpose", "owner_role"),
     search=("name", "workload_key", "model_name", "owner_role", "missing"),

@@ -23,6 +23,45 @@ MATRIX = ListSpec(
     empty="No workload card has been imported.",
 )
 
+# What contracts pay for the tier they are served by.
+PAYING = ListSpec(
+    name="workload-paying",
+    title="Who pays for the expensive path",
+    columns=(
+        Column(name="label", label="Contract"),
+        Column(name="model_tier", label="Model tier"),
+        Column(name="model_name", label="Model"),
+        Column(name="accelerators", label="Needs alone", unit="accelerators", kind="thousands"),
+        Column(name="revenue_per_hour_usd", label="Revenue an hour", unit="USD per accelerator-hour", kind="usd"),
+        Column(name="cost_per_hour_usd", label="Cost an hour", unit="USD per accelerator-hour", kind="usd"),
+        Column(name="margin_share", label="Margin, P50", kind="share"),
+        Column(name="at_a_loss", label="Flag"),
+    ),
+    prefix="paying-",
+    rows_per_page=15,
+    empty="No contract is served by a model in this plan.",
+)
+
+# Where batch and offline work would fit without accelerators of its own.
+TROUGHS = ListSpec(
+    name="workload-troughs",
+    title="Room in the troughs",
+    columns=(
+        Column(name="pool_name", label="Pool"),
+        Column(name="live", label="Held live", unit="accelerators", kind="thousands"),
+        Column(name="consumed", label="Used on average", unit="accelerators", kind="thousands"),
+        Column(name="spare", label="Spare", unit="accelerators", kind="thousands"),
+        Column(name="trough", label="Trough", unit="accelerators", kind="thousands"),
+        Column(name="waiting", label="Batch and offline", unit="accelerators at work on average", kind="thousands"),
+        Column(name="fits", label="Fits the trough", unit="accelerators at work on average", kind="thousands"),
+        Column(name="fits_mean", label="Fits, mean of 13 weeks", unit="accelerators", kind="thousands"),
+    ),
+    totals=("live", "consumed", "spare", "trough", "waiting", "fits", "fits_mean"),
+    prefix="troughs-",
+    rows_per_page=20,
+    empty="No pool serves models that share replicas in this plan.",
+)
+
 # Of one workload, on its page.
 USES = ListSpec(
     name="workload-pools",

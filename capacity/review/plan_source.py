@@ -43,6 +43,7 @@ from capacity.review.queue_rows import queue_rows
 from capacity.review.remedies import remedy_rows
 from capacity.review.row_copy import copy_rows
 from capacity.review.snapshots import against_review, result_rows
+from capacity.review.trough_rows import trough_rows
 from contracts.deals import deal_rows
 from contracts.exposure import rows_of_measured
 from contracts.measured import measured_contracts
@@ -56,7 +57,7 @@ from contracts.models import (
 )
 from contracts.sla_rows import sla_rows
 from contracts.use import multiple_rows
-from workloads.models import RunPreemption, RunQueue, RunTeam, RunWorkload, RunWorkloadCard, RunWorkloadUse
+from workloads.models import RunPreemption, RunQueue, RunTeam, RunTrough, RunWorkload, RunWorkloadCard, RunWorkloadUse
 
 Progress = Callable[[str, float], None]
 Row = dict[str, Any]
@@ -77,6 +78,7 @@ RESULT_TABLES: tuple[tuple[str, type[models.Model]], ...] = (
     ("workloads", RunWorkload),
     ("workload_use", RunWorkloadUse),
     ("workload_cards", RunWorkloadCard),
+    ("troughs", RunTrough),
     ("exposure", RunExposure),
     ("exposure_scenarios", RunScenario),
     ("exposure_rollups", RunRollup),
@@ -102,6 +104,7 @@ LATER_TABLES = frozenset({"deals", "contract_multiples", "contract_pools", "cont
     "teams",
     "queue",
     "preemptions",
+    "troughs",
 }
 
 
@@ -190,6 +193,7 @@ class ReviewPlanSource:
             "teams": team_rows(rows),
             "queue": queue_rows(rows),
             "preemptions": preemption_rows(rows),
+            "troughs": trough_rows(rows),
             "exposure": rows_of_measured(measured, rows.horizon),
             **money,
             "deals": deal_rows(

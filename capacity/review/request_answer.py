@@ -15,7 +15,7 @@ from typing import Any
 
 from capacity.access.models import User
 from capacity.access.visibility import Viewer, see_row
-from capacity.allocation.domain.ask_request import Holder, NoPlace, RequestAnswer
+from capacity.allocation.domain.ask_request import FLOOR, Holder, NoPlace, RequestAnswer
 from capacity.allocation.domain.problem import Experiment as AskedExperiment
 from capacity.allocation.domain.problem import Placement
 from capacity.allocation.models import WhatIf
@@ -28,7 +28,7 @@ from capacity.review.input_edits import ADDED, ChangesRefused, apply_changes
 from capacity.review.reasons import change_row
 from capacity.review.request_form import change_word, stored_row
 from capacity.review.request_room import RequestRoom, request_room
-from capacity.review.request_words import more_words, sentence
+from capacity.review.request_words import change_words, more_words, sentence
 from capacity.review.what_if import WhatIfRefused
 from workloads.demand import experiment_requests
 from workloads.domain.request_form import unused_key
@@ -213,7 +213,7 @@ def _holder(room: RequestRoom, holder: Holder) -> Document:
     return {
         "kind": holder.kind,
         "key": holder.key,
-        "name": room.request_names.get(holder.key, holder.key),
+        "name": (room.floor_names if holder.kind == FLOOR else room.request_names).get(holder.key, holder.key),
         "accelerators": holder.accelerators,
     }
 
@@ -223,6 +223,8 @@ def _change(asked: Asked, change: Mapping[str, Any], instead_of: str) -> Documen
 
     Work that becomes preemptible leaves its class with it, so that nothing gives way to it any more.
     """
+    pool = str(change.get("pool", ""))
+    change = {**change, "text": change_words(change, asked.room.pool_names.get(pool, pool))}
     word = change_word(change)
     if not word:
         return {**change, "word": ""}

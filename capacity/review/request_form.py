@@ -56,16 +56,16 @@ MORE = ("accelerators_least", "checkpoint_hours", "least_gbit_per_second", "para
 _FIELDS = {
     "name": ("Name", "", "text"),
     "team": ("Team", "", "text"),
-    "experiment_priority": ("Class", "P0 first", "text"),
+    "experiment_priority": ("Class", "the plan places P0 first", "text"),
     "purpose": ("Purpose", "", "text"),
     "hypothesis": ("Why", "what it is expected to show", "long"),
     "informs_decision": ("Decision it informs", "optional", "text"),
-    "customer_outcome": ("Intended outcome", "what a customer will notice; optional", "text"),
+    "customer_outcome": ("Intended outcome", "for customers; optional", "text"),
     "intended_metric": ("Measured by", "optional", "text"),
-    "accelerators": ("Accelerators", "at once, in one network domain", "number"),
-    "weeks": ("Weeks", "whole, without a break", "number"),
-    "earliest_start_date": ("Start from", "the Monday on or after it", "date"),
-    "latest_start_date": ("Start by", "the Monday on or before it", "date"),
+    "accelerators": ("Accelerators", "all at once", "number"),
+    "weeks": ("Weeks", "without a break", "number"),
+    "earliest_start_date": ("Start from", "Monday on or after", "date"),
+    "latest_start_date": ("Start by", "Monday on or before", "date"),
     "accelerators_least": ("Could do with", "accelerators, for whoever decides", "number"),
     "checkpoint_hours": ("Hours between checkpoints", "empty: not known", "text"),
     "least_gbit_per_second": ("Link speed it needs", "Gbit/s; empty: any", "text"),
@@ -84,8 +84,15 @@ MODE = "flop_mode"
 MFU = "mfu"
 
 
-def blank_cells(*, viewer: Viewer, today: date, inputs: Inputs) -> Cells:
-    """Where somebody begins: as their team asked last, in the next eight weeks, on any type there are pools of."""
+def last_of_team(viewer: Viewer) -> Experiment | None:
+    """What the viewer's team asked for last; None without a team or request. One query."""
+    if not viewer.team_key or Role.RESEARCH not in viewer.roles:
+        return None
+    return Experiment.objects.filter(team__key=viewer.team_key).order_by("-submitted_at", "-pk").first()
+
+
+def blank_cells(*, viewer: Viewer, today: date, inputs: Inputs, before: Experiment | None) -> Cells:
+    """Where somebody begins: as their team asked before, in the next eight weeks, on any type there are pools of."""
     first, last = usual_window(today=today)
     cells: Cells = dict.fromkeys(COLUMNS, "")
     cells |= {"experiment_priority": "P2", "purpose": "research", "weeks": "4"}
@@ -93,10 +100,10 @@ def blank_cells(*, viewer: Viewer, today: date, inputs: Inputs) -> Cells:
     cells["accelerator_types"] = ";".join(key for key, _ in types_with_pools(inputs))
     if viewer.team_key and Role.RESEARCH in viewer.roles:
         cells["team"] = viewer.team_key
-        before = Experiment.objects.filter(team__key=viewer.team_key).order_by("-submitted_at", "-pk").first()
-        if before is not None:
-            for name in ("experiment_priority", "purpose", "weeks", "is_model_development", "accelerator_types"):
-                cells[name] = cell_text(getattr(before, name))
+    if before is not None:
+        # Its class is argued anew each time: an urgent request must not make the next one urgent.
+        for name in ("purpose", "weeks", "is_model_development", "accelerator_types"):
+            cells[name] = cell_text(getattr(before, name))
     return cells
 
 
@@ -259,8 +266,14 @@ def form_context(
     choices = {"experiment_priority": EXPERIMENT_PRIORITIES, "purpose": EXPERIMENT_PURPOSES, "team": teams}
     chairs = Role.CHAIR in viewer.roles
 
+    first = next((name for group in (NEEDS, WHAT, WHY, MORE) for name in group if name in wrong), "")
+
     def fields(names: Sequence[str]) -> list[dict[str, Any]]:
-        return [_field(name, cells, choices, wrong) for name in names if name != "team" or chairs]
+        return [
+            {**_field(name, cells, choices, wrong), "is_first_wrong": name == first}
+            for name in names
+            if name != "team" or chairs
+        ]
 
     shown = {name for group in (WHAT, WHY, NEEDS, MORE) for name in group} | {*TICKED, *LISTED, MFU}
     shown -= set() if chairs else {"team"}
@@ -274,6 +287,7 @@ def form_context(
         "pools": _choices(sorted((row["key"], row["name"]) for row in inputs.tables["pools"]), cells["pool_keys"]),
         "form_key": form_key,
         "wrong": {name: wrong.get(name, []) for name in (*LISTED, MFU)},
+        "wrong_count": len(errors),
         "errors": [message for field, found in wrong.items() if field not in shown for message in found],
         "replaces": replaces,
         "modes": [(value, words, value == mode) for value, words in _MODES],
@@ -298,6 +312,11 @@ def _field(
         "choices": choices.get(name, ()),
         "errors": wrong.get(name, []),
     }
+
+
+def said_of(error: FormError) -> str:
+    """What is wrong, with the name of its field before it where the sentence stands away from the field."""
+    return f"{_FIELDS[error.field][0]}: {error.message}" if error.field in _FIELDS else error.message
 
 
 def _choices(rows: Sequence[tuple[str, str]], cell: str) -> list[tuple[str, str, bool]]:

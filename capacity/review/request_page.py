@@ -20,10 +20,11 @@ from capacity.access.models import User
 from capacity.access.roles import Role
 from capacity.access.visibility import RESTRICTED, Viewer, see_row
 from capacity.imports.limits import KEY
+from capacity.inventory.models import AcceleratorType, Pool
 from capacity.lib.figures import NOTHING, UNKNOWN_COST, compact, counted, day, thousands, usd, week
 from capacity.lib.horizon import Week
 from capacity.review.request_answer import visible_request_answer
-from capacity.review.request_words import change_sentence
+from capacity.review.request_words import HELD_CAUTION, ahead_words, change_sentence, place_words, start_words
 from capacity.review.tables import Row
 from workloads.domain.request_workflow import FINAL, PLANNED, STATE_NAMES
 from workloads.models import Experiment, RequestMove
@@ -50,6 +51,8 @@ _WAITS = {
 }
 WAITING = ("draft", "submitted", "returned")
 MOST_WAITING = 40
+# Work in parts may lie in many places; the first say where it begins.
+MOST_PLACES = 4
 _KINDS = {"change": "changes", "extension": "extends"}
 
 
@@ -75,6 +78,13 @@ def known_request(key: str) -> Experiment | None:
         return None
     rows = Experiment.objects.select_related("team", "replaces", "pool")
     return rows.filter(key=key).first()
+
+
+def names_of(request: Experiment, placed: Sequence[Row]) -> dict[str, str]:
+    """Accelerator types and pools by key: those that it names and lies in. Two queries."""
+    pools = {*request.pool_keys, *(row["pool_key"] for row in placed)}
+    types = AcceleratorType.objects.filter(key__in=request.accelerator_types).values_list("key", "name")
+    return {**dict(types), **dict(Pool.objects.filter(key__in=pools).values_list("key", "name"))}
 
 
 def moves_of(request: Experiment) -> list[RequestMove]:
@@ -121,8 +131,14 @@ def page_context(
     live: Mapping[str, Any] | None,
     now: datetime,
     problem: Problem | None = None,
+    moved: Mapping[str, Any] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Everything requests/request.html shows. live: what the plan says now, where it is not in it."""
+    """Everything requests/request.html shows. live: what the plan says now, where it is not in it.
+
+    moved: request_moved's; names: of pools and accelerator types by key.
+    """
+    names = names or {}
     pill, words = standing_of(state=request.state, is_placed=bool(placed))
     makes = possible_moves(request, viewer=viewer, user=user, submitter=submitter(moves))
     is_theirs = Role.CHAIR in viewer.roles or viewer.owns(Role.RESEARCH, request.team.key)
@@ -132,9 +148,9 @@ def page_context(
         "pill": pill,
         "state": words,
         "verdict": (f"{words}.", _waits(request, placed, unplaced)),
-        "asks": _asks(viewer, request, now.year),
+        "asks": _asks(viewer, request, now.year, names),
         "why": _why(request),
-        "places": [_place(row, now.year) for row in placed],
+        "places": [_place(row, now.year, names) for row in placed],
         "unplaced": [_unplaced(row) for row in unplaced],
         "live": None if live is None else answer_context(viewer, live),
         "history": [_move(viewer, move, now) for move in moves],
@@ -148,6 +164,7 @@ def page_context(
         "may_change": is_theirs and request.state in ("submitted", "approved", "running"),
         "may_extend": is_theirs and request.state == "running",
         "may_solve": is_theirs and request.state not in PLANNED | FINAL,
+        "moved": moved,
         "problem": problem,
         "move_url": reverse("request-move", args=[request.key]),
         "is_approver_missing": _is_own_approval(request, viewer, user, moves),
@@ -157,8 +174,8 @@ def page_context(
 def answer_context(viewer: Viewer, document: Mapping[str, Any]) -> dict[str, Any]:
     """The answer as requests/_answer.html shows it to this reader."""
     shown = visible_request_answer(viewer, document)
-    pills = {"fits": ("good", "Fits"), "displaces": ("warn", "Fits"), "part": ("warn", "In part")}
-    kind, word = pills.get(str(shown["code"]), ("bad", "No place"))
+    pills = {"fits": ("good", "Has room"), "displaces": ("warn", "Displaces"), "part": ("warn", "In part")}
+    kind, word = pills.get(str(shown["code"]), ("bad", "No room"))
     changes = [
         {"word": change["word"], "text": str(change["text"]), "sentence": change_sentence(change)}
         for change in shown["changes"]
@@ -166,8 +183,11 @@ def answer_context(viewer: Viewer, document: Mapping[str, Any]) -> dict[str, Any
     return {
         "run": document["run"],
         "pill": (kind, word),
-        "sentence": shown["sentence"],
-        "more": shown["more"],
+        **_verdict(str(shown["sentence"])),
+        "caution": HELD_CAUTION,
+        "ahead": ahead_words(shown),
+        "starts": start_words(shown["placed"]),
+        "places": [place_words(row) for row in shown["placed"][:MOST_PLACES]],
         "cost": _cost(shown),
         "accelerator_weeks": thousands(shown["accelerator_weeks"]),
         "changes": [change for change in changes if change["word"]],
@@ -176,6 +196,12 @@ def answer_context(viewer: Viewer, document: Mapping[str, Any]) -> dict[str, Any
             {**row, "size": counted(row["accelerator_weeks"], "accelerator-week")} for row in shown["displaces"]
         ],
     }
+
+
+def _verdict(sentence: str) -> dict[str, str]:
+    """The sentence with what matters apart from why it is so."""
+    head, because, why = sentence.partition(", because ")
+    return {"sentence": head + "." if because else sentence, "why": f"Because {why}" if because else ""}
 
 
 def _cost(shown: Mapping[str, Any]) -> Any:
@@ -204,7 +230,7 @@ def _waits(request: Experiment, placed: Sequence[Row], unplaced: Sequence[Row]) 
     return str(unplaced[0]["sentence"]) if unplaced else "The next plan looks for a place."
 
 
-def _asks(viewer: Viewer, request: Experiment, year: int) -> list[tuple[str, Any]]:
+def _asks(viewer: Viewer, request: Experiment, year: int, names: Mapping[str, str]) -> list[tuple[str, Any]]:
     size = counted(request.accelerators, "accelerator")
     least = f", {thousands(request.accelerators_least)} at least" if request.accelerators_least else ""
     facts = {
@@ -212,8 +238,8 @@ def _asks(viewer: Viewer, request: Experiment, year: int) -> list[tuple[str, Any
         "experiment_priority": request.experiment_priority + (", preemptible" if request.preemptible else ""),
         "accelerators": f"{size} for {counted(request.weeks, 'week')}{least}",
         "earliest_start_date": f"{day(request.earliest_start_date, year=year)} to {day(request.latest_start_date, year=year)}",
-        "accelerator_types": ", ".join(request.accelerator_types) or NOTHING,
-        "pool_keys": ", ".join(request.pool_keys) or "any of those types",
+        "accelerator_types": ", ".join(names.get(key, key) for key in request.accelerator_types) or NOTHING,
+        "pool_keys": ", ".join(names.get(key, key) for key in request.pool_keys) or "any of those types",
         "purpose": request.get_purpose_display() + (", develops a model" if request.is_model_development else ""),
         "estimated_flop": NOTHING if request.estimated_flop is None else compact(request.estimated_flop),
     }
@@ -243,10 +269,11 @@ def _why(request: Experiment) -> list[tuple[str, Any]]:
     return [(term, text or NOTHING) for term, text in said]
 
 
-def _place(row: Row, year: int) -> dict[str, Any]:
+def _place(row: Row, year: int, names: Mapping[str, str]) -> dict[str, Any]:
     start = Week.parse(row["start_week"])
     return {
         "pool": row["pool_key"],
+        "name": names.get(row["pool_key"], row["pool_key"]),
         "domain": row["domain_key"],
         "start": week(start, year=year),
         "weeks": counted(row["weeks"], "week"),

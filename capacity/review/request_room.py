@@ -24,12 +24,13 @@ from capacity.review.what_if import WhatIfRefused
 
 @dataclass(frozen=True, slots=True)
 class RequestRoom:
-    """A run's inputs, what a pool's hour costs in it, and its plan held. names: of its requests and of its pools."""
+    """A run's inputs, what a pool's hour costs in it, and its plan held. names: of its requests, pools and floors."""
 
     run: RunRoom
     plan: HeldRun
     request_names: dict[str, str]
     pool_names: dict[str, str]
+    floor_names: dict[str, str]
 
     @property
     def inputs(self) -> Inputs:
@@ -50,6 +51,7 @@ def request_room(run_id: int) -> RequestRoom:
         plan=plan,
         request_names={row["key"]: row["name"] for row in tables["experiments"]},
         pool_names={row["key"]: row["name"] for row in tables["pools"]},
+        floor_names={row["key"]: row["name"] for row in tables["policy_floors"]},
     )
 
 

@@ -36,7 +36,7 @@ def sentence(document: Document) -> str:
     moved = document["displaces"]
     if not moved:
         return f"Fits {where}; nothing is moved."
-    names = _listed([f"{row['key']} ({row['tier']})" for row in moved])
+    names = _listed([f"{row['name']} ({row['key']}, {row['tier']})" for row in moved])
     return f"Fits {where}, and takes the place of {counted(len(moved), 'request')} of a lower class: {names}."
 
 
@@ -60,30 +60,54 @@ def _because(found: Document, place: str) -> str:
     parts = [_holder(row) for row in found["holders"][:MOST_NAMED]]
     rest = found["holders"][MOST_NAMED:]
     if rest:
-        parts.append(f"{counted(len(rest), 'other')} {thousands(sum(row['accelerators'] for row in rest))}")
+        parts.append(f"{thousands(sum(row['accelerators'] for row in rest))} with {counted(len(rest), 'other')}")
     there = f"of {thousands(found['supply'])} in {place}"
     if not parts:
         return f"there are only {thousands(found['supply'])} in {place} then"
-    return f"{there} {_listed(parts, most=len(parts))}, and {thousands(found['free'])} are left"
+    return f"{there}, {_listed(parts, most=len(parts))}; {thousands(found['free'])} are left"
 
 
 def _holder(row: Document) -> str:
     size = thousands(row["accelerators"])
     if row["kind"] == ask_request.SERVING:
-        return f"serving has {size}"
+        return f"{size} are with serving"
     if row["kind"] == ask_request.FLOOR:
-        return f"the floor {row['key']} keeps {size}"
-    return f"{row['key']} has {size}"
+        return f"{size} are kept by the floor {row['name']}"
+    return f"{size} are with {row['name']} ({row['key']})"
+
+
+def ahead_words(document: Document) -> list[str]:
+    """What the plan already has in its pools and weeks, class by class."""
+    return [
+        f"{counted(row['requests'], row['tier'] + ' request')} of {counted(row['accelerator_weeks'], 'accelerator-week')}"
+        for row in document["ahead"]
+    ]
 
 
 def more_words(document: Document) -> str:
     """Who is ahead of it, by class and size, and that nothing was solved."""
-    ahead = [
-        f"{counted(row['requests'], row['tier'] + ' request')} of {counted(row['accelerator_weeks'], 'accelerator-week')}"
-        for row in document["ahead"]
-    ]
+    ahead = ahead_words(document)
     there = f"In its pools and weeks the plan already has {_listed(ahead, most=len(ahead))}. " if ahead else ""
     return f"{there}{HELD_CAUTION}"
+
+
+def change_words(change: Document, pool_name: str) -> str:
+    """A smallest change by names and Mondays. Parts as reasons.change_row keeps them."""
+    size = "" if change.get("accelerators") is None else thousands(change["accelerators"])
+    weeks = "" if change.get("weeks") is None else f" for {counted(change['weeks'], 'week')}"
+    match change["change"]:
+        case "later_start":
+            return f"Start on {_monday(change['start'])}"
+        case "other_pool":
+            return f"Accept {pool_name}" + (f" with {size} accelerators" if size else "")
+        case "more_supply":
+            start = f" from {_monday(change['from'])}" if change.get("from") else ""
+            return f"Add {size} accelerators to {pool_name}{start}{weeks}"
+        case "earlier_delivery":
+            due = _monday(change["from"]) if change.get("from") else "a later week"
+            sooner = counted(change.get("weeks") or 0, "week")
+            return f"Have the {size} accelerators due in {pool_name} on {due} {sooner} earlier"
+    return str(change["text"])
 
 
 def change_sentence(change: Document) -> str:
@@ -101,6 +125,21 @@ def _listed(names: Sequence[str], *, most: int = MOST_NAMED) -> str:
     if len(names) > most:
         shown.append(f"{len(names) - most} more")
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def place_words(row: Document) -> str:
+    """One part of where it would lie: "512 in H100 Prairie, domain h100-b"."""
+    domain = f", domain {row['domain']}" if row.get("domain") else ""
+    return f"{thousands(row['accelerators'])} in {row['pool_name']}{domain}"
+
+
+def start_words(placed: Sequence[Document]) -> str:
+    """The Monday on which its first part starts, and for how long each part runs; "" without a place."""
+    if not placed:
+        return ""
+    first = min(placed, key=lambda row: (row["start"], row["pool"]))
+    weeks = f" for {counted(first['weeks'], 'week')}" if len(placed) == 1 else f", {len(placed)} parts"
+    return f"{_monday(first['start'])}{weeks}"
 
 
 def _monday(key: str) -> str:

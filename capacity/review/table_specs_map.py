@@ -6,7 +6,7 @@ What belongs here: declarations.
 from __future__ import annotations
 
 from capacity.review.table_columns import RunTableSpec, columns_of
-from workloads.models import RunWorkloadCard, RunWorkloadUse
+from workloads.models import RunTrough, RunWorkloadCard, RunWorkloadUse
 
 WORKLOAD_USE = RunTableSpec(
     name="workload-use",
@@ -50,4 +50,26 @@ WORKLOAD_CARDS = RunTableSpec(
     ),
 )
 
-MAP_TABLES = (WORKLOAD_USE, WORKLOAD_CARDS)
+TROUGHS = RunTableSpec(
+    name="troughs",
+    title="Room in the troughs",
+    model=RunTrough,
+    resource="trough",
+    order=("week", "pool_key"),
+    filters=("pool_key", "week"),
+    action="workloads.view",
+    columns=columns_of(
+        """
+        pool_key
+        week
+        live|Held live|accelerators|thousands
+        consumed|Used on average|accelerators|thousands
+        spare|Spare|accelerators|thousands
+        trough|Trough|accelerators|thousands
+        waiting|Batch and offline|accelerators|thousands
+        fits|Fits the trough|accelerators|thousands
+        """
+    ),
+)
+
+MAP_TABLES = (WORKLOAD_USE, WORKLOAD_CARDS, TROUGHS)

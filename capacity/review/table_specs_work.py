@@ -31,9 +31,9 @@ WORKLOADS = RunTableSpec(
         is_sized
         is_frontier_explained|Frontier use explained||text
         smaller_tier_tested|Smaller tier tested||text
-        accelerators_now|This week|accelerators|thousands
+        accelerators_now|Accelerators|accelerators|thousands
         accelerators_mean|Mean, 13 weeks|accelerators|thousands
-        h100e_now|This week|H100e|thousands
+        h100e_now|H100e|H100e|thousands
         usd_per_week|Cost this week|USD|usd
         contracts|Contracts||thousands
         """

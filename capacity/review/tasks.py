@@ -13,14 +13,20 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from capacity.access.notices import forget_old
 from capacity.allocation.services import request_scheduled_plan
 from capacity.allocation.sweeper import sweep
 from capacity.allocation.wake import RUN_TASK, WHAT_IF_TASK
 from capacity.review.cycle import PlanSource, recompute
+from capacity.review.notice_facts import CauseOfMove
+from capacity.review.notice_mail import is_mail_on, send_digest, send_immediate
+from capacity.review.notices import raise_notices
 from capacity.review.what_if import HotRuns, answer_question
 from contracts.services import keep_up_with_clock
 
 SCHEDULE_SECONDS = 60.0
+# Why a plan moved a request, in a sentence for its reader; None: notices tell the move alone.
+CAUSE_OF_MOVE: CauseOfMove | None = None
 
 
 @cache
@@ -74,3 +80,17 @@ def run_scheduled_plan() -> None:
 def move_contracts() -> None:
     """Begin and end contracts and holds whose day has come; the sweep asks for the plan of what changed."""
     keep_up_with_clock(now=timezone.now())
+
+
+@shared_task(name="capacity.review.tasks.send_notices", expires=SCHEDULE_SECONDS, ignore_result=True)
+def send_notices() -> None:
+    """Tell what is new, and mail what is wanted at once."""
+    raise_notices(now=timezone.now(), with_mail=is_mail_on(), cause=CAUSE_OF_MOVE)
+    send_immediate(clock=timezone.now)
+
+
+@shared_task(name="capacity.review.tasks.send_digests", expires=SCHEDULE_SECONDS, ignore_result=True)
+def send_digests() -> None:
+    """Mail today's digests once it is 07:00 UTC; forget what is old."""
+    send_digest(clock=timezone.now)
+    forget_old(now=timezone.now())

@@ -11,6 +11,7 @@ from capacity.review import (
     views_figures,
     views_lists,
     views_money,
+    views_notices,
     views_overrides,
     views_queue,
     views_quotes,
@@ -73,5 +74,7 @@ urlpatterns = [
     path("styleguide/", views_docs.styleguide, name="styleguide"),
     path("account/tokens/", views_tokens.tokens, name="tokens"),
     path("account/tokens/<int:token_id>/revoke/", views_tokens.revoke, name="token-revoke"),
+    path("account/notices/", views_notices.notices, name="notices"),
+    path("account/notices/read/", views_notices.read, name="notices-read"),
     path("healthz", health.healthz, name="healthz"),
 ]

@@ -22,7 +22,7 @@ from capacity.access.visibility import Viewer
 from capacity.allocation.what_ifs import TooManyWaiting
 from capacity.imports.record_words import row_url
 from capacity.imports.tables import tables
-from capacity.review.chosen import chosen_run
+from capacity.review.chosen import ChosenRun, chosen_run
 from capacity.review.inputs import Inputs
 from capacity.review.pages import run_line, visible_rows
 from capacity.review.quote_asking import run_room
@@ -36,16 +36,20 @@ from capacity.review.request_form import (
     cells_of_request,
     cells_to_replace,
     form_context,
+    last_of_team,
     operations,
+    said_of,
     taken_change,
     typed_cells,
     whole_cells,
 )
+from capacity.review.request_moved import earlier_plan, moved_context
 from capacity.review.request_page import (
     Problem,
     answer_context,
     known_request,
     moves_of,
+    names_of,
     operation_words,
     page_context,
 )
@@ -67,6 +71,8 @@ from workloads.request_moves import (
 
 REFUSED_STATUS, CONFLICT_STATUS = 422, 409
 LONGEST_REASON = 2000
+AS_LAST = "It begins with the weeks, types and purpose of {key}, which your team asked for last."
+LIKE = "It begins as {key} is."
 
 
 def _user(request: HttpRequest) -> User:
@@ -91,8 +97,8 @@ def new(request: HttpRequest) -> HttpResponse:
     except (NoRun, WhatIfRefused) as error:
         return render(request, "requests/no_plan.html", {"error": str(error)})
     if request.method != "POST":
-        cells, replaces = _begun(request, viewer, inputs)
-        return _form(request, run_id, inputs, cells, replaces=replaces, form_key=uuid4().hex)
+        cells, replaces, begun = _begun(request, viewer, inputs)
+        return _form(request, run_id, inputs, cells, replaces=replaces, form_key=uuid4().hex, begun=begun)
     cells, replaces = typed_cells(request.POST, viewer), _replaced(request)
     form_key = request.POST.get("form_key", "")[:100]
     if request.POST.get("adopt"):
@@ -101,7 +107,8 @@ def new(request: HttpRequest) -> HttpResponse:
     return _sent(request, run_id, inputs, cells, replaces, form_key)
 
 
-def _begun(request: HttpRequest, viewer: Viewer, inputs: Inputs) -> tuple[Cells, Replaced | None]:
+def _begun(request: HttpRequest, viewer: Viewer, inputs: Inputs) -> tuple[Cells, Replaced | None, str]:
+    """(cells, what it is about, where the cells are from)."""
     today = timezone.now().date()
     for kind, name in (("change", "change"), ("extension", "extend")):
         key = request.GET.get(name, "")
@@ -109,13 +116,15 @@ def _begun(request: HttpRequest, viewer: Viewer, inputs: Inputs) -> tuple[Cells,
             found = known_request(key)
             if found is None:
                 raise Http404
-            return cells_to_replace(found, kind, today=today), Replaced(kind=kind, key=found.key)
+            return cells_to_replace(found, kind, today=today), Replaced(kind=kind, key=found.key), ""
     if request.GET.get("like"):
         found = known_request(request.GET["like"])
         if found is None:
             raise Http404
-        return cells_of_request(found), None
-    return blank_cells(viewer=viewer, today=today, inputs=inputs), None
+        return cells_of_request(found), None, LIKE.format(key=found.key)
+    before = last_of_team(viewer)
+    cells = blank_cells(viewer=viewer, today=today, inputs=inputs, before=before)
+    return cells, None, "" if before is None else AS_LAST.format(key=before.key)
 
 
 def _replaced(request: HttpRequest) -> Replaced | None:
@@ -191,6 +200,7 @@ def _form(
     replaces: Replaced | None,
     form_key: str,
     errors: Sequence[RequestError] = (),
+    begun: str = "",
 ) -> HttpResponse:
     """The page of the form, with its answer where it is typed far enough."""
     form = form_context(
@@ -205,7 +215,7 @@ def _form(
     )
     said = _said(request, run_id, inputs, cells, replaces) if request.method == "POST" and not errors else {}
     status = REFUSED_STATUS if errors else 200
-    return render(request, "requests/new.html", {"form": form, "run_id": run_id, **said}, status=status)
+    return render(request, "requests/new.html", {"form": form, "run_id": run_id, "begun": begun, **said}, status=status)
 
 
 @requires_by_method(POST="requests.submit")
@@ -224,15 +234,17 @@ def quick(request: HttpRequest) -> HttpResponse:
 
 def _said(request: HttpRequest, run_id: int, inputs: Inputs, cells: Cells, replaces: Replaced | None) -> dict[str, Any]:
     """The context of requests/_answer.html."""
+    if not cells["accelerators"]:
+        return {}
     whole, errors = _whole(request, inputs, cells)
     if errors:
-        return {"wrong": [error.message for error in errors]}
+        return {"wrong": [said_of(error) for error in errors]}
     # What is not yet typed and does not change the answer is not missed before it is sent.
     known = {**whole, "name": whole["name"] or "-"}
     try:
         document = request_answer(run_id=run_id, cells=known, instead_of=_instead_of(replaces))
     except RequestRefused as refused:
-        return {"wrong": [error.message for error in refused.errors]}
+        return {"wrong": [said_of(error) for error in refused.errors]}
     except WhatIfRefused as refused:
         return {"wrong": [refused.sentence]}
     return {"said": answer_context(viewer_of(request), document), "operations": _operations(request, inputs, cells)}
@@ -270,6 +282,7 @@ def _page(request: HttpRequest, key: str, *, problem: Problem | None = None, sta
             unplaced = visible_rows(
                 viewer=viewer, run_id=chosen.run_id, spec=UNPLACED, labels=labels, experiment_key=key
             )
+    names = names_of(found, placed)
     context = page_context(
         viewer=viewer,
         user=_user(request),
@@ -280,11 +293,26 @@ def _page(request: HttpRequest, key: str, *, problem: Problem | None = None, sta
         live=_live(found),
         now=now,
         problem=problem,
+        moved=_moved(viewer, chosen, found, placed, names, now.year),
+        names=names,
     )
     context |= {"run_line": run_line(chosen, now=now) if chosen.run is not None else None}
     context["edit_url"] = row_url(tables()["experiments"], (key,), "data-edit")
     context["may_submit"] = may_do(request, "requests.submit")
     return render(request, "requests/request.html", context, status=status)
+
+
+def _moved(
+    viewer: Viewer, chosen: ChosenRun, found: Experiment, placed: list[Row], names: dict[str, str], year: int
+) -> dict[str, Any] | None:
+    """Where an earlier plan had it, if elsewhere. Nothing of what is planned no more."""
+    if chosen.run is None or found.state not in PLANNED:
+        return None
+    plan = earlier_plan(key=found.key, run_id=chosen.run_id, first_week=chosen.run.first_week)
+    if plan is None:
+        return None
+    before = visible_rows(viewer=viewer, run_id=plan.run_id, spec=PLACEMENTS, experiment_key=found.key)
+    return moved_context(plan=plan, before=before, now=placed, names=names, year=year)
 
 
 def _live(found: Experiment) -> Document | None:

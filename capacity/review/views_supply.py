@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from capacity.access.permissions import may
 from capacity.access.viewer import requires, viewer_of
 from capacity.access.visibility import ContractLabel, Viewer, label_of_contract, see
 from capacity.allocation.models import RunAllocation, RunDemand
@@ -33,10 +34,20 @@ from capacity.review.pages import (
     sees_column,
     visible_rows,
 )
+from capacity.review.pool_promises import promise_of, promises
 from capacity.review.pool_rows import heat_cells, heat_label, pool_rows, supply_total
 from capacity.review.scarcity_chart import ScarcityChart, scarcity_chart
 from capacity.review.shortage_rows import shortages
-from capacity.review.table_specs import ISSUES, LOT_EVENTS, PLACEMENTS, POOL_WEEKS, POOLS, REMEDIES, SCARCITY
+from capacity.review.table_specs import (
+    CONTRACT_SLAS,
+    ISSUES,
+    LOT_EVENTS,
+    PLACEMENTS,
+    POOL_WEEKS,
+    POOLS,
+    REMEDIES,
+    SCARCITY,
+)
 from capacity.review.tables import Row, class_in_words, contract_labels, run_rows
 from capacity.review.views_lists import no_plan
 from capacity.review.words import word
@@ -192,7 +203,10 @@ def pool(request: HttpRequest, pool_key: str) -> HttpResponse:
             }
             for each in visible_rows(viewer=viewer, run_id=chosen.run_id, spec=LOT_EVENTS, pool_key=pool_key)
         ],
-        "standing": standing_on(viewer=viewer, run_id=chosen.run_id, pool_key=pool_key, labels=labels),
+        "standing": _with_promises(
+            viewer, chosen, standing_on(viewer=viewer, run_id=chosen.run_id, pool_key=pool_key, labels=labels)
+        ),
+        "sees_promises": may(viewer.roles, CONTRACT_SLAS.action),
         "placements": [
             {**each, "from": figures.week(Week.parse(each["start_week"]), year=now.year)}
             for each in visible_rows(viewer=viewer, run_id=chosen.run_id, spec=PLACEMENTS, pool_key=pool_key)
@@ -234,6 +248,14 @@ def standing_on(*, viewer: Viewer, run_id: int, pool_key: str, labels: list[Cont
         .order_by(*columns)
     ]
     return sorted(rows, key=lambda row: (str(row["tier"]), str(row["label"]), str(row["workload_key"])))
+
+
+def _with_promises(viewer: Viewer, chosen: ChosenRun, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with the SLA and largest credit of each contract, for whoever may read them. One query."""
+    if not may(viewer.roles, CONTRACT_SLAS.action):
+        return rows
+    found = promises(visible_rows(viewer=viewer, run_id=chosen.run_id, spec=CONTRACT_SLAS))
+    return [{**row, **promise_of(found, row["contract_key"])} for row in rows]
 
 
 def _standing(viewer: Viewer, row: Row, label: ContractLabel | None, held: dict[str, int]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from capacity.access.viewer import requires, viewer_of
+from capacity.access.viewer import may_do, requires, viewer_of
 from capacity.access.visibility import RESTRICTED, Viewer
 from capacity.allocation.models import RunPool
 from capacity.imports.rows import key_text
@@ -29,9 +29,11 @@ from capacity.review.pages import (
     sees_column,
     visible_rows,
 )
-from capacity.review.table_specs import WORKLOADS
-from capacity.review.table_specs_map import WORKLOAD_CARDS, WORKLOAD_USE
+from capacity.review.paying import paying_rows, paying_verdict
+from capacity.review.table_specs import CONTRACT_MULTIPLES, EXPOSURE, WORKLOADS
+from capacity.review.table_specs_map import TROUGHS, WORKLOAD_CARDS, WORKLOAD_USE
 from capacity.review.tables import Row, contract_labels
+from capacity.review.trough_page import trough_lines, trough_sentence
 from capacity.review.views_lists import no_plan
 from capacity.review.workload_card import card_context, use_rows, workload_verdict
 from capacity.review.workload_page import (
@@ -62,6 +64,12 @@ def workloads(request: HttpRequest) -> HttpResponse:
     sizes = sizes_of_week(run_id=chosen.run_id, week=week)
     if asks_for_file(request, list_specs_map.MATRIX, is_default=False):
         return list_file(request, chosen, matrix_listing(viewer, listing, sizes))
+    paying = _paying(request, viewer, chosen)
+    if paying is not None and asks_for_file(request, paying.spec, is_default=False):
+        return list_file(request, chosen, paying)
+    troughs = _troughs(request, viewer, chosen)
+    if troughs is not None and asks_for_file(request, troughs.spec, is_default=False):
+        return list_file(request, chosen, troughs)
     if asks_for_file(request, spec):
         return list_file(request, chosen, listing)
     found = reconciliation_of(run_id=chosen.run_id, week=week, sizes=sizes)
@@ -81,8 +89,55 @@ def workloads(request: HttpRequest) -> HttpResponse:
             link=_card_link(chosen, figure_links(chosen.run_id, "workload:")),
             total_label="Total",
         ),
+        "paying": _paying_context(request, chosen, paying, now.year),
+        "troughs": _troughs_context(request, chosen, troughs, now.year),
     }
     return render(request, "workloads/workloads.html", context)
+
+
+def _paying(request: HttpRequest, viewer: Viewer, chosen: ChosenRun) -> Listing | None:
+    """What contracts pay for their tier; None for whoever reads the revenue of none. Two queries."""
+    if not may_do(request, "contracts.detail"):
+        return None
+    months = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=CONTRACT_MULTIPLES)
+    rows = paying_rows(visible_rows(viewer=viewer, run_id=chosen.run_id, spec=EXPOSURE), months)
+    if not rows and not sees_column(viewer, EXPOSURE.resource)("revenue_usd"):
+        return None
+    return listed(
+        request=request, chosen=chosen, spec=list_specs_map.PAYING, rows=rows, is_filterable=lambda name: True
+    )
+
+
+def _troughs(request: HttpRequest, viewer: Viewer, chosen: ChosenRun) -> Listing | None:
+    """Where waiting work would fit; None for whoever may not read by pool. Two queries."""
+    if chosen.run is None or not sees_column(viewer, TROUGHS.resource)("pool_key"):
+        return None
+    rows = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=TROUGHS)
+    names = dict(RunPool.objects.filter(run_id=chosen.run_id).values_list("pool_key", "name"))
+    lines = trough_lines(rows, names=names, week=chosen.run.first_week)
+    return listed(
+        request=request, chosen=chosen, spec=list_specs_map.TROUGHS, rows=lines, is_filterable=lambda name: True
+    )
+
+
+def _troughs_context(request: HttpRequest, chosen: ChosenRun, troughs: Listing | None, year: int) -> Row | None:
+    if troughs is None:
+        return None
+    query = "?" + chosen.query[:-1] if chosen.query else ""
+    context = list_context(request=request, listing=troughs, year=year, link=_pool_link(query))
+    return {**context, "sentence": trough_sentence(troughs.rows)}
+
+
+def _paying_context(request: HttpRequest, chosen: ChosenRun, paying: Listing | None, year: int) -> Row | None:
+    if paying is None:
+        return None
+    query = "?" + chosen.query[:-1] if chosen.query else ""
+
+    def link(row: Row, name: str) -> str:
+        return reverse("contract", args=[row["contract_key"]]) + query if name == "label" else ""
+
+    context = list_context(request=request, listing=paying, year=year, link=link)
+    return {**context, "verdict": paying_verdict(paying.rows)}
 
 
 def _card_link(chosen: ChosenRun, links: dict[str, str]) -> Link:

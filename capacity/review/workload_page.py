@@ -100,7 +100,10 @@ def matrix_context(viewer: Viewer, listing: Listing, sizes: Mapping[str, Size]) 
         "purposes": [word("purpose", purpose) for purpose in matrix.purposes],
         "rows": [_matrix_row(viewer, matrix, place) for place in matrix.cells],
         "no_card": None if none is None else _written(viewer, Cell(size=none), is_all=True),
-        "totals": [_written(viewer, matrix.total(purpose=purpose)) for purpose in matrix.purposes],
+        "totals": [
+            {"purpose": word("purpose", purpose), **_written(viewer, matrix.total(purpose=purpose))}
+            for purpose in matrix.purposes
+        ],
         "total": _written(
             viewer, replace(matrix.total(), size=matrix.total().size + (none or Size())), is_all=none is not None
         ),
@@ -132,6 +135,8 @@ def _written(viewer: Viewer, cell: Cell, *, is_all: bool = False) -> Row:
         "usd": _usd(viewer, cell.size.usd, is_all=is_all),
         "weight": _weight(viewer, cell),
         "unsized": cell.unsized,
+        # What has no size takes an unknown number, not none.
+        "is_known": not cell.workloads or cell.unsized < cell.workloads,
         "is_there": True,
     }
 

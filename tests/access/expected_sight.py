@@ -51,6 +51,8 @@ workload.usd_share                  F F - F F F - -  -
 workload_use.accelerators           F F F F F F - -  F
 workload_use.pool_key               F F - F F F - -  -
 workload_use.usd                    F F - F F F - -  -
+trough.pool_key                     F F - F F F - -  -
+trough.fits                         F F - F F F - -  -
 workload_card.facts                 F F F F F F - -  F
 workload_card.forecasts             F F F F F F - -  F
 workload_card.premium               F F - F F F - -  -
@@ -93,6 +95,8 @@ exposure.margin_share               B F - - - F - -  F
 exposure.consumed_margin_share      - F - - - F - -  F
 exposure.worst_margin_share         - F - - - F - -  F
 exposure.break_even_multiple        - F - - - F - -  F
+exposure.revenue_per_hour_usd       - F - - - F - -  F
+exposure.cost_per_hour_usd          - F - - - F - -  F
 exposure.terms                      - F - - - - - -  F
 exposure_total.revenue_usd          B F - - - F - -  -
 exposure_total.worst_revenue_usd    B F - - - F - -  -

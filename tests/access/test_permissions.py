@@ -56,6 +56,7 @@ EXPECTED = {
     "quotes.view": "CFSE",
     "quotes.ask": "FS",
     "tokens.own": "CFSRPEAD",
+    "notices.own": "CFSRPEAD",
     "imports.use": "CFSRP",
     "imports.view": "CFSRP",
     "audit.view": "A",

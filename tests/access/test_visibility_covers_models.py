@@ -34,6 +34,7 @@ RESOURCES = {
     "RunTeam": "team_share",
     "RunQueue": "queue",
     "RunPreemption": "preemption",
+    "RunTrough": "trough",
     "RunExposure": "exposure",
     "RunDeal": "deal",
     "RunContractMultiple": "contract_use",

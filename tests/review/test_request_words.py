@@ -18,9 +18,9 @@ SHORT = {
     "short_by": 4,
     "supply": 1000,
     "holders": [
-        {"kind": "serving", "key": "", "accelerators": 616},
-        {"kind": "run", "key": "E-1", "accelerators": 256},
-        {"kind": "run", "key": "E-4", "accelerators": 4},
+        {"kind": "serving", "key": "", "name": "", "accelerators": 616},
+        {"kind": "run", "key": "E-1", "name": "Base run", "accelerators": 256},
+        {"kind": "run", "key": "E-4", "name": "Probe", "accelerators": 4},
     ],
 }
 
@@ -34,8 +34,8 @@ def test_a_request_that_fits_says_where_and_that_nothing_moves() -> None:
 
 
 def test_what_would_lose_its_place_is_named_with_its_class() -> None:
-    moved = [{"key": "E-9", "tier": "P3"}]
-    assert said("displaces", displaces=moved).endswith("takes the place of 1 request of a lower class: E-9 (P3).")
+    moved = [{"key": "E-9", "name": "Sweep", "tier": "P3"}]
+    assert said("displaces", displaces=moved).endswith("the place of 1 request of a lower class: Sweep (E-9, P3).")
 
 
 def test_divisible_work_says_how_much_of_it_has_room() -> None:
@@ -44,17 +44,17 @@ def test_divisible_work_says_how_much_of_it_has_room() -> None:
 
 def test_what_does_not_fit_says_by_how_much_when_and_who_has_it() -> None:
     assert said("no_place", no_place=SHORT) == (
-        "Does not fit, short by 4 in the week of 4 Jan, because of 1,000 in H100 us-central serving has 616, E-1 has 256 "
-        "and E-4 has 4, and 124 are left."
+        "Does not fit, short by 4 in the week of 4 Jan, because of 1,000 in H100 us-central, 616 are with serving, "
+        "256 are with Base run (E-1) and 4 are with Probe (E-4); 124 are left."
     )
 
 
 def test_a_domain_that_is_too_small_and_a_floor_are_said_as_such() -> None:
     large = said("no_place", no_place={**SHORT, "code": "too_large", "domain": "a", "supply": 64})
     assert "no network domain it may use is that large: H100 us-central, domain a has 64." in large
-    kept = [{"kind": "floor", "key": "development", "accelerators": 300}]
+    kept = [{"kind": "floor", "key": "development", "name": "Model development", "accelerators": 300}]
     floor = said("no_place", no_place={**SHORT, "code": "kept_by_floor", "holders": kept})
-    assert "the floor development keeps 300" in floor
+    assert "300 are kept by the floor Model development" in floor
 
 
 def test_who_is_ahead_is_told_by_class_and_size_and_nothing_was_solved() -> None:

@@ -19,6 +19,8 @@ from workloads.models import (
     PriorityOverride,
     RequestMove,
     RunWorkload,
+    RunWorkloadCard,
+    RunWorkloadUse,
     Team,
     ThroughputProfile,
     UsageDay,
@@ -104,6 +106,9 @@ ATTEMPTS: Attempts = {
     "request_move_is_listed": (RequestMove, {"from_state": "submitted", "to_state": "done", "reason": "x"}),
     "request_move_has_its_reason": (RequestMove, {"from_state": "submitted", "to_state": "denied", "reason": " "}),
     "one_map_row_per_workload": (RunWorkload, {}),
+    "one_use_per_workload_class_pool_week_tier": (RunWorkloadUse, {}),
+    "workload_use_not_negative": (RunWorkloadUse, {"week": "2040-W01", "accelerators": -1}),
+    "one_card_row_per_workload": (RunWorkloadCard, {}),
 }
 
 

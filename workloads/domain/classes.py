@@ -147,7 +147,8 @@ class ClassOption:
 class ServingClass:
     """Everything the plan needs to know of a class. options empty: no pool in its regions can serve it.
 
-    spares, coincidence: the rules it was sized by, so that it can be sized again at another use.
+    spares, coincidence: the rules it was sized by, so that it can be sized again at another use. model_version,
+    latency_class: of all its members.
     """
 
     key: str
@@ -158,6 +159,8 @@ class ServingClass:
     members: tuple[ServingLoad, ...]
     spares: SpareRule = field(default_factory=SpareRule)
     coincidence: Decimal = Decimal(1)
+    model_version: str = ""
+    latency_class: str = ""
 
 
 def build_class(

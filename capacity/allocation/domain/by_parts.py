@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from capacity.allocation.domain.arrays import Arrays, Column
+from capacity.allocation.domain.cp_sat import get_ready
 from capacity.allocation.domain.ladder import StepResult
 from capacity.allocation.domain.packing import (
     column_value,
@@ -32,6 +33,8 @@ def solve_by_parts(
     arrays: Arrays, *, pinned: Plan, free: list[int], node_limit: int, effort: PackingEffort, progress: Progress
 ) -> tuple[Plan, dict[int, StepResult]]:
     """The plan, and per tier (position) what is proven of it. free: experiments to place."""
+    if free:
+        get_ready()
     parts = _Parts(arrays, pinned, free, node_limit, effort=effort)
     for run in _runs(arrays):
         progress(f"tier {arrays.tiers[run[0]]}", run[0] / len(arrays.tiers))

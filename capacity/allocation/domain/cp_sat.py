@@ -56,6 +56,11 @@ class _SolverProcess:
                 raise SolverFailed("the integer solver's process ended without an answer")
             return dict(json.loads(answer))
 
+    def begin(self) -> None:
+        """Starts the process if it does not run, so that it is ready when first asked."""
+        with self._lock:
+            self._running()
+
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None or self._owner != os.getpid() or self._process.poll() is not None:
             self._process = subprocess.Popen(
@@ -77,6 +82,11 @@ class _SolverProcess:
 
 _SOLVER = _SolverProcess()
 atexit.register(_SOLVER.close)
+
+
+def get_ready() -> None:
+    """The solver's process starts, while others still work on what it will be asked."""
+    _SOLVER.begin()
 
 
 def maximise(

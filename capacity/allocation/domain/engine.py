@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Literal
 
 from capacity.allocation.domain.arrays import Arrays, build_arrays
@@ -18,6 +19,7 @@ from capacity.allocation.domain.checks import check_problem, check_solution
 from capacity.allocation.domain.cp_sat import CP_SAT_VERSION
 from capacity.allocation.domain.ladder import StepResult
 from capacity.allocation.domain.node_worth import QUICK_COLUMNS, RECORD_COLUMNS
+from capacity.allocation.domain.packing import most_value
 from capacity.allocation.domain.packing_rounds import QUICK, RECORD
 from capacity.allocation.domain.pinning import place_pinned
 from capacity.allocation.domain.plan import Plan
@@ -32,7 +34,7 @@ ENGINE_VERSION = "3"
 SOLVER_VERSION = f"{HIGHS_VERSION}, {CP_SAT_VERSION}"
 
 
-# Of the dollars that a row holds, a solver tells no parts below this.
+# Of the dollars, or the value, that a row holds, a solver tells no parts below this.
 MOST_RANGE = 1e12
 
 
@@ -43,7 +45,7 @@ class SolveOptions:
     node_limit: branch-and-bound nodes per step. gap: relative gap at which a step may stop (0 proves optimality).
     effort: how hard experiments are packed: quick after an edit, record for a plan of record that may take minutes.
     whole_limit: most columns and row entries of a problem that is solved whole rather than by parts; one whose losses
-    lie further apart than MOST_RANGE is solved by parts in any case.
+    or weights lie further apart than MOST_RANGE is solved by parts in any case.
     ties_limit: the same for ties between equal plans being broken to optimality.
     """
 
@@ -96,8 +98,9 @@ def _plan(
     arrays: Arrays, pinned: Plan, free: list[int], options: SolveOptions, tell: Callable[[str, float], None]
 ) -> tuple[Plan, dict[int, StepResult]]:
     size = _size(arrays)
-    # One row holds the losses of a tier in all weeks; week by week they lie closer together.
-    if size > options.whole_limit or loss_range(arrays) > MOST_RANGE:
+    # One row holds the losses of a tier in all weeks; week by week they lie closer together. Packed by itself, a tier
+    # has its values in whole numbers.
+    if size > options.whole_limit or max(loss_range(arrays), value_range(arrays)) > MOST_RANGE:
         effort = RECORD if options.effort == "record" else QUICK
         return solve_by_parts(
             arrays, pinned=pinned, free=free, node_limit=options.node_limit, effort=effort, progress=tell
@@ -131,6 +134,17 @@ def loss_range(arrays: Arrays) -> float:
         if least:
             ranges.append(sum(most) / min(least))
     return max(ranges)
+
+
+def value_range(arrays: Arrays) -> float:
+    """All that the experiments of a tier could be worth over what the least of them is; 1 for nothing."""
+    ranges = [Fraction(1)]
+    for tier in arrays.experiment_tiers:
+        rows = [e for e, row in enumerate(arrays.experiments) if row.tier == tier]
+        values = [value for value in (most_value(arrays, e) for e in rows) if value]
+        if values:
+            ranges.append(sum(values, Fraction(0)) / min(values))
+    return float(max(ranges))
 
 
 def _size(arrays: Arrays) -> int:

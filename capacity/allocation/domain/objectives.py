@@ -140,7 +140,7 @@ def later_keys_first(program: Program) -> Terms:
     terms: Terms = [(column, -float(count - start.experiment)) for start, column in program.variables.starts.items()]
     for (e, o, _, _), column in program.variables.divided.items():
         option = arrays.problem.experiments[e].options[o]
-        terms.append((column, -(count - e) / (option.accelerators * option.weeks)))
+        terms.append((column, -(count - e) / max(1, option.accelerators * option.weeks)))
     return terms
 
 
@@ -156,5 +156,5 @@ def places_out_of_key_order(program: Program) -> Terms:
     for (e, o, _, week), column in program.variables.divided.items():
         option = arrays.problem.experiments[e].options[o]
         if week:
-            terms.append((column, (count - e) * week * domains / (option.accelerators * option.weeks)))
+            terms.append((column, (count - e) * week * domains / max(1, option.accelerators * option.weeks)))
     return terms

@@ -16,6 +16,7 @@ from typing import Protocol
 from capacity.allocation.domain.arrays import Arrays, Column
 from capacity.allocation.domain.cp_sat import maximise
 from capacity.allocation.domain.integer_program import Effort, IntegerProgram, Objective
+from capacity.allocation.domain.packing import column_size
 from capacity.allocation.domain.plan import ExperimentUse, Plan
 
 Terms = list[tuple[int, int]]
@@ -36,8 +37,10 @@ class EmbeddedWeek(Protocol):
         ...
 
 
-# Weights with a larger common denominator are rounded so that a bound stays a bound.
+# Weights with a larger common denominator, and values that add up to more, are rounded so that a bound stays a bound.
 MOST_SCALE = 10**6
+# All whole numbers up to here are told apart by the solver, which reckons its objective in doubles.
+MOST_VALUE = 2**53
 
 
 class PackingProgram:
@@ -53,8 +56,8 @@ class PackingProgram:
         self.choice: dict[tuple[int, int], int] = {}
         self._uppers: dict[int, int] = {}
         self._tier_of: list[int] = []
-        self.scale = min(MOST_SCALE, lcm(*(arrays.experiments[e].weight.denominator for e in free), 1))
         self._define_variables(free)
+        self.scale = self._value_scale(free)
         self._by_pool = self._used_by_pool()
         self._by_floor = self._used_by_floor()
         self._define_limits(free)
@@ -191,16 +194,28 @@ class PackingProgram:
 
     # Values
 
+    def _value_scale(self, free: Sequence[int]) -> Fraction:
+        """What weights are multiplied by to be whole: their common denominator, or less where that is too much."""
+        experiments = self.arrays.experiments
+        scale = Fraction(min(MOST_SCALE, lcm(*(experiments[e].weight.denominator for e in free), 1)))
+        sizes: dict[int, int] = {}
+        for column in self.starts:
+            sizes[column.experiment] = sizes.get(column.experiment, 0) + column_size(column)
+        for key, variable in self.divided.items():
+            sizes[key[0]] = sizes.get(key[0], 0) + self.program.upper[variable]
+        most = sum((experiments[e].weight * size for e, size in sizes.items()), Fraction(0))
+        return min(scale, MOST_VALUE / most) if most else scale
+
     def _value_terms(self, tier: int) -> dict[int, int]:
         experiments = self.arrays.experiments
         values: dict[int, int] = {}
+        weights = {e: ceil(row.weight * self.scale) for e, row in enumerate(experiments) if row.tier == tier}
         for column, variable in self.starts.items():
-            row = experiments[column.experiment]
-            if row.tier == tier:
-                values[variable] = ceil(row.weight * self.scale) * column.accelerators * (column.last - column.first)
+            if column.experiment in weights:
+                values[variable] = weights[column.experiment] * column_size(column)
         for (e, _, _, _), variable in self.divided.items():
-            if experiments[e].tier == tier:
-                values[variable] = ceil(experiments[e].weight * self.scale)
+            if e in weights:
+                values[variable] = weights[e]
         return {variable: value for variable, value in values.items() if value}
 
     def settle(self, tier: int, value: Fraction) -> None:
@@ -240,7 +255,7 @@ class PackingProgram:
         if found is None:
             return Packed(plan=None, most=Fraction(0), is_optimal=False, spent=0.0)
         plan = None if found.values is None else self._plan(found.values, start)
-        return Packed(plan=plan, most=Fraction(found.bound, self.scale), is_optimal=found.is_optimal, spent=found.spent)
+        return Packed(plan=plan, most=found.bound / self.scale, is_optimal=found.is_optimal, spent=found.spent)
 
     def add_serving_variable(self, upper: int) -> int:
         """A variable of an embedded week of serving, present whatever tiers are admitted."""

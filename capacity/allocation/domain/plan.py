@@ -16,8 +16,11 @@ from capacity.allocation.domain.arrays import Arrays, Column
 from capacity.allocation.domain.serving_numbers import Exact
 
 ZERO = Fraction(0)
-# Where a plan keeps the sums of its serving.
-_SERVING = "_serving"
+# Where a plan keeps the sums of its serving, and which of its rows are whose week's.
+_SERVING, _ROWS = "_serving", "_rows"
+
+# Of one week: keys of replicas, keys of burst.
+Rows = tuple[list[tuple[int, int, int, int]], list[tuple[int, int, int]]]
 
 
 @dataclass(frozen=True)
@@ -36,18 +39,36 @@ class Plan:
     def with_serving(self, other: Plan, *, weeks: Iterable[int]) -> Plan:
         """This plan with the serving and burst of `other` in `weeks`."""
         those = set(weeks)
-        kept_r = {key: n for key, n in self.replicas.items() if key[3] not in those}
-        kept_b = {key: n for key, n in self.burst.items() if key[2] not in those}
-        found = replace(
-            self,
-            replicas=kept_r | {key: n for key, n in other.replicas.items() if key[3] in those},
-            burst=kept_b | {key: n for key, n in other.burst.items() if key[2] in those},
-        )
+        mine_by_week, theirs_by_week = self._rows_by_week(), other._rows_by_week()
+        replicas, burst = self.replicas.copy(), self.burst.copy()
+        for week in those & mine_by_week.keys():
+            for key in mine_by_week[week][0]:
+                del replicas[key]
+            for bought in mine_by_week[week][1]:
+                del burst[bought]
+        is_all = theirs_by_week.keys() <= those
+        replicas.update(other.replicas if is_all else {k: n for k, n in other.replicas.items() if k[3] in those})
+        burst.update(other.burst if is_all else {k: n for k, n in other.burst.items() if k[2] in those})
+        found = replace(self, replicas=replicas, burst=burst)
+        rows = {week: keys for week, keys in mine_by_week.items() if week not in those}
+        found.__dict__[_ROWS] = rows | {week: keys for week, keys in theirs_by_week.items() if week in those}
         mine, theirs = self.__dict__.get(_SERVING), other.__dict__.get(_SERVING)
         if mine is not None and theirs is not None:
             found.__dict__[_SERVING] = [
                 (theirs if week in those else mine)[week] for week in range(min(len(mine), len(theirs)))
             ]
+        return found
+
+    def _rows_by_week(self) -> dict[int, Rows]:
+        """Keys of replicas and of burst of every week that has any. Made once: a plan's serving does not change."""
+        found: dict[int, Rows] | None = self.__dict__.get(_ROWS)
+        if found is None:
+            found = {}
+            for key in self.replicas:
+                found.setdefault(key[3], ([], []))[0].append(key)
+            for bought in self.burst:
+                found.setdefault(bought[2], ([], []))[1].append(bought)
+            self.__dict__[_ROWS] = found
         return found
 
     def with_experiments(
@@ -60,8 +81,8 @@ class Plan:
             self.gangs if gangs is None else gangs,
             self.divided if divided is None else divided,
         )
-        if _SERVING in self.__dict__:
-            found.__dict__[_SERVING] = self.__dict__[_SERVING]
+        for known in {_SERVING, _ROWS} & self.__dict__.keys():
+            found.__dict__[known] = self.__dict__[known]
         return found
 
     def serving_accelerators(self, arrays: Arrays) -> Sequence[Mapping[int, int]]:

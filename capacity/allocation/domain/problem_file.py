@@ -132,7 +132,9 @@ def _read_pool(value: Any, path: str, errors: Errors, *, weeks: int | None) -> P
 
 
 def _check_domains_sum(pool: Pool, path: str, *, given: bool, errors: Errors) -> None:
-    if not given:
+    lengths = {len(domain.allocatable) for domain in pool.domains} - {len(pool.allocatable)}
+    if not given or lengths:
+        # Where the number of weeks is not known, lists may differ in length; then that number is what is refused.
         return
     for week, supply in enumerate(pool.allocatable):
         total = sum(domain.allocatable[week] for domain in pool.domains)

@@ -60,9 +60,9 @@ def new_highs(**options: Any) -> Any:
 SOLVER_VERSION = f"HiGHS {new_highs().version()}"
 
 
-def load(highs: Any, program: Any) -> None:
-    """Raises SolverFailed."""
-    if highs.passModel(program) == highspy.HighsStatus.kError:
+def load(highs: Any, *program: Any) -> None:
+    """The program as one object, or as the arrays it is made of. Raises SolverFailed."""
+    if highs.passModel(*program) == highspy.HighsStatus.kError:
         raise SolverFailed("HiGHS refuses the model")
 
 

@@ -7,6 +7,7 @@ tiers held and whole plans are `weekly_program`.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,8 @@ class WeekNumbers:
         self.model, self.arrays = model, model.arrays
         numbers = self.arrays.numbers
         self.exact: Exact = numbers.group_work(week)[model.groups] if model.groups else np.zeros(0)
+        # The same as Python's own numbers, which one at a time are quicker to reckon with.
+        self.exact_list: list[Any] = self.exact.tolist()
         self.work: Floats = np.array(self.exact, dtype=float) / model.work_unit
         self.needed = self._cumulative(self.work)
         total = np.array([self.needed[model._position[model.of_class[int(c)][-1]]] for c in model.group_class])

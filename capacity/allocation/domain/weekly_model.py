@@ -48,7 +48,8 @@ class WeekModel:
     def __init__(self, arrays: Arrays, tiers: tuple[int, ...]) -> None:
         self.arrays, self.tiers = arrays, tiers
         numbers = arrays.numbers
-        self.groups = [g for g, tier in enumerate(numbers.group_tier.tolist()) if tier in tiers]
+        self.tier_at: list[int] = numbers.group_tier.tolist()
+        self.groups = [g for g, tier in enumerate(self.tier_at) if tier in tiers]
         # Numbers of each week, kept by `week_numbers`.
         self.weeks: dict[int, Any] = {}
         # What rounding needs of every week, kept by `weekly_rounding`.

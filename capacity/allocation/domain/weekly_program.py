@@ -34,7 +34,7 @@ class WeekProgram:
         self.model, self.number, self.arrays, self.use = model, week, model.arrays, use
         week_numbers = numbers_of(model, week)
         self.week_numbers = week_numbers
-        self._work, self._segments = week_numbers.exact, week_numbers.segments
+        self._segments = week_numbers.segments
         self.needed, self.unit, self.bought = week_numbers.needed, week_numbers.unit, week_numbers.bought
         self.usd, self.unknown, self.tier_of = week_numbers.usd, week_numbers.unknown, model.tier_of
         self.lower, self.upper = week_numbers.lower, week_numbers.upper.copy()
@@ -133,8 +133,8 @@ class WeekProgram:
 
     def work_of_class(self, c: int) -> int | Fraction:
         """Work of all admitted tiers of a class, × scale."""
-        tiers = self.arrays.numbers.group_tier
-        work = sum(self._work[self.model._position[g]] for g in self.model.of_class[c] if tiers[g] in self.admitted)
+        tiers, exact = self.model.tier_at, self.week_numbers.exact_list
+        work = sum(exact[self.model._position[g]] for g in self.model.of_class[c] if tiers[g] in self.admitted)
         return work if isinstance(work, Fraction) else int(work)
 
     def mark(self) -> Mark:
@@ -302,9 +302,10 @@ class WeekProgram:
         placed: dict[tuple[int, int, int, int], int],
     ) -> None:
         numbers = self.arrays.numbers
-        work, left = numbers.option_work[c], self._work[0] * 0
+        work, exact = numbers.option_work[c], self.week_numbers.exact_list
+        left = exact[0] * 0
         for g in self.model.of_class[c]:
-            tier, need = int(numbers.group_tier[g]), self._work[self.model._position[g]]
+            tier, need = self.model.tier_at[g], exact[self.model._position[g]]
             have = left
             for o, count in own.get(g, ()):
                 have = have + count * work[o]

@@ -63,6 +63,8 @@ class _Shape:
         self.floors = [
             [f for f, floor in enumerate(arrays.floors) if pool in floor.pools] for pool in range(len(arrays.supply))
         ]
+        # By option: its pool, its replica's accelerators, and the floors that count its pool.
+        self.at: dict[tuple[int, int], tuple[int, int, list[int]]] = {}
         price = [float(usd) for usd in arrays.usd_per_week]
         self.price = price if any(price) else [1.0] * len(price)
         self.cost: dict[int, list[tuple[float, int]]] = {c: [] for c in model.of_class}
@@ -71,6 +73,7 @@ class _Shape:
             option = arrays.classes[c].options[o]
             usd = self.price[option.pool] * option.replica / float(option.work)
             self.cost[c].append((usd, o))
+            self.at[c, o] = option.pool, option.replica, self.floors[option.pool]
             self.in_pool.setdefault(option.pool, []).append((c, o))
         for options in self.cost.values():
             options.sort()
@@ -84,7 +87,7 @@ class _Rounding:
         shape = model.shape if isinstance(model.shape, _Shape) else _Shape(model)
         model.shape = shape
         self.columns, self.floors, self.price = shape.columns, shape.floors, shape.price
-        self.cost, self.in_pool = shape.cost, shape.in_pool
+        self.cost, self.in_pool, self.at = shape.cost, shape.in_pool, shape.at
         self.counts: dict[tuple[int, int], int] = {}
         self.barred = -1
         self.bought = np.zeros(len(model.burst))
@@ -120,8 +123,15 @@ class _Rounding:
     def move_out(self, plan: Plan) -> tuple[Plan, Exact] | None:
         """`moved`."""
         self.counts = dict.fromkeys(self.columns, 0)
+        used: dict[int, int] = {}
         for (c, _, o, _), count in plan.replicas.items():
-            self._take(c, o, count)
+            self.counts[c, o] += count
+            pool, size, _ = self.at[c, o]
+            used[pool] = used.get(pool, 0) + count * size
+        for pool, taken in used.items():
+            self.left_pool[pool] -= taken
+            for f in self.floors[pool]:
+                self.left_floor[f] -= taken
         work = self.program.arrays.numbers.option_work
         crowded = [pool for pool, left in enumerate(self.left_pool) if left < 0]
         for pool in sorted(crowded, key=lambda pool: (self.left_pool[pool], pool)):
@@ -216,8 +226,8 @@ class _Rounding:
         best: tuple[float, int, int] | None = None
         for _, o in options:
             count = -(-missing // work[o])
-            option = self.program.arrays.classes[c].options[o]
-            usd = self.price[option.pool] * option.replica * count
+            pool, size, _ = self.at[c, o]
+            usd = self.price[pool] * size * count
             if (best is None or usd < best[0]) and self._fits(c, o) >= count:
                 best = (usd, o, count)
         if best is not None:
@@ -235,24 +245,31 @@ class _Rounding:
     def _allowed(self, c: int) -> list[tuple[float, int]]:
         """Options of the class that max_pools still lets it use."""
         limit = self.program.arrays.classes[c].max_pools
+        if limit is None:
+            return self.cost[c]
         used = {o for _, o in self.cost[c] if self.counts[c, o]}
-        if limit is None or len(used) < limit:
+        if len(used) < limit:
             return self.cost[c]
         return [(usd, o) for usd, o in self.cost[c] if o in used]
 
     def _fits(self, c: int, o: int) -> int:
-        option = self.program.arrays.classes[c].options[o]
-        if option.pool == self.barred:
+        pool, size, floors = self.at[c, o]
+        if pool == self.barred:
             return 0
-        room = min([self.left_pool[option.pool], *(self.left_floor[f] for f in self.floors[option.pool])])
-        return max(0, int(min(room, 1e15) // option.replica))
+        room = self.left_pool[pool]
+        for f in floors:
+            room = min(room, self.left_floor[f])
+        return max(0, int(min(room, 1e15) // size))
 
     def _take(self, c: int, o: int, count: int) -> None:
-        option = self.program.arrays.classes[c].options[o]
+        if not count:
+            return
+        pool, size, floors = self.at[c, o]
         self.counts[c, o] += count
-        self.left_pool[option.pool] -= count * option.replica
-        for f in self.floors[option.pool]:
-            self.left_floor[f] -= count * option.replica
+        taken = count * size
+        self.left_pool[pool] -= taken
+        for f in floors:
+            self.left_floor[f] -= taken
 
     def plan(self) -> tuple[Plan, Exact] | None:
         """The counts as a plan with the burst it needs; None where no tier's replicas can carry that."""

@@ -9,7 +9,7 @@ import pytest
 from capacity.allocation.domain.engine import SolveOptions, solve
 from capacity.allocation.domain.problem_file import ProblemFileError
 from capacity.allocation.domain.solution import Solution
-from tests.domain.allocation.test_golden_programs import demand, experiment, pool, problem
+from tests.domain.allocation.test_golden_programs import choice, demand, experiment, pool, problem
 from tests.domain.allocation.tiny_problems import as_problem, monday
 
 
@@ -66,6 +66,27 @@ def test_experiments_that_weigh_nothing_or_need_nothing_are_placed_where_it_cost
     plan = solve(problem=as_problem(problem(experiments=rows)), options=options)
     # 8 of 10 for e1; of the two that weigh nothing only e4 fits beside it; e3 needs nothing.
     assert [row.key for row in plan.placements] == ["e1", "e3", "e4"]
+
+
+@pytest.mark.parametrize("by_parts", [False, True])
+@pytest.mark.parametrize("weight", [1e9, 1e18])
+def test_a_weight_far_above_all_others_comes_first_and_its_bound_holds(weight: float, by_parts: bool) -> None:
+    # In 10: 4 of the heavy one and 6 of what is asked in 7s and 6s.
+    heavy, light = experiment("e1", 4, weight=weight), experiment("e2", 7, weight=1.000001)
+    rows = [heavy, light, experiment("e3", 6, weight=0.5)]
+    options = SolveOptions(whole_limit=0) if by_parts else None
+    plan = solve(problem=as_problem(problem(experiments=rows)), options=options)
+    assert [row.key for row in plan.placements] == ["e1", "e3"]
+    (tier,) = [tier for tier in plan.tiers if tier.value]
+    assert tier.value == pytest.approx(4 * weight + 3, rel=1e-15) and tier.bound >= tier.value
+    assert plan.termination == "optimal"
+
+
+@pytest.mark.parametrize("divisible", [False, True])
+def test_an_option_of_no_accelerators_beside_others_breaks_no_tie(divisible: bool) -> None:
+    row = choice("e1", ("h100_use1", 0, 2), ("h100_use1", 3, 1), divisible=divisible)
+    plan = solve(problem=as_problem(problem(experiments=[row])))
+    assert [(each.key, each.accelerators) for each in plan.placements] == [("e1", 3)]
 
 
 @pytest.mark.parametrize("least", [1e-6, 1e-15, 1e-18])

@@ -252,6 +252,14 @@ def test_what_is_no_problem_at_all_is_refused_in_one_sentence(data: bytes) -> No
     assert len(refused.value.sentences) == 1
 
 
+def test_lists_of_unequal_length_are_no_error_of_their_own_where_the_weeks_are_unreadable() -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["weeks"] = [2]
+        document["pools"][0]["allocatable"] = [10, 10, 10]
+
+    assert [sentence.split(":")[0] for sentence in sentences(changed(change))] == ["$.weeks"]
+
+
 def test_all_errors_are_told_at_once() -> None:
     document = changed(lambda d: (d.update(extra=1), d["pools"][1].update(node_size=-1), d["serving"][0].pop("work")))
     paths = {sentence.split(": ")[0] for sentence in sentences(document)}

@@ -1,0 +1,103 @@
+"""A request in a real browser: it does not fit, a change is taken, it is sent once, approved, and the plan has it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.journeys.browsing import Checks, Visit
+from tests.journeys.conftest import Open
+from tests.journeys.product import Product, wait_for
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+SIZE, WEEKS, WINDOW = 512, 6, 8
+NAME = "Longer contexts, again"
+PLAN_SECONDS = 90.0
+# Starts that are tried: the demo world has room for it in some weeks and none in others.
+STARTS = range(4, 40, 4)
+REFUSAL = re.compile(r"does not fit, short by [\d,]+ in the week of \d+ \w+.*Because ", re.I | re.S)
+
+
+def windows(monday: date) -> Iterator[dict[str, str]]:
+    for weeks in STARTS:
+        first = monday + timedelta(weeks=weeks)
+        last = first + timedelta(weeks=WINDOW)
+        yield {"earliest_start_date": first.isoformat(), "latest_start_date": last.isoformat()}
+
+
+def answer_to(visitor: Visit, window: dict[str, str]) -> dict[str, Any]:
+    """What the plan says to 512 H100 for six weeks in that window, by the API."""
+    token = next(each["value"] for each in visitor.context.cookies() if each["name"] == "csrftoken")
+    body = {
+        "name": NAME,
+        "experiment_priority": "P2",
+        "purpose": "research",
+        "is_model_development": True,
+        "accelerators": SIZE,
+        "weeks": WEEKS,
+        "accelerator_types": ["h100"],
+        **window,
+    }
+    headers = {"X-CSRFToken": token, "Referer": f"{visitor.url}/"}
+    reply = visitor.context.request.post(f"{visitor.url}/api/v1/request-answers/", data=body, headers=headers)
+    assert reply.status == 200, reply.text()
+    return dict(reply.json())
+
+
+def fill(page: Page, window: dict[str, str]) -> None:
+    page.get_by_label(re.compile("^Accelerators")).fill(str(SIZE))
+    page.get_by_label(re.compile("^Weeks")).fill(str(WEEKS))
+    page.get_by_label(re.compile("^Start from")).fill(window["earliest_start_date"])
+    page.get_by_label(re.compile("^Start by")).fill(window["latest_start_date"])
+    for box in page.locator("[name=accelerator_types]").all():
+        box.set_checked(box.get_attribute("value") == "h100")
+    page.get_by_label("Name").fill(NAME)
+    page.get_by_label(re.compile("^Why")).fill("Twice the context halves the errors")
+
+
+def rows_called(visitor: Visit, path: str, name: str) -> list[dict[str, Any]]:
+    rows = visitor.context.request.get(f"{visitor.url}/api/v1/{path}/?page_size=500").json()["results"]
+    return [row for row in rows if row["name"] == name]
+
+
+def test_a_request_that_does_not_fit_becomes_one_that_does_and_is_scheduled(
+    product: Product, visit: Open, checks: Checks
+) -> None:
+    research, chair = visit("research"), visit("chair")
+    page = research.page
+    assert checks.faults(research, research.go("/requests/new/"), route="request-new") == []
+    window = next(
+        each
+        for each in windows(product.demo_monday)
+        if (said := answer_to(research, each))["code"] == "no_place"
+        and any(change["word"] for change in said["changes"])
+    )
+
+    fill(page, window)
+    expect(page.locator("#answer")).to_contain_text(REFUSAL)
+    page.get_by_role("button", name=re.compile("^Take it")).first.click()
+    expect(page.locator("#answer")).to_contain_text("Fits from")
+    expect(page.get_by_label("Name")).to_have_value(NAME)
+    research.picture("request-taken")
+
+    page.get_by_role("button", name="Submit").dblclick()
+    expect(page).to_have_url(re.compile(r"/requests/R-\d{4}/$"))
+    key = page.url.rstrip("/").rpartition("/")[2]
+    assert [row["key"] for row in rows_called(chair, "experiments", NAME)] == [key]
+    expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+
+    assert checks.faults(chair, chair.go(f"/requests/{key}/"), route="request") == []
+    chair.page.get_by_role("button", name="Approve").click()
+    expect(chair.page.locator("main")).to_contain_text("Approved")
+    wait_for(lambda: rows_called(chair, "placements", NAME), seconds=PLAN_SECONDS, what="the plan has a place for it")
+    research.go(f"/requests/{key}/")
+    expect(page.locator("h1")).to_contain_text("Scheduled")
+    expect(page.locator("#place")).to_contain_text("accelerators", ignore_case=True)
+    research.go(f"/requests/?placed-q={key}")
+    expect(page.locator("#placed")).to_contain_text(NAME)
