@@ -28,7 +28,7 @@ from contracts.models import (
 from tests.factory_inputs import input_document, policy_row
 from tests.factory_names import FLOOR
 from tests.factory_rows import all_tables
-from workloads.models import RunTrough, RunWorkload, RunWorkloadCard, RunWorkloadUse
+from workloads.models import RunPreemption, RunQueue, RunTeam, RunTrough, RunWorkload, RunWorkloadCard, RunWorkloadUse
 
 PASSWORD = "correct horse battery"
 FIRST_WEEK = "2026-W48"
@@ -122,6 +122,9 @@ RUN_MODELS: dict[str, Any] = {
     "workload-use": RunWorkloadUse,
     "troughs": RunTrough,
     "workload-cards": RunWorkloadCard,
+    "request-queue": RunQueue,
+    "team-shares": RunTeam,
+    "preemptions": RunPreemption,
     "exposure": RunExposure,
     "deals": RunDeal,
     "contract-multiples": RunContractMultiple,

@@ -12,7 +12,7 @@ from typing import Any
 
 from capacity.lib.horizon import Horizon
 from tests import factory_contract_rows as of_contract
-from tests import factory_map, factory_money
+from tests import factory_map, factory_money, factory_queue
 from tests.factory_exposure_rows import deal_rows, exposure_rows
 from tests.factory_figures import figure_rows
 from tests.factory_names import OWNERS, POOL_B, Row
@@ -55,6 +55,9 @@ def all_tables(horizon: Horizon, *, scale: int, changes: Changes) -> dict[str, l
     }
     tables["workload-use"] = factory_map.use_rows(horizon, [row["workload_key"] for row in tables["workloads"]])
     tables["workload-cards"] = _copies(factory_map.card_rows(), scale, "workload_key")
+    tables["request-queue"] = _copies(factory_queue.queue_rows(horizon), scale, "experiment_key")
+    tables["team-shares"] = _copies(factory_queue.team_rows(), scale, "team_key")
+    tables["preemptions"] = _copies(factory_queue.preemption_rows(horizon), scale, "experiment_key")
     tables["troughs"] = factory_map.trough_rows(horizon)
     tables["exposure-scenarios"] = factory_money.scenario_rows(tables["exposure"], first_week=horizon.first.key)
     tables["exposure-rollups"] = factory_money.rollups(tables["exposure-scenarios"])
@@ -81,6 +84,9 @@ ROW_KEYS = {
     "workloads": "workload_key",
     "workload-use": "workload_key",
     "workload-cards": "workload_key",
+    "request-queue": "experiment_key",
+    "team-shares": "team_key",
+    "preemptions": "experiment_key",
     "troughs": "pool_key",
     "exposure": "contract_key",
     "deals": "contract_key",

@@ -323,8 +323,13 @@ def loss_per_work(values: Sequence[Decimal | None], work: Sequence[Decimal]) -> 
     return Decimal(round(rate * TOKENS_PER_MILLION)) / TOKENS_PER_MILLION
 
 
-def experiment_requests(*, tables: Rows, policy: Policy, horizon: Horizon) -> list[Experiment]:
-    """Experiment rows as the engine takes them. Pools: those of an acceptable type, narrowed to the named ones."""
+def experiment_requests(
+    *, tables: Rows, policy: Policy, horizon: Horizon, weights: Mapping[str, Decimal] | None = None
+) -> list[Experiment]:
+    """Experiment rows as the engine takes them. Pools: those of an acceptable type, narrowed to the named ones.
+
+    weights: of their accelerator-weeks by request (request_weights.py); 1 where none is given.
+    """
     priority_tiers = set(policy.tiers)
     slowest = _slowest_links(tables)
     found = []
@@ -359,6 +364,7 @@ def experiment_requests(*, tables: Rows, policy: Policy, horizon: Horizon) -> li
                 options=options if pools or pin else (),
                 preemptible=row["preemptible"],
                 divisible=row["divisible"],
+                weight=(weights or {}).get(row["key"], Decimal(1)),
                 pinned=pin,
             )
         )

@@ -8,17 +8,25 @@ readers of its columns that are not plain JSON.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from capacity.imports.rows import Row
+from workloads.team_hours import team_hours, waiting_since
 
 Read = Callable[[Any], Any]
 
 # Table → column → how its stored text becomes the value again. A column that is not named is plain text or a number.
-DERIVED_COLUMNS: dict[str, Mapping[str, Read]] = {}
+DERIVED_COLUMNS: dict[str, Mapping[str, Read]] = {
+    "team_hours": {"hours": Decimal},
+    "waiting_since": {"submitted_at": datetime.fromisoformat},
+}
 
 
 def derived_rows(*, as_of: date) -> dict[str, list[Row]]:
     """Every derived table as a run of that day reads it."""
-    return {}
+    return {
+        "team_hours": team_hours(as_of=as_of),
+        "waiting_since": waiting_since(),
+    }

@@ -15,6 +15,7 @@ from capacity.allocation.models import RunTable
 from capacity.imports.models import bumps_inputs_version
 from capacity.inventory.models import KEY
 from workloads.constraints import chosen, unknown_or
+from workloads.fairness_models import PriorityOverride, RunPreemption, RunQueue, RunTeam
 from workloads.map_models import RunTrough, RunWorkloadCard, RunWorkloadUse
 from workloads.request_models import RequestMove
 from workloads.research_models import Experiment, Team
@@ -26,7 +27,11 @@ __all__ = [
     "JobUsage",
     "ModelVersion",
     "OperatingPoint",
+    "PriorityOverride",
     "RequestMove",
+    "RunPreemption",
+    "RunQueue",
+    "RunTeam",
     "RunTrough",
     "RunWorkload",
     "RunWorkloadCard",

@@ -9,6 +9,7 @@ from capacity.imports.rows import Row, table_rows
 from workloads.derived import derived_rows
 from workloads.domain.request_workflow import PLANNED
 from workloads.models import Experiment, Forecast, ModelVersion, Team, ThroughputProfile, Workload
+from workloads.overrides import override_rows
 
 
 def input_rows(*, as_of: date) -> dict[str, list[Row]]:
@@ -34,6 +35,7 @@ def input_rows(*, as_of: date) -> dict[str, list[Row]]:
         "workloads": table_rows(Workload, keys=["key"], foreign={"model_version": "model_version__key"}),
         "forecasts": latest_vintages(forecasts, as_of=as_of),
         "teams": table_rows(Team, keys=["key"]),
+        "priority_overrides": override_rows(),
         "experiments": [row for row in experiments if row["state"] in PLANNED],
         **derived_rows(as_of=as_of),
     }

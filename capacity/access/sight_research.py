@@ -36,5 +36,21 @@ RESEARCH_RUNS: dict[str, dict[str, Rule]] = {
         **fields_of(NOT_SALES, "run code placed displaces no_place changes ahead sentence more accelerator_weeks"),
         **fields_of(COST_AND_RESEARCH, "cost_usd cost_basis"),
     },
+    "team_share": fields_of(
+        NOT_SALES,
+        "team_key team_name weight entitled_share used_hours used_share deficit_share engine_weight hours_known_weeks "
+        "requested_accelerator_weeks placed_accelerator_weeks waiting_requests longest_wait_weeks below_half_weeks alarm "
+        "sentence",
+    ),
+    "queue": fields_of(
+        NOT_SALES,
+        "experiment_key name team_key team_name priority tier rank score parts ahead_requests ahead start_week pool_key "
+        "accelerators weeks submitted_date waited_weeks override",
+    ),
+    "preemption": fields_of(
+        NOT_SALES,
+        "experiment_key name team_key team_name priority position is_taken pool_key week accelerators for_kind for_key "
+        "notice_days lost_accelerator_days sentence",
+    ),
     "request_move": fields_of(NOT_SALES, "request from_state to_state at by reason answer"),
 }

@@ -95,7 +95,8 @@ SUPPLY_INPUTS: dict[str, dict[str, Rule]] = {
         **fields_of(ALL, _POLICY_OPEN),
         **fields_of(
             NOT_SALES,
-            "tiers note idle_limit_share no_choice_limit_share unexplained_frontier_limit_share provenance",
+            "tiers note idle_limit_share no_choice_limit_share unexplained_frontier_limit_share starvation_weeks "
+            "starvation_share deficit_limit_share recall_notice_days restart_hours provenance",
         ),
         **fields_of(COST, _POLICY_MONEY),
     },

@@ -293,7 +293,9 @@ TABLE: dict[str, dict[str, Rule]] = {
             "confirmed_counts_at ordered_counts_at row_version",
         ),
         **fields_of(
-            NOT_SALES, "tiers note provenance idle_limit_share no_choice_limit_share unexplained_frontier_limit_share"
+            NOT_SALES,
+            "tiers note provenance idle_limit_share no_choice_limit_share unexplained_frontier_limit_share "
+            "starvation_weeks starvation_share deficit_limit_share recall_notice_days restart_hours",
         ),
         **fields_of(
             NOT_SALES,

@@ -43,6 +43,9 @@ WORKLOAD_INPUTS: dict[str, dict[str, Rule]] = {
         "provenance",
     ),
     "input_teams": fields_of(NOT_SALES, "key name weight provenance"),
+    "input_priority_overrides": fields_of(
+        NOT_SALES, "key experiment weight reason decision_number starts_date ends_date provenance"
+    ),
     "input_experiments": fields_of(
         NOT_SALES,
         "key name team experiment_priority purpose is_model_development state hypothesis informs_decision "

@@ -49,6 +49,7 @@ _LIMITS = (
     "no_choice_limit_share",
     "unexplained_frontier_limit_share",
 )
+_FAIRNESS = ("deficit_limit_share", "starvation_weeks", "starvation_share", "recall_notice_days", "restart_hours")
 # Words about a row, which change nothing of what it says.
 _WORDS = frozenset({"note", "provenance"})
 
@@ -81,6 +82,7 @@ register(
                 "ordered_counts_at",
                 *_SIZES,
                 *_LIMITS,
+                *_FAIRNESS,
                 "note",
             ],
         ),
@@ -151,6 +153,12 @@ register(
             "no_choice_limit_share": "Cost nobody chose ÷ whole cost from which it is a finding, such as 0.05.",
             "unexplained_frontier_limit_share": "Frontier use without a valid reason ÷ frontier use from which it is a "
             "finding, such as 0.10.",
+            "deficit_limit_share": "The most a team's deficit adds to or takes from the weight of its requests: a share "
+            "from 0 to 0.9. Default 0.5.",
+            "starvation_weeks": "After how many weeks a team counts as starved, 1 to 13. Default 6.",
+            "starvation_share": "Below this part of its share a team counts as starved. Default 0.5.",
+            "recall_notice_days": "Days of notice before preemptible work yields, 0 to 7. Default 7.",
+            "restart_hours": "Hours to restart after an interruption, such as 0.5.",
             "note": "Why this version, in words.",
             "provenance": PROVENANCE_HELP,
         },
@@ -159,6 +167,7 @@ register(
             "Order and supply": ("tiers", "confirmed_counts_at", "ordered_counts_at"),
             "Sizing": _SIZES,
             "Limits": _LIMITS,
+            "Fair share": _FAIRNESS,
         },
         needs_checker=second_person,
     )

@@ -77,6 +77,12 @@ class PolicySet(models.Model):
     loss_exposure_limit_usd = models.DecimalField(max_digits=20, decimal_places=2)
     no_choice_limit_share = models.DecimalField(max_digits=5, decimal_places=4)
     unexplained_frontier_limit_share = models.DecimalField(max_digits=5, decimal_places=4)
+    # Fair share and preemption of experiments.
+    starvation_weeks = models.PositiveSmallIntegerField(default=6)
+    starvation_share = models.DecimalField(max_digits=5, decimal_places=4, default=Decimal("0.5"))
+    deficit_limit_share = models.DecimalField(max_digits=5, decimal_places=4, default=Decimal("0.5"))
+    recall_notice_days = models.PositiveSmallIntegerField(default=7)
+    restart_hours = models.DecimalField(max_digits=6, decimal_places=3, default=Decimal("0.5"))
     note = models.TextField(blank=True)
     provenance = models.TextField(blank=True)
     row_version = models.PositiveIntegerField(default=1)
@@ -131,6 +137,11 @@ class PolicySet(models.Model):
                 loss_exposure_limit_usd=(0, None),
                 no_choice_limit_share=(0, 1),
                 unexplained_frontier_limit_share=(0, 1),
+                starvation_weeks=(1, 13),
+                starvation_share=(0, 1),
+                deficit_limit_share=(0, Decimal("0.9")),
+                recall_notice_days=(0, 7),
+                restart_hours=(0, 168),
             ),
             *listed("policy", confirmed_counts_at=COUNTS_AT, ordered_counts_at=COUNTS_AT),
         ]
@@ -224,6 +235,8 @@ _WAIVER_DECIDED = """
     WHERE id = 1 AND EXISTS (
         SELECT 1 FROM decisions_floorwaiver WHERE decision_number = NEW.number
         OR decision_number = (SELECT number FROM decisions_decision WHERE id = NEW.supersedes_id)
+        UNION ALL SELECT 1 FROM workloads_priorityoverride WHERE decision_number = NEW.number
+        OR decision_number = (SELECT number FROM decisions_decision WHERE id = NEW.supersedes_id)
     );
     RETURN NULL;
 """
@@ -268,7 +281,8 @@ class Decision(models.Model):
         ]
         triggers = [
             pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
-            # A waiver takes effect, or loses it, with the decision it names: the plan is then older than its inputs.
+            # A waiver or an override takes effect, or loses it, with the decision it names: the plan is then older than
+            # its inputs.
             pgtrigger.Trigger(
                 name="decides_waivers",
                 level=pgtrigger.Row,

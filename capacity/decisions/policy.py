@@ -69,6 +69,11 @@ class Policy:
     loss_exposure_limit_usd: Decimal
     no_choice_limit_share: Decimal
     unexplained_frontier_limit_share: Decimal
+    starvation_weeks: int
+    starvation_share: Decimal
+    deficit_limit_share: Decimal
+    recall_notice_days: int
+    restart_hours: Decimal
     floors: tuple[FloorRule, ...]
 
     def tier_of(self, kind: str) -> str | None:
@@ -96,7 +101,16 @@ _SAME_NAME = (
     "unexplained_frontier_limit_share",
 )
 # Columns that the input documents of older runs do not have, with what held then.
-_SINCE_LATER = {"hold_room_share": Decimal("0.5"), "hold_weeks_ahead": 4, "market_use_share": Decimal("0.5")}
+_SINCE_LATER = {
+    "hold_room_share": Decimal("0.5"),
+    "hold_weeks_ahead": 4,
+    "market_use_share": Decimal("0.5"),
+    "starvation_weeks": 6,
+    "starvation_share": Decimal("0.5"),
+    "deficit_limit_share": Decimal("0.5"),
+    "recall_notice_days": 7,
+    "restart_hours": Decimal("0.5"),
+}
 # Offline work has no latency to keep and no peak of its own: it is sized like batch.
 _CLASS_COLUMN = {"interactive": "interactive", "standard": "standard", "batch": "batch", "offline": "batch"}
 

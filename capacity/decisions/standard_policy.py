@@ -35,6 +35,11 @@ STANDARD_POLICY: Mapping[str, str] = {
     "loss_exposure_limit_usd": "5000000",
     "no_choice_limit_share": "0.05",
     "unexplained_frontier_limit_share": "0.10",
+    "starvation_weeks": "6",
+    "starvation_share": "0.5",
+    "deficit_limit_share": "0.5",
+    "recall_notice_days": "7",
+    "restart_hours": "0.5",
 }
 NOTE = "standard policy of the methods page, taken over as the first policy"
 # What they mean, in the order in which they are shown before somebody takes them over.
@@ -49,6 +54,8 @@ MEANINGS: tuple[tuple[str, str], ...] = (
     ("Worst use of a contract without a P95", "metered 2 ×, flat fee 3 × the expected use"),
     ("Target gross margin", "60 %"),
     ("Inference ratio", "amber from 50 %, red from 100 %"),
+    ("Fair share", "a deficit moves a weight by at most 50 %; starved after 6 weeks, or under half of the share"),
+    ("Preemption", "7 days of notice, half an hour to restart"),
     ("Limits", "idle 5 %, no choice 5 %, unexplained frontier 10 %, exposure to loss $5.0M"),
 )
 

@@ -277,6 +277,13 @@ TABLES: dict[str, TableSpec] = {
             "checkpoint_hours least_gbit_per_second parameters training_tokens",
         ),
     ),
+    "priority_overrides": TableSpec(
+        group="requests",
+        noun="Priority override",
+        key=_key("experiment key"),
+        gate=_REQUEST,
+        columns=_all(_REQUEST, "key experiment weight reason decision_number starts_date ends_date is_decided"),
+    ),
     "customers": TableSpec(
         group="contracts",
         noun="Customer",
@@ -386,7 +393,8 @@ TABLES: dict[str, TableSpec] = {
             "worst_use_multiple_metered worst_use_multiple_flat "
             "confirmed_counts_at ordered_counts_at note idle_limit_share no_choice_limit_share "
             "unexplained_frontier_limit_share target_gross_margin_share inference_ratio_amber_share "
-            "inference_ratio_red_share loss_exposure_limit_usd",
+            "inference_ratio_red_share loss_exposure_limit_usd "
+            "starvation_weeks starvation_share deficit_limit_share recall_notice_days restart_hours",
         ),
     ),
     "policy_floors": TableSpec(

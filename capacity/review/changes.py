@@ -16,7 +16,7 @@ from capacity.review.outcome_changes import outcome_changes
 Changes = dict[str, Any]
 Row = Mapping[str, Any]
 # The result tables that are compared: the names under which `before_results` and `after_results` bring their rows.
-COMPARED_RESULTS = ("pool_weeks", "placements", "unplaced", "exposure", "figures")
+COMPARED_RESULTS = ("pool_weeks", "lot_events", "placements", "unplaced", "teams", "exposure", "figures")
 FIRST_REVIEW = "No frozen review before this one."
 
 

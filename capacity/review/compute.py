@@ -32,13 +32,14 @@ from workloads.demand import (
 )
 from workloads.derived import DERIVED_COLUMNS
 from workloads.domain.classes import ServingClass
+from workloads.request_weights import request_weights
 
 Progress = Callable[[str, float], None]
 HOLDS = "holds"
 # Tables that sizing demand does not read: of a change in these alone, a what-if keeps the demand it has.
 NOT_SIZED_FROM = frozenset(
     {"lots", "lot_moves", "outages", "suppliers", "cost_rates", "cost_lines", "experiments", "teams"}
-    | {"policy_floors", "floor_waivers"}
+    | {"policy_floors", "floor_waivers", "priority_overrides"}
     | DERIVED_COLUMNS.keys()
 )
 
@@ -120,7 +121,14 @@ def prepare_inputs(*, inputs: Inputs, progress: Progress, known: PreparedPlan | 
             *_dedicated(sized.contracts, sized, inputs, policy, committed),
             *_dedicated(sized.held, sized, inputs, policy, policy.tier_of(HOLDS) or committed),
         ),
-        experiments=tuple(experiment_requests(tables=tables, policy=policy, horizon=horizon)),
+        experiments=tuple(
+            experiment_requests(
+                tables=tables,
+                policy=policy,
+                horizon=horizon,
+                weights=request_weights(tables=tables, policy=policy, as_of=inputs.as_of),
+            )
+        ),
         floors=problem_floors(policy=policy, pools=pools, horizon=horizon),
         previous=_previous(inputs, {pool.key for pool in pools}),
     )

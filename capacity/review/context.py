@@ -22,7 +22,7 @@ from capacity.review.models import Review
 NAVIGATION = (
     ("Review", "home", "review.view", ("review", "review-freeze")),
     ("Workloads", "workloads", "workloads.view", ("workload",)),
-    ("Requests", "requests", "requests.view", ("request", "request-new")),
+    ("Requests", "requests", "requests.view", ("request", "request-new", "requests-placed", "request-override")),
     ("Quotes", "quotes", "quotes.view", ("quote", "quote-new", "quote-compare", "quote-sheet")),
     ("Contracts", "contracts", "contracts.view", ("contract",)),
     ("Pipeline", "pipeline", "pipeline.view", ()),

@@ -12,6 +12,7 @@ from typing import Any
 
 from capacity.imports.rows import as_json
 from capacity.lib.horizon import Week
+from capacity.review.placement_causes import Causes
 
 Row = Mapping[str, Any]
 Line = dict[str, Any]
@@ -24,7 +25,6 @@ OUTCOME_GROUPS = {
     "placements": "Experiments placed",
     "promises": "Contracts",
 }
-SEE_INPUTS = "see the input changes"
 # A contract's sums move a little every week because the horizon moves: smaller moves than these are not told.
 LEAST_MONEY_SHARE = Decimal("0.01")
 LEAST_MONEY_USD = Decimal(1000)
@@ -94,25 +94,24 @@ def placement_lines(
     span = (weeks[0], weeks[-1].plus(1))
     was, now = _places(before.get("placements", []), span), _places(after.get("placements", []), span)
     all_now = {row["experiment_key"] for row in after.get("placements", [])}
-    unplaced_now = {row["experiment_key"]: row for row in after.get("unplaced", [])}
-    unplaced_was = {row["experiment_key"] for row in before.get("unplaced", [])}
+    unplaced_now = {row["experiment_key"] for row in after.get("unplaced", [])}
+    causes = Causes(before=before, after=after, weeks={week.key for week in weeks}, inputs=inputs)
     rows = {row["experiment_key"]: row for row in [*before.get("placements", []), *after.get("placements", [])]}
-    pools = {row["pool_key"] for row in after.get("pool_weeks", [])}
     for key in sorted(was.keys() | now.keys()):
         old, new, row = was.get(key, ()), now.get(key, ()), rows[key]
         if old == new or (not new and key in all_now):
             continue
         if new and old:
-            kind, cause = "moved", _cause_of_move(key, row, old, pools, inputs)
+            kind, cause = "moved", causes.of_move(key)
         elif new:
-            kind, cause = "placed", _cause_of_place(key, unplaced_was, inputs)
+            kind, cause = "placed", causes.of_place(key)
         elif key in unplaced_now:
-            kind, cause = "lost", _cause_of_loss(unplaced_now[key])
+            kind, cause = "lost", causes.of_loss(key)
         else:
             kind, cause = "ended", "it is finished or withdrawn"
         field = _field("Place", "text", "placement", "pool_key", _place_text(old), _place_text(new))
         line = _line("placements", kind, "Request", f"{row['name']} ({key})", ("placement", "experiment_key"), [field])
-        yield line | {"owner": row["team_key"], "cause": cause}
+        yield line | {"key": [key], "owner": row["team_key"], "cause": cause}
 
 
 def promise_lines(
@@ -210,34 +209,6 @@ def _place_text(places: Sequence[Interval]) -> str | None:
         )
     texts = [f"{pool} from {start.key}, {count:,} accelerators" for pool, _, start, _, count in places]
     return "; ".join(texts) or None
-
-
-def _own_changes(key: str, inputs: Sequence[Line]) -> Line | None:
-    return next((line for line in inputs if line["table"] == "experiments" and line["key"] == [key]), None)
-
-
-def _cause_of_move(key: str, row: Row, old: Sequence[Interval], pools: set[str], inputs: Sequence[Line]) -> str:
-    if row["is_running"]:
-        return "it is running now, and stays where it runs"
-    own = _own_changes(key, inputs)
-    if own is not None:
-        return "its request changed: " + ", ".join(field["label"].lower() for field in own["fields"])
-    gone = sorted({place[0] for place in old} - pools)
-    return f"pool {gone[0]} is gone" if gone else SEE_INPUTS
-
-
-def _cause_of_place(key: str, unplaced_was: set[str], inputs: Sequence[Line]) -> str:
-    own = _own_changes(key, inputs)
-    if own is None:
-        return SEE_INPUTS
-    if own["kind"] == "added" and key not in unplaced_was:
-        return "it is a new request"
-    return "its request changed: " + ", ".join(field["label"].lower() for field in own["fields"])
-
-
-def _cause_of_loss(unplaced: Row) -> str:
-    # The plan's own reason code, in words.
-    return str(unplaced["reason"]).replace("_", " ")
 
 
 def _is_moved(kind: str, was: Any, now: Any) -> bool:

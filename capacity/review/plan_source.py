@@ -30,6 +30,7 @@ from capacity.review.changes import Changes, compare
 from capacity.review.compute import solve_inputs
 from capacity.review.contract_standing import contract_lot_rows, contract_pool_rows, standing_of
 from capacity.review.envelope_check import check_envelopes
+from capacity.review.fairness_rows import team_rows
 from capacity.review.inputs import FORMULA_VERSION, Inputs, read_inputs
 from capacity.review.map_rows import issue_rows, unplaced_rows, workload_rows
 from capacity.review.map_use_rows import uses_of, workload_use_rows
@@ -37,6 +38,8 @@ from capacity.review.metrics import figure_rows
 from capacity.review.models import Review, RunChance, RunFigure, RunRollup, RunScenario
 from capacity.review.money_tables import money_tables
 from capacity.review.plan_rows import PlanRows
+from capacity.review.preemption_rows import preemption_rows
+from capacity.review.queue_rows import queue_rows
 from capacity.review.remedies import remedy_rows
 from capacity.review.row_copy import copy_rows
 from capacity.review.snapshots import against_review, result_rows
@@ -54,7 +57,7 @@ from contracts.models import (
 )
 from contracts.sla_rows import sla_rows
 from contracts.use import multiple_rows
-from workloads.models import RunTrough, RunWorkload, RunWorkloadCard, RunWorkloadUse
+from workloads.models import RunPreemption, RunQueue, RunTeam, RunTrough, RunWorkload, RunWorkloadCard, RunWorkloadUse
 
 Progress = Callable[[str, float], None]
 Row = dict[str, Any]
@@ -85,6 +88,9 @@ RESULT_TABLES: tuple[tuple[str, type[models.Model]], ...] = (
     ("contract_pools", RunContractPool),
     ("contract_lots", RunContractLot),
     ("contract_slas", RunContractSla),
+    ("teams", RunTeam),
+    ("queue", RunQueue),
+    ("preemptions", RunPreemption),
     ("figures", RunFigure),
 )
 # Tables that came later than the first runs: where they are empty they count for nothing in a run's hash, so that runs
@@ -95,6 +101,9 @@ LATER_TABLES = frozenset({"deals", "contract_multiples", "contract_pools", "cont
     "money_risk",
     "workload_use",
     "workload_cards",
+    "teams",
+    "queue",
+    "preemptions",
     "troughs",
 }
 
@@ -181,6 +190,9 @@ class ReviewPlanSource:
             "workloads": workload_rows(rows, uses),
             "workload_use": workload_use_rows(uses),
             "workload_cards": workload_card_rows(rows, uses),
+            "teams": team_rows(rows),
+            "queue": queue_rows(rows),
+            "preemptions": preemption_rows(rows),
             "troughs": trough_rows(rows),
             "exposure": rows_of_measured(measured, rows.horizon),
             **money,

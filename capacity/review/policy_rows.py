@@ -34,6 +34,11 @@ hold_weeks_ahead|Weeks a deal may hold before it is signed|Sales and capacity|wh
 market_use_share|Of how use varies, common to all customers|Finance|share
 worst_use_multiple_metered|Worst reasonable use, metered contracts, × P50|Sales and finance|ratio
 worst_use_multiple_flat|Worst reasonable use, flat fees, × P50|Sales and finance|ratio
+deficit_limit_share|A team's deficit moves its weight by at most|Chair|share
+starvation_weeks|A team is starved after, weeks|Chair|whole
+starvation_share|A team is starved below this part of its share|Chair|share
+recall_notice_days|Notice before preemptible work yields, days|Chair|whole
+restart_hours|Restart after an interruption, hours|Research|ratio
 confirmed_counts_at|Confirmed lots count from their date at|Capacity|text
 ordered_counts_at|Ordered lots count from their date at|Capacity|text
 tiers|Order of the tiers|Chair|text

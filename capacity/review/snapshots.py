@@ -22,6 +22,7 @@ from capacity.allocation.models import (
     CurrentRun,
     Run,
     RunDocument,
+    RunLotEvent,
     RunPlacement,
     RunPool,
     RunPoolWeek,
@@ -35,14 +36,17 @@ from capacity.review.changes import Changes, compare
 from capacity.review.models import Review, RunFigure
 from capacity.review.seals import run_seal, sealed_hash
 from contracts.models import RunExposure
+from workloads.models import RunTeam
 
 # A plan published between reading and locking makes the freeze start again; it cannot happen often.
 FREEZE_TURNS = 3
 
 _RESULT_TABLES: dict[str, tuple[type[models.Model], tuple[str, ...]]] = {
     "pool_weeks": (RunPoolWeek, ("pool_key", "week_index")),
+    "lot_events": (RunLotEvent, ("lot_key", "week", "pool_key")),
     "placements": (RunPlacement, ("experiment_key", "start_week", "pool_key")),
     "unplaced": (RunUnplaced, ("experiment_key",)),
+    "teams": (RunTeam, ("team_key",)),
     "exposure": (RunExposure, ("contract_key",)),
     "figures": (RunFigure, ("position", "key")),
 }

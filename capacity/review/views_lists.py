@@ -1,4 +1,4 @@
-"""The list pages of demand: requests and contracts. Each reads one run's rows, once."""
+"""The list page of contracts, and a list page without a plan. Reads one run's rows, once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from capacity.access.viewer import may_do, requires, viewer_of
+from capacity.access.viewer import requires, viewer_of
 from capacity.access.visibility import Viewer, is_price_blind, suppress_small
 from capacity.lib.figures import RESTRICTED, Absent
 from capacity.review import list_specs, verdicts
 from capacity.review.chosen import ChosenRun, chosen_run
-from capacity.review.gantt import placement_gantt
 from capacity.review.listing import Link, Listing
 from capacity.review.pages import (
     asks_for_file,
@@ -30,70 +29,10 @@ from capacity.review.pages import (
     visible_rows,
 )
 from capacity.review.portfolio import concentration_rows, concentration_sentence, concentrations
-from capacity.review.request_page import not_yet_planned
 from capacity.review.table_specs import (
     EXPOSURE,
-    PLACEMENTS,
-    POOL_WEEKS,
-    POOLS,
-    UNPLACED,
 )
-from capacity.review.tables import Row, contract_labels
-from capacity.review.what_if_asking import tries_of
-
-
-@requires("requests.view")
-@require_safe
-def requests(request: HttpRequest) -> HttpResponse:
-    """Experiments: without a place and why, placed and where, and the Gantt of what runs in which pool."""
-    now, viewer = timezone.now(), viewer_of(request)
-    chosen = chosen_run(request)
-    if chosen.run is None:
-        return no_plan(request, "Requests")
-    labels = contract_labels(chosen.run_id)
-    placed = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=PLACEMENTS)
-    unplaced = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=UNPLACED, labels=labels)
-    lists = {
-        spec.name: listed(
-            request=request,
-            chosen=chosen,
-            spec=spec,
-            rows=rows,
-            is_filterable=_sees_any(viewer),
-        )
-        for spec, rows in ((list_specs.WITHOUT_PLACE, unplaced), (list_specs.PLACED, placed))
-    }
-    for name, listing in lists.items():
-        if asks_for_file(request, listing.spec, is_default=name == "unplaced"):
-            return list_file(request, chosen, listing)
-    pools = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=POOLS)
-    weeks = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=POOL_WEEKS)
-    links = figure_links(chosen.run_id, "request:")
-    context = {
-        "verdict": verdicts.request_verdict(placed, unplaced),
-        "run_line": run_line(chosen, now=now),
-        "controls": controls(*lists.values()),
-        "unplaced": list_context(
-            request=request,
-            listing=lists["unplaced"],
-            year=now.year,
-            link=_request_link(_by_key("experiment_key", links)),
-            extra=lambda row: {"key": row["experiment_key"], **tries_of(viewer, row, run_id=chosen.run_id)},
-        ),
-        "try_actions": "scenarios/_try.html" if may_do(request, "scenario.ask") and unplaced else "",
-        "placed": list_context(
-            request=request,
-            listing=lists["placements"],
-            year=now.year,
-            link=_request_link(_pool_link(chosen)),
-            total_label="Total",
-        ),
-        "gantt": placement_gantt(
-            pools=pools, weeks=weeks, placed=lists["placements"].rows, run=chosen.run, now=now, query=chosen.query
-        ),
-    }
-    asking = {"waiting": not_yet_planned(now=now), "may_submit": may_do(request, "requests.submit")}
-    return render(request, "requests/requests.html", {**context, **asking})
+from capacity.review.tables import Row
 
 
 @requires("contracts.view")
@@ -183,26 +122,6 @@ def withhold_small(viewer: Viewer, rows: list[Row]) -> Callable[[Any], Any]:
     return guard
 
 
-def _sees_any(viewer: Viewer) -> Callable[[str], bool]:
-    """For a page whose filters serve two tables: the column of whichever table has it."""
-    tests = {"placement": sees_column(viewer, "placement"), "unplaced": sees_column(viewer, "unplaced")}
-    only_unplaced = {"reason", "sentence", "short_by", "blockers", "smallest_changes"}
-
-    def is_seen(name: str) -> bool:
-        return tests["unplaced" if name in only_unplaced else "placement"](name)
-
-    return is_seen
-
-
-def _by_key(column: str, links: dict[str, str]) -> Link:
-    """Cells lead to their figure, where the run has one: `links` by "<key>:<column>"."""
-
-    def link(row: Row, name: str) -> str:
-        return links.get(f"{row[column]}:{name}", "")
-
-    return link
-
-
 def _contract_link(chosen: ChosenRun, links: dict[str, str]) -> Link:
     """The label leads to the contract's page, numbers to their figures; both only where the key may be known."""
     query = "?" + chosen.query[:-1] if chosen.query else ""
@@ -212,24 +131,6 @@ def _contract_link(chosen: ChosenRun, links: dict[str, str]) -> Link:
         if isinstance(key, Absent):
             return ""
         return reverse("contract", args=[key]) + query if name == "label" else links.get(f"{key}:{name}", "")
-
-    return link
-
-
-def _request_link(other: Link) -> Link:
-    """The request's name leads to its page, other cells where they led before."""
-
-    def link(row: Row, name: str) -> str:
-        return reverse("request", args=[row["experiment_key"]]) if name == "name" else other(row, name)
-
-    return link
-
-
-def _pool_link(chosen: ChosenRun) -> Link:
-    query = "?" + chosen.query[:-1] if chosen.query else ""
-
-    def link(row: Row, name: str) -> str:
-        return reverse("pool", args=[row["pool_key"]]) + query if name == "pool_key" else ""
 
     return link
 

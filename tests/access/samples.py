@@ -47,6 +47,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "requests/<str:key>/": {"key": "e_ask"},
     "requests/<str:key>/move/": {"key": "e_ask"},
     "requests/<str:key>/solve/": {"key": "e_ask"},
+    "requests/<str:key>/override/": {"key": "e_ask"},
     "api/v1/request-moves/<str:key>/": {"key": "e_ask"},
     "supply/<str:pool_key>/": {"pool_key": "b200_euw1"},
     "workloads/<str:key>/": {"key": "chat_assistant"},

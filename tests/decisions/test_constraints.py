@@ -58,7 +58,7 @@ ATTEMPTS: Attempts = {
 }
 # One rule for each column with a range or a list of choices.
 COLUMN_RULES = column_rules(["decisions"])
-BELOW = {"target_gross_margin_share": "-1.1"}
+BELOW = {"target_gross_margin_share": "-1.1", "starvation_weeks": 0, "recall_notice_days": 8}
 SIGNED = {"decision_effect_target_in_range", "option_cost_usd_in_range", "verdict_actual_value_in_range"}
 
 

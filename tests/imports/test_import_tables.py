@@ -19,7 +19,7 @@ from workloads.models import Experiment, Team
 pytestmark = pytest.mark.django_db
 
 # The sample waiver names a decision, and decisions come from no file: so it waits, and the import says so.
-UNDECIDED = "waiver_not_decided"
+UNDECIDED = ["waiver_not_decided", "override_not_decided"]
 
 
 def inputs_version() -> int:
@@ -128,7 +128,7 @@ def test_a_warning_does_not_stop_the_import_and_is_kept() -> None:
     outcome = import_texts(broken("contracts.csv", ",600000", ","))
 
     assert outcome.applied
-    assert [issue.code for issue in outcome.warnings] == ["uncapped_exposure", UNDECIDED]
+    assert [issue.code for issue in outcome.warnings] == ["uncapped_exposure", *UNDECIDED]
     assert set(ImportBatch.objects.get(pk=outcome.batch_id).issues.values_list("severity", flat=True)) == {"W"}
 
 
@@ -139,7 +139,7 @@ def test_a_queue_of_only_p0_is_a_warning() -> None:
     outcome = import_texts({**GOOD, "experiments.csv": GOOD["experiments.csv"] + rows})
 
     assert outcome.applied
-    assert [issue.code for issue in outcome.warnings] == ["uncapped_exposure", "mostly_p0", UNDECIDED]
+    assert [issue.code for issue in outcome.warnings] == ["uncapped_exposure", "mostly_p0", *UNDECIDED]
 
 
 def test_the_batch_says_what_came_in_and_what_it_did() -> None:

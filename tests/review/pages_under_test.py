@@ -15,6 +15,7 @@ PAGES = {
     "/workloads/": "workloads.view",
     "/workloads/chat_assistant/": "workloads.view",
     "/requests/": "requests.view",
+    "/requests/placed/": "requests.view",
     "/contracts/": "contracts.view",
     "/pipeline/": "pipeline.view",
     "/money/": "money.view",
@@ -32,7 +33,8 @@ PAGES = {
 LISTS = {
     "/workloads/": ("workloads", "workload-matrix"),
     "/workloads/chat_assistant/": ("workload-pools",),
-    "/requests/": ("unplaced", "placements"),
+    "/requests/": ("request-queue", "unplaced", "preemptions"),
+    "/requests/placed/": ("placements",),
     "/contracts/": ("contracts",),
     "/pipeline/": ("pipeline",),
     "/money/": ("exposure-rollups", "scenario-totals", "envelopes"),

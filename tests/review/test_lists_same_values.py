@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.security]
 # list → address, what the page shows, the run table it stands on
 LISTS: dict[str, tuple[str, ListSpec, RunTableSpec]] = {
     "workloads": ("/workloads/", list_specs.WORKLOAD_MAP, RUN_TABLES["workloads"]),
-    "placements": ("/requests/", list_specs.PLACED, RUN_TABLES["placements"]),
+    "placements": ("/requests/placed/", list_specs.PLACED, RUN_TABLES["placements"]),
     "unplaced": ("/requests/", list_specs.WITHOUT_PLACE, RUN_TABLES["unplaced"]),
     "contracts": ("/contracts/", list_specs.CONTRACTS, RUN_TABLES["exposure"]),
     "lots": ("/supply/", list_specs.LOTS, RUN_TABLES["lots"]),

@@ -40,6 +40,7 @@ def test_every_table_that_was_named_is_there() -> None:
         "job_usage",
         "model_versions",
         "operating_points",
+        "priority_overrides",
         "teams",
         "throughput_profiles",
         "usage_hours",

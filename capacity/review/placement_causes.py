@@ -1,0 +1,281 @@
+"""Why a request stands elsewhere than in the last frozen review: the cause that the rows of both plans name. Pure.
+
+Looked for in one order (methods: Moved since last week): it runs; its own row changed; a decision weighs it; its pool is
+gone; in the weeks it had there is less supply, somebody else in its place, more serving or a larger floor; in the weeks it
+has now there is more supply, somebody gone, less serving. Where the rows name none: the input changes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from capacity.lib.figures import counted, thousands
+from capacity.lib.horizon import Week
+
+Row = Mapping[str, Any]
+Line = Mapping[str, Any]
+# (pool, week key)
+Cell = tuple[str, str]
+SEE_INPUTS = "see the input changes"
+SERVING = ("serving", "product", "internal", "no_choice")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Side:
+    """One plan: by pool and week its row and who holds how much (request → accelerators), by request where it stands."""
+
+    cells: Mapping[Cell, Row]
+    held: Mapping[Cell, Mapping[str, int]]
+    spots: Mapping[str, Mapping[Cell, int]]
+    domains: Mapping[str, frozenset[tuple[str, str]]]
+    lots: Mapping[str, frozenset[tuple[str, str, int]]]
+
+    @classmethod
+    def of(cls, results: Mapping[str, Sequence[Row]], weeks: Collection[str]) -> Side:
+        """weeks: those that both plans cover; nothing else is compared."""
+        held: dict[Cell, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        spots: dict[str, dict[Cell, int]] = defaultdict(lambda: defaultdict(int))
+        domains: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        for row in results.get("placements", ()):
+            start = Week.parse(row["start_week"])
+            domains[row["experiment_key"]].add((row["pool_key"], row["domain_key"]))
+            for offset in range(row["weeks"]):
+                key = start.plus(offset).key
+                if key in weeks:
+                    held[row["pool_key"], key][row["experiment_key"]] += row["accelerators"]
+                    spots[row["experiment_key"]][row["pool_key"], key] += row["accelerators"]
+        lots: dict[str, set[tuple[str, str, int]]] = defaultdict(set)
+        for row in results.get("lot_events", ()):
+            lots[row["pool_key"]].add((row["lot_key"], row["week"], row["accelerators"]))
+        return cls(
+            cells={
+                (row["pool_key"], row["week"]): row for row in results.get("pool_weeks", ()) if row["week"] in weeks
+            },
+            held=held,
+            spots=spots,
+            domains={key: frozenset(found) for key, found in domains.items()},
+            lots={pool: frozenset(found) for pool, found in lots.items()},
+        )
+
+
+class Causes:
+    """Causes of moves between two plans. before, after: results by table in JSON terms. inputs: lines of input_changes."""
+
+    def __init__(
+        self,
+        *,
+        before: Mapping[str, Sequence[Row]],
+        after: Mapping[str, Sequence[Row]],
+        weeks: Collection[str],
+        inputs: Sequence[Line],
+    ) -> None:
+        self.before, self.after = Side.of(before, weeks), Side.of(after, weeks)
+        self.inputs = inputs
+        both = (before, after)
+        self.names = {row["experiment_key"]: row["name"] for side in both for row in side.get("placements", ())}
+        self.names |= {row["experiment_key"]: row["name"] for side in both for row in side.get("unplaced", ())}
+        self.running = {row["experiment_key"] for row in after.get("placements", ()) if row["is_running"]}
+        self.reasons = {row["experiment_key"]: row["reason"] for row in after.get("unplaced", ())}
+        self.teams = {row["experiment_key"]: row["team_key"] for side in both for row in side.get("placements", ())}
+        self.weights = tuple({row["team_key"]: row["engine_weight"] for row in side.get("teams", ())} for side in both)
+        self.was_unplaced = {row["experiment_key"] for row in before.get("unplaced", ())}
+
+    def of_move(self, key: str) -> str:
+        """Of one that stands elsewhere, or at another time, or with another size."""
+        cause = self._own(key) or self._lost_room(key) or self._gained_room(key) or self._same_pool(key)
+        return cause or self._fair_share(key) or SEE_INPUTS
+
+    def of_place(self, key: str) -> str:
+        """Of one that has a place now and had none."""
+        return self._own(key) or self._gained_room(key) or self._fair_share(key) or SEE_INPUTS
+
+    def of_loss(self, key: str) -> str:
+        """Of one that lost its place: what is in its way there, with the plan's own reason."""
+        reason = str(self.reasons.get(key, "")).replace("_", " ")
+        cause = self._own(key) or self._lost_room(key)
+        return "; ".join(part for part in (cause, reason) if part) or SEE_INPUTS
+
+    # --- the request itself ---------------------------------------------------------------------------------------
+
+    def _own(self, key: str) -> str:
+        if key in self.running:
+            return "it is running now, and stays where it runs"
+        line = self._line("experiments", key)
+        if line is not None and line["kind"] == "added" and key not in self.was_unplaced:
+            return "it is a new request"
+        if line is not None and line["fields"]:
+            return "its request changed: " + ", ".join(field["label"].lower() for field in line["fields"])
+        return self._override(key)
+
+    def _line(self, table: str, key: str) -> Line | None:
+        return next((line for line in self.inputs if line["table"] == table and line["key"] == [key]), None)
+
+    def _override(self, key: str) -> str:
+        lines = (line for line in self.inputs if line["table"] == "priority_overrides" and line["key"][0] == key)
+        return next((f"a decision weighs it otherwise (override {line['key'][1]})" for line in lines), "")
+
+    # --- where it was ---------------------------------------------------------------------------------------------
+
+    def _left(self, key: str) -> list[Cell]:
+        """Pool-weeks in which it has less than it had, in order of time."""
+        was, now = self.before.spots.get(key, {}), self.after.spots.get(key, {})
+        return sorted((cell for cell in was if now.get(cell, 0) < was[cell]), key=_in_time)
+
+    def _taken(self, key: str) -> list[Cell]:
+        """Pool-weeks in which it has more than it had."""
+        was, now = self.before.spots.get(key, {}), self.after.spots.get(key, {})
+        return sorted((cell for cell in now if was.get(cell, 0) < now[cell]), key=_in_time)
+
+    def _lost_room(self, key: str) -> str:
+        cells = self._left(key)
+        gone = sorted({pool for pool, _ in cells} - {pool for pool, _ in self.after.cells})
+        if gone:
+            return f"pool {gone[0]} is gone"
+        return self._less_supply(cells) or self._successor(key, cells) or self._more_of(cells, grew=True)
+
+    def _less_supply(self, cells: Sequence[Cell]) -> str:
+        for pool, week in cells:
+            change = self._change((pool, week), "allocatable")
+            if change < 0:
+                return f"{pool} has {thousands(-change)} fewer in {week}{self._lots(pool)}"
+        return ""
+
+    def _more_supply(self, cells: Sequence[Cell]) -> str:
+        for pool, week in cells:
+            change = self._change((pool, week), "allocatable")
+            if change > 0:
+                return f"{pool} has {thousands(change)} more in {week}{self._lots(pool)}"
+        return ""
+
+    def _lots(self, pool: str) -> str:
+        """Which lots of the pool come, leave or count otherwise: `: lot L9 comes in 2026-W50 instead of 2026-W48`."""
+        was, now = self.before.lots.get(pool, frozenset()), self.after.lots.get(pool, frozenset())
+        changed = sorted({lot for lot, _, _ in was ^ now})
+        named = [lot for lot in changed if any(self._line(table, lot) for table in ("lots",))] or changed
+        if not named:
+            return self._outage(pool)
+        lot = named[0]
+        before = [(week, count) for name, week, count in sorted(was) if name == lot]
+        after = [(week, count) for name, week, count in sorted(now) if name == lot]
+        more = f" (and {counted(len(named) - 1, 'other lot')})" if len(named) > 1 else ""
+        return f": lot {lot} {_event(before, after)}{more}"
+
+    def _outage(self, pool: str) -> str:
+        for line in self.inputs:
+            of_pool = any(
+                each["label"] == "Pool" and pool in (each["before"], each["after"]) for each in line["fields"]
+            )
+            if (line["table"] == "outages" and of_pool) or (line["table"] == "pools" and line["key"] == [pool]):
+                return f": {line['noun'].lower()} {line['key'][0]} {line['kind']}"
+        return ""
+
+    def _successor(self, key: str, cells: Sequence[Cell]) -> str:
+        """Who has the place now: of its own network domain first; the one with most of it."""
+        for is_near in (True, False):
+            more: dict[str, int] = defaultdict(int)
+            for cell in cells:
+                was = self.before.held.get(cell, {})
+                for other, count in self.after.held.get(cell, {}).items():
+                    if other != key and count > was.get(other, 0) and (not is_near or self._is_near(key, other)):
+                        more[other] += count - was.get(other, 0)
+            if more:
+                other = max(sorted(more), key=lambda each: more[each])
+                return f"{self._named(other)} has its place now{self._why(other)}"
+        return ""
+
+    def _is_near(self, key: str, other: str) -> bool:
+        """Whether the other stands now in a domain in which this one stood."""
+        return bool(self.before.domains.get(key, frozenset()) & self.after.domains.get(other, frozenset()))
+
+    def _predecessor(self, key: str, cells: Sequence[Cell]) -> str:
+        """Who had the place that it has now."""
+        less: dict[str, int] = defaultdict(int)
+        for cell in cells:
+            now = self.after.held.get(cell, {})
+            for other, count in self.before.held.get(cell, {}).items():
+                if other != key and count > now.get(other, 0):
+                    less[other] += count - now.get(other, 0)
+        if not less:
+            return ""
+        other = max(sorted(less), key=lambda each: less[each])
+        return f"{self._named(other)} left the room it has now{self._why(other)}"
+
+    def _why(self, other: str) -> str:
+        """The other's own cause, one step and no further."""
+        cause = self._own(other)
+        if not cause:
+            was, now = self._left(other), self._taken(other)
+            cause = self._less_supply(was) or self._more_supply(now) or self._more_of(was, grew=True)
+        if not cause and other in self.before.spots and other in self.after.spots:
+            first, then = _first(self.before.spots[other]), _first(self.after.spots[other])
+            cause = f"it moved from {first[0]} in {first[1]} to {then[0]} in {then[1]}" if first != then else ""
+        if not cause and other not in self.after.spots:
+            cause = "it is finished or withdrawn" if other not in self.reasons else "it lost its place"
+        return f": {cause}" if cause else ""
+
+    # --- where it is ----------------------------------------------------------------------------------------------
+
+    def _gained_room(self, key: str) -> str:
+        cells = self._taken(key)
+        return self._more_supply(cells) or self._predecessor(key, cells) or self._more_of(cells, grew=False)
+
+    def _more_of(self, cells: Sequence[Cell], *, grew: bool) -> str:
+        """Serving or the floor took more of the room, or less."""
+        sign, word = (1, "more") if grew else (-1, "less")
+        for pool, week in cells:
+            change = sum(self._change((pool, week), name) for name in SERVING) * sign
+            if change > 0:
+                return f"serving takes {thousands(change)} {word} of {pool} in {week}"
+            floor = self._change((pool, week), "floor") * sign
+            if floor > 0:
+                return f"the floor keeps {thousands(floor)} {word} of {pool} in {week}"
+        return ""
+
+    def _same_pool(self, key: str) -> str:
+        """It has the same accelerators of the same pools in the same weeks: another domain, or other pieces."""
+        if self._left(key) or self._taken(key):
+            return ""
+        domains = sorted(domain for _, domain in self.after.domains.get(key, frozenset()) if domain)
+        return f"same pool and weeks, now in {', '.join(domains)}" if domains else "same pool and weeks in other pieces"
+
+    def _fair_share(self, key: str) -> str:
+        """Its team's weight in the plan differs: what it used against its share has changed."""
+        team = self.teams.get(key, "")
+        was, now = (weights.get(team) for weights in self.weights)
+        return f"its team weighs {now} instead of {was} by fair share" if was and now and was != now else ""
+
+    # --- parts ----------------------------------------------------------------------------------------------------
+
+    def _change(self, cell: Cell, column: str) -> int:
+        was, now = self.before.cells.get(cell), self.after.cells.get(cell)
+        if was is None or now is None:
+            return 0
+        return int(now.get(column) or 0) - int(was.get(column) or 0)
+
+    def _named(self, key: str) -> str:
+        return f"{self.names.get(key, key)} ({key})"
+
+
+def _in_time(cell: Cell) -> tuple[Any, str]:
+    return Week.parse(cell[1]).monday, cell[0]
+
+
+def _first(spots: Mapping[Cell, int]) -> Cell:
+    return min(spots, key=_in_time)
+
+
+def _event(before: Sequence[tuple[str, int]], after: Sequence[tuple[str, int]]) -> str:
+    """A lot's first event in both plans, in words."""
+    if before and after:
+        (was, had), (now, has) = before[0], after[0]
+        if was != now:
+            verb = "comes" if has > 0 else "leaves"
+            return f"{verb} in {now} instead of {was}"
+        return f"of {thousands(abs(has))} instead of {thousands(abs(had))}"
+    week, count = (after or before)[0]
+    if after:
+        return f"comes in {week}" if count > 0 else f"leaves in {week}"
+    return f"no longer comes in {week}" if count > 0 else f"no longer leaves in {week}"

@@ -1,0 +1,186 @@
+"""A solved plan → the preemption ledger: who yields first, what stands on lent floor, what was taken since the last
+frozen review. Pure.
+
+Rows name requests and pools only: what yields to serving does not say whose.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from capacity.allocation.domain.problem import Floor
+from capacity.lib.figures import counted, thousands, week
+from capacity.lib.horizon import Week
+from capacity.lib.money import to_decimal
+from capacity.review.plan_rows import PlanRows
+from workloads.domain.preemption import Yielding, interruption_loss, weeks_lost, yield_order
+
+Row = dict[str, Any]
+# (request, pool, week) → accelerators.
+Use = Mapping[tuple[str, str, Week], int]
+
+
+def preemption_rows(rows: PlanRows) -> list[Row]:
+    """What may yield, first the first to yield, then what was taken."""
+    now = _use(rows, [(p.key, p.pool, p.start, p.weeks, p.accelerators) for p in rows.plan.solution.placements])
+    before = _use(
+        rows,
+        [
+            (row["experiment_key"], row["pool_key"], Week.parse(row["start_week"]), row["weeks"], row["accelerators"])
+            for row in rows.plan.inputs.previous
+        ],
+    )
+    order = _order(rows, {key for key, _, _ in now} | {key for key, _, _ in before})
+    found = [*_may_yield(rows, now, order), *_taken(rows, before, now, order)]
+    return [{"position": position, **row} for position, row in enumerate(found, start=1)]
+
+
+def _order(rows: PlanRows, keys: Iterable[str]) -> list[str]:
+    tiers = {tier: index for index, tier in enumerate(rows.plan.policy.tiers)}
+    return yield_order(
+        Yielding(key=key, tier_index=tiers[request.tier], weight=Decimal(str(request.weight)))
+        for key in keys
+        if (request := rows.requests.get(key)) is not None and request.preemptible
+    )
+
+
+def _use(rows: PlanRows, places: Iterable[tuple[str, str, Week, int, int]]) -> Use:
+    """Accelerators by request, pool and week of the horizon."""
+    found: dict[tuple[str, str, Week], int] = defaultdict(int)
+    for key, pool, start, weeks, accelerators in places:
+        for offset in range(weeks):
+            if start.plus(offset) in rows.horizon:
+                found[key, pool, start.plus(offset)] += accelerators
+    return found
+
+
+def _may_yield(rows: PlanRows, now: Use, order: list[str]) -> Iterable[Row]:
+    lent = lent_floor(rows, now, order)
+    for key in order:
+        by_pool: dict[str, int] = defaultdict(int)
+        for (one, pool, _), accelerators in now.items():
+            if one == key:
+                by_pool[pool] = max(by_pool[pool], accelerators)
+        for pool, most in sorted(by_pool.items()):
+            first, floor, part = lent.get((key, pool), (None, "", 0))
+            loss = interruption_loss(
+                accelerators=most,
+                checkpoint_hours=rows.experiments[key]["checkpoint_hours"],
+                restart_hours=rows.plan.policy.restart_hours,
+            )
+            yield {
+                **rows.request_columns(key),
+                "is_taken": False,
+                "pool_key": pool,
+                "week": "" if first is None else first.key,
+                "accelerators": most,
+                "for_kind": "" if first is None else "floor",
+                "for_key": floor,
+                "notice_days": rows.plan.policy.recall_notice_days,
+                "lost_accelerator_days": None if loss is None else to_decimal(loss),
+                "sentence": _may_sentence(first, part, floor_name(rows, floor)),
+            }
+
+
+def _may_sentence(first: Week | None, part: int, floor: str) -> str:
+    if first is None:
+        return "It stands on nobody's floor: it yields when a later plan needs the room for a higher class."
+    return f"From {week(first)} up to {thousands(part)} of it stand on lent floor ({floor}), which may be called back."
+
+
+def floor_name(rows: PlanRows, key: str) -> str:
+    """What people call the floor."""
+    return next((floor.name for floor in rows.plan.policy.floors if floor.key == key), key)
+
+
+def lent_floor(rows: PlanRows, now: Use, order: list[str]) -> dict[tuple[str, str], tuple[Week, str, int]]:
+    """(request, pool) → the first week it stands on lent floor, whose, and the most accelerators that do.
+
+    A floor lends what neither its own work nor idle accelerators fill; the first to yield stand on it first.
+    """
+    found: dict[tuple[str, str], tuple[Week, str, int]] = {}
+    for floor in rows.plan.problem.floors:
+        if not floor.lendable:
+            continue
+        for index, one in enumerate(rows.weeks):
+            left = _lent(rows, floor, index, one)
+            for key in order if left else ():
+                if floor.is_for(rows.requests[key]):
+                    continue
+                for pool in floor.pools:
+                    part = min(left, now.get((key, pool, one), 0))
+                    if part:
+                        left -= part
+                        first, name, most = found.get((key, pool), (one, floor.key, 0))
+                        found[key, pool] = (first, name, max(most, part))
+    return found
+
+
+def _lent(rows: PlanRows, floor: Floor, index: int, one: Week) -> int:
+    """Accelerators of the floor that week which others stand on."""
+    supply = sum(pool.allocatable[index] for pool in rows.plan.problem.pools if pool.key in floor.pools)
+    own = sum(
+        accelerators
+        for pool in floor.pools
+        for key, accelerators in rows.running_by_pool.get((pool, one), [])
+        if floor.is_for(rows.requests[key])
+    )
+    idle = sum(rows.idle.get((pool, one), 0) for pool in floor.pools)
+    return max(0, min(floor.accelerators[index], supply) - own - idle)
+
+
+def _taken(rows: PlanRows, before: Use, now: Use, order: list[str]) -> Iterable[Row]:
+    for key in order:
+        was, has = _by_week(before, key), _by_week(now, key)
+        lost = [one for one in sorted(was) if was[one] > has.get(one, 0)]
+        if not lost or rows.experiments[key]["state"] == "running":
+            continue
+        first = lost[0]
+        pool = max(sorted(rows.pools), key=lambda name: before.get((key, name, first), 0))
+        days = max(0, weeks_lost(accelerators=sum(was.values()) - sum(has.values()), weeks=1))
+        kind, by = _taken_by(rows, before, now, pool=pool, one=first, key=key)
+        yield {
+            **rows.request_columns(key),
+            "is_taken": True,
+            "pool_key": pool,
+            "week": first.key,
+            "accelerators": was[first] - has.get(first, 0),
+            "for_kind": kind,
+            "for_key": by,
+            "notice_days": None,
+            "lost_accelerator_days": Decimal(days),
+            "sentence": _taken_sentence(rows, kind, by, pool, first, len(lost), days),
+        }
+
+
+def _by_week(use: Use, key: str) -> dict[Week, int]:
+    found: dict[Week, int] = defaultdict(int)
+    for (one, _, at), accelerators in use.items():
+        if one == key:
+            found[at] += accelerators
+    return found
+
+
+def _taken_by(rows: PlanRows, before: Use, now: Use, *, pool: str, one: Week, key: str) -> tuple[str, str]:
+    """The request that has more of the pool that week than the review gave it; else what the plan names first."""
+    more = {
+        other: accelerators - before.get((other, place, at), 0)
+        for (other, place, at), accelerators in now.items()
+        if (place, at) == (pool, one) and other != key and accelerators > before.get((other, place, at), 0)
+    }
+    if more:
+        return "experiment", max(sorted(more), key=lambda other: more[other])
+    blockers = next((each.blockers for each in rows.plan.solution.unplaced if each.key == key), ())
+    is_serving = any(each.key not in rows.experiments for each in blockers)
+    return ("serving", "") if is_serving else ("supply", "")
+
+
+def _taken_sentence(rows: PlanRows, kind: str, by: str, pool: str, first: Week, weeks: int, days: int) -> str:
+    whom = {"serving": "to serving", "supply": "because less is left"}.get(kind, "")
+    if kind == "experiment":
+        whom = f"to {rows.experiments[by]['name']} ({by})"
+    made_up = f"{thousands(days)} accelerator-days are lost" if days else "all of it is made up later"
+    return f"It yields {pool} from {week(first)} {whom}, in {counted(weeks, 'week')} of the review's plan; {made_up}."

@@ -1,0 +1,186 @@
+"""Requests: the queue with its places, what has none, the Gantt, what moved and why, what yields, teams, overrides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from capacity.access.viewer import may_do, requires, viewer_of
+from capacity.access.visibility import Viewer
+from capacity.review import list_specs, verdicts
+from capacity.review.chosen import ChosenRun, chosen_run
+from capacity.review.gantt import placement_gantt
+from capacity.review.list_specs_queue import MADE_OF, QUEUE_LIST, YIELDS
+from capacity.review.listing import Link
+from capacity.review.pages import (
+    asks_for_file,
+    controls,
+    figure_links,
+    list_context,
+    list_file,
+    listed,
+    run_line,
+    sees_column,
+    visible_rows,
+)
+from capacity.review.queue_page import (
+    alarm_sentence,
+    changes_of,
+    known_weeks_sentence,
+    moved_lines,
+    queue_list_rows,
+    team_lines,
+    yield_list_rows,
+)
+from capacity.review.request_page import not_yet_planned
+from capacity.review.table_specs import PLACEMENTS, POOL_WEEKS, POOLS, UNPLACED
+from capacity.review.table_specs_queue import PREEMPTIONS, QUEUE, TEAMS
+from capacity.review.tables import Row, contract_labels, rows_of_several
+from capacity.review.views_lists import no_plan
+from capacity.review.what_if_asking import tries_of
+
+# Weeks drawn of the Gantt: what is beyond is on the page of a pool.
+GANTT_WEEKS = 52
+
+
+@requires("requests.view")
+@require_safe
+def requests(request: HttpRequest) -> HttpResponse:
+    """Requests by their place in the queue, and everything that explains it."""
+    now, viewer = timezone.now(), viewer_of(request)
+    chosen = chosen_run(request)
+    if chosen.run is None:
+        return no_plan(request, "Requests")
+    labels = contract_labels(chosen.run_id)
+    tables = rows_of_several(viewer=viewer, run_id=chosen.run_id, specs=(QUEUE, TEAMS, PREEMPTIONS, PLACEMENTS))
+    unplaced = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=UNPLACED, labels=labels)
+    queue = queue_list_rows(tables[QUEUE.name])
+    lists = {
+        spec.name: listed(request=request, chosen=chosen, spec=spec, rows=rows, is_filterable=_sees(viewer, spec.name))
+        for spec, rows in (
+            (QUEUE_LIST, queue),
+            (list_specs.WITHOUT_PLACE, unplaced),
+            (YIELDS, yield_list_rows(tables[PREEMPTIONS.name])),
+        )
+    }
+    for name, listing in lists.items():
+        if asks_for_file(request, listing.spec, is_default=name == QUEUE_LIST.name):
+            return list_file(request, chosen, listing)
+    pools = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=POOLS)
+    weeks = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=POOL_WEEKS)
+    links = figure_links(chosen.run_id, "request:")
+    head, more = verdicts.request_verdict(tables[PLACEMENTS.name], unplaced)
+    teams = tables[TEAMS.name]
+    context = {
+        "verdict": (head, f"{more} {alarm_sentence(teams)}".strip()),
+        "run_line": run_line(chosen, now=now),
+        "controls": controls(*lists.values()),
+        "has_queue": bool(tables[TEAMS.name]),
+        "queue": list_context(
+            request=request,
+            listing=lists[QUEUE_LIST.name],
+            year=now.year,
+            link=request_link(pool_link(chosen)),
+            extra=lambda row: {"key": row["experiment_key"], "own": row["team_key"] == viewer.team_key != ""},
+        ),
+        "unplaced": list_context(
+            request=request,
+            listing=lists["unplaced"],
+            year=now.year,
+            link=request_link(_by_key(links)),
+            extra=lambda row: {"key": row["experiment_key"], **tries_of(viewer, row, run_id=chosen.run_id)},
+        ),
+        "try_actions": "scenarios/_try.html" if may_do(request, "scenario.ask") and unplaced else "",
+        "gantt": placement_gantt(
+            pools=pools,
+            weeks=weeks,
+            placed=tables[PLACEMENTS.name],
+            run=chosen.run,
+            now=now,
+            query=chosen.query,
+            show_weeks=GANTT_WEEKS,
+        ),
+        "moved": moved_lines(changes_of(chosen.run), viewer),
+        "yields": list_context(
+            request=request,
+            listing=lists[YIELDS.name],
+            year=now.year,
+            link=request_link(pool_link(chosen)),
+            extra=lambda row: {"key": row["experiment_key"], "off": not row["is_taken"]},
+        ),
+        "teams": team_lines(teams, viewer),
+        "hours_sentence": known_weeks_sentence(teams),
+        "waiting": not_yet_planned(now=now),
+        "may_submit": may_do(request, "requests.submit"),
+    }
+    return render(request, "requests/requests.html", context)
+
+
+@requires("requests.view")
+@require_safe
+def placed(request: HttpRequest) -> HttpResponse:
+    """Every placement with what it costs, running ones too."""
+    now, viewer = timezone.now(), viewer_of(request)
+    chosen = chosen_run(request)
+    if chosen.run is None:
+        return no_plan(request, "Placements")
+    rows = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=PLACEMENTS)
+    spec = replace(list_specs.PLACED, prefix="")
+    listing = listed(
+        request=request, chosen=chosen, spec=spec, rows=rows, is_filterable=sees_column(viewer, PLACEMENTS.resource)
+    )
+    if asks_for_file(request, spec):
+        return list_file(request, chosen, listing)
+    context = {
+        "verdict": verdicts.request_verdict(rows, []),
+        "run_line": run_line(chosen, now=now),
+        "controls": controls(listing),
+        "placed": list_context(
+            request=request,
+            listing=listing,
+            year=now.year,
+            link=request_link(pool_link(chosen)),
+            total_label="Total",
+            extra=lambda row: {"key": row["experiment_key"]},
+        ),
+    }
+    return render(request, "requests/placed.html", context)
+
+
+def _sees(viewer: Viewer, name: str) -> Callable[[str], bool]:
+    """Which columns of a list the reader sees; one made of another goes with it."""
+    resource = {QUEUE_LIST.name: "queue", YIELDS.name: "preemption"}.get(name, "unplaced")
+    test = sees_column(viewer, resource)
+    return lambda column: test(MADE_OF.get(column, column))
+
+
+def _by_key(links: dict[str, str]) -> Link:
+    """Cells lead to their figure, where the run has one: `links` by "<key>:<column>"."""
+    return lambda row, name: links.get(f"{row['experiment_key']}:{name}", "")
+
+
+def request_link(other: Link) -> Link:
+    """The request's name leads to its page, other cells where they led before."""
+
+    def link(row: Row, name: str) -> str:
+        return reverse("request", args=[row["experiment_key"]]) if name == "name" else other(row, name)
+
+    return link
+
+
+def pool_link(chosen: ChosenRun) -> Link:
+    """A pool's cell leads to its page."""
+    query: Any = "?" + chosen.query[:-1] if chosen.query else ""
+
+    def link(row: Row, name: str) -> str:
+        is_pool = name == "pool_key" and row["pool_key"]
+        return reverse("pool", args=[row["pool_key"]]) + query if is_pool else ""
+
+    return link

@@ -1,0 +1,135 @@
+"""Why a request stands elsewhere than a week ago: small plans by hand, one cause each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from capacity.lib.horizon import Week
+from capacity.review.placement_causes import SEE_INPUTS, Causes
+
+FIRST = Week.parse("2026-W48")
+WEEKS = [FIRST.plus(offset).key for offset in range(6)]
+Row = dict[str, Any]
+
+
+def cells(pool: str = "h100", supply: list[int] | None = None, **columns: int) -> list[Row]:
+    return [
+        {"pool_key": pool, "week": week, "allocatable": (supply or [128] * 6)[index], "serving": 0, "floor": None}
+        | columns
+        for index, week in enumerate(WEEKS)
+    ]
+
+
+def stands(key: str, start: int, weeks: int = 2, count: int = 64, *, domain: str = "d1", pool: str = "h100") -> Row:
+    return {
+        "experiment_key": key,
+        "name": f"Run {key}",
+        "pool_key": pool,
+        "domain_key": domain,
+        "start_week": WEEKS[start],
+        "weeks": weeks,
+        "accelerators": count,
+        "is_running": False,
+        "team_key": "alignment",
+    }
+
+
+def plan(*placements: Row, weeks: list[Row] | None = None, **more: list[Row]) -> dict[str, list[Row]]:
+    return {"pool_weeks": weeks or cells(), "placements": list(placements), **more}
+
+
+def causes(before: Any, after: Any, inputs: list[Row] | None = None) -> Causes:
+    return Causes(before=before, after=after, weeks=set(WEEKS), inputs=inputs or [])
+
+
+def line(table: str, key: list[str], kind: str = "changed", labels: tuple[str, ...] = ("Accelerators",)) -> Row:
+    fields = [{"label": label, "before": None, "after": None} for label in labels]
+    return {"table": table, "key": key, "kind": kind, "noun": "Row", "fields": fields}
+
+
+def lot(week: int, count: int = 64) -> list[Row]:
+    return [{"pool_key": "h100", "lot_key": "L9", "week": WEEKS[week], "accelerators": count}]
+
+
+def test_less_supply_in_the_weeks_it_had_names_the_lot_that_slipped() -> None:
+    before = plan(stands("E7", 1), weeks=cells(supply=[64, 128, 128, 128, 128, 128]), lot_events=lot(1))
+    after = plan(stands("E7", 3), weeks=cells(supply=[64, 64, 64, 128, 128, 128]), lot_events=lot(3))
+    assert causes(before, after).of_move("E7") == (
+        "h100 has 64 fewer in 2026-W49: lot L9 comes in 2026-W51 instead of 2026-W49"
+    )
+
+
+def test_more_supply_where_it_is_now_names_the_lot_that_came_earlier() -> None:
+    before = plan(stands("E7", 3), weeks=cells(supply=[0, 0, 0, 64, 64, 64]), lot_events=lot(3))
+    after = plan(stands("E7", 0), weeks=cells(supply=[64] * 6), lot_events=lot(0))
+    cause = causes(before, after).of_move("E7")
+    # It left weeks 3 and 4 to nobody: only what it gained is the cause.
+    assert cause == "h100 has 64 more in 2026-W48: lot L9 comes in 2026-W48 instead of 2026-W51"
+
+
+def test_who_lies_there_now_is_named_with_their_own_cause_one_step_further() -> None:
+    before = plan(stands("E2", 3), stands("E7", 1))
+    after = plan(stands("E2", 1), stands("E7", 3))
+    changed = [line("experiments", ["E2"], labels=("Latest start date",))]
+    assert causes(before, after, changed).of_move("E7") == (
+        "Run E2 (E2) has its place now: its request changed: latest start date"
+    )
+    assert causes(before, after).of_move("E7") == (
+        "Run E2 (E2) has its place now: it moved from h100 in 2026-W51 to h100 in 2026-W49"
+    )
+
+
+def test_the_one_in_the_same_domain_is_named_before_a_larger_one_beside_it() -> None:
+    before = plan(stands("E7", 1, domain="d1"))
+    after = plan(stands("E7", 3), stands("near", 1, count=8, domain="d1"), stands("big", 1, count=64, domain="d2"))
+    new = [line("experiments", ["near"], "added"), line("experiments", ["big"], "added")]
+    assert causes(before, after, new).of_move("E7") == "Run near (near) has its place now: it is a new request"
+
+
+def test_serving_and_a_floor_that_grew_are_told_with_their_size() -> None:
+    before, after = plan(stands("E7", 1)), plan(stands("E7", 3), weeks=cells(serving=40))
+    assert causes(before, after).of_move("E7") == "serving takes 40 more of h100 in 2026-W49"
+    after = plan(stands("E7", 3), weeks=cells(floor=90))
+    assert causes(before, after).of_move("E7") == "the floor keeps 90 more of h100 in 2026-W49"
+
+
+def test_room_that_somebody_left_is_why_it_goes_there() -> None:
+    before = plan(stands("E2", 0), stands("E7", 2), weeks=cells(supply=[64] * 6))
+    after = plan(stands("E7", 0), weeks=cells(supply=[64] * 6))
+    assert causes(before, after).of_move("E7") == ("Run E2 (E2) left the room it has now: it is finished or withdrawn")
+    before = plan(stands("E7", 2), weeks=cells(serving=40))
+    assert causes(before, plan(stands("E7", 0))).of_move("E7") == "serving takes 40 less of h100 in 2026-W48"
+
+
+def test_its_own_row_a_decision_or_a_pool_that_is_gone_come_first() -> None:
+    before, after = plan(stands("E2", 3), stands("E7", 1)), plan(stands("E2", 1), stands("E7", 3))
+    weighed = [line("priority_overrides", ["E7", "launch"], "added")]
+    assert causes(before, after, weighed).of_move("E7") == "a decision weighs it otherwise (override launch)"
+    before = plan(stands("E7", 1, pool="old"), weeks=[*cells(), *cells("old")])
+    assert causes(before, plan(stands("E7", 1))).of_move("E7") == "pool old is gone"
+    running = {**stands("E7", 2), "is_running": True}
+    assert causes(plan(stands("E7", 1)), plan(running)).of_move("E7") == "it is running now, and stays where it runs"
+
+
+def test_a_request_that_lost_its_place_keeps_the_plan_s_reason_beside_the_cause() -> None:
+    gone = [{"experiment_key": "E7", "name": "Run E7", "reason": "blocked_by_commitment"}]
+    after = plan(weeks=cells(supply=[0] * 6), unplaced=gone)
+    assert causes(plan(stands("E7", 1)), after).of_loss("E7") == "h100 has 128 fewer in 2026-W49; blocked by commitment"
+
+
+def test_a_place_gained_where_nothing_changed_points_to_the_inputs() -> None:
+    assert causes(plan(), plan(stands("E7", 1))).of_place("E7") == SEE_INPUTS
+    new = [line("experiments", ["E7"], "added")]
+    assert causes(plan(), plan(stands("E7", 1)), new).of_place("E7") == "it is a new request"
+
+
+def test_another_domain_of_the_pool_is_no_change_of_room() -> None:
+    cause = causes(plan(stands("E7", 1)), plan(stands("E7", 1, domain="d2"))).of_move("E7")
+    assert cause == "same pool and weeks, now in d2"
+
+
+def test_where_nothing_else_differs_the_weight_of_its_team_is_told() -> None:
+    sides = [[{"team_key": "alignment", "engine_weight": weight}] for weight in ("1.02", "1.1")]
+    before, after = plan(teams=sides[0]), plan(stands("E7", 1), teams=sides[1])
+    assert causes(before, after).of_place("E7") == "its team weighs 1.1 instead of 1.02 by fair share"
+    assert causes({**before, "teams": sides[1]}, after).of_place("E7") == SEE_INPUTS
