@@ -12,13 +12,18 @@ from datetime import date
 from typing import Any
 
 from capacity.imports.rows import Row
+from workloads.throttled import throttled_week_rows
 
 Read = Callable[[Any], Any]
 
 # Table → column → how its stored text becomes the value again. A column that is not named is plain text or a number.
-DERIVED_COLUMNS: dict[str, Mapping[str, Read]] = {}
+DERIVED_COLUMNS: dict[str, Mapping[str, Read]] = {
+    "throttled_weeks": {},
+}
 
 
 def derived_rows(*, as_of: date) -> dict[str, list[Row]]:
     """Every derived table as a run of that day reads it."""
-    return {}
+    return {
+        "throttled_weeks": throttled_week_rows(as_of=as_of),
+    }

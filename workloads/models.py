@@ -16,6 +16,7 @@ from capacity.imports.models import bumps_inputs_version
 from capacity.inventory.models import KEY
 from workloads.constraints import chosen, unknown_or
 from workloads.map_models import RunWorkloadCard, RunWorkloadUse
+from workloads.move_models import RunMoveCandidate, RunWaste, WorkloadMove
 from workloads.request_models import RequestMove
 from workloads.research_models import Experiment, Team
 from workloads.usage_models import JobUsage, UsageDay, UsageHour
@@ -27,6 +28,8 @@ __all__ = [
     "ModelVersion",
     "OperatingPoint",
     "RequestMove",
+    "RunMoveCandidate",
+    "RunWaste",
     "RunWorkload",
     "RunWorkloadCard",
     "RunWorkloadUse",
@@ -35,6 +38,7 @@ __all__ = [
     "UsageDay",
     "UsageHour",
     "Workload",
+    "WorkloadMove",
 ]
 
 MODEL_TIERS = [("frontier", "Frontier"), ("mid", "Mid"), ("small", "Small")]

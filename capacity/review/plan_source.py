@@ -40,6 +40,7 @@ from capacity.review.plan_rows import PlanRows
 from capacity.review.remedies import remedy_rows
 from capacity.review.row_copy import copy_rows
 from capacity.review.snapshots import against_review, result_rows
+from capacity.review.waste_rows import WasteRows
 from contracts.deals import deal_rows
 from contracts.exposure import rows_of_measured
 from contracts.measured import measured_contracts
@@ -53,7 +54,7 @@ from contracts.models import (
 )
 from contracts.sla_rows import sla_rows
 from contracts.use import multiple_rows
-from workloads.models import RunWorkload, RunWorkloadCard, RunWorkloadUse
+from workloads.models import RunMoveCandidate, RunWaste, RunWorkload, RunWorkloadCard, RunWorkloadUse
 
 Progress = Callable[[str, float], None]
 Row = dict[str, Any]
@@ -74,6 +75,8 @@ RESULT_TABLES: tuple[tuple[str, type[models.Model]], ...] = (
     ("workloads", RunWorkload),
     ("workload_use", RunWorkloadUse),
     ("workload_cards", RunWorkloadCard),
+    ("move_candidates", RunMoveCandidate),
+    ("waste", RunWaste),
     ("exposure", RunExposure),
     ("exposure_scenarios", RunScenario),
     ("exposure_rollups", RunRollup),
@@ -93,6 +96,8 @@ LATER_TABLES = frozenset({"deals", "contract_multiples", "contract_pools", "cont
     "money_risk",
     "workload_use",
     "workload_cards",
+    "move_candidates",
+    "waste",
 }
 
 
@@ -163,6 +168,8 @@ class ReviewPlanSource:
         money = money_tables(rows=rows, measured=measured)
         progress("Explaining", 0.94)
         uses = uses_of(rows)
+        cards = workload_card_rows(rows, uses)
+        found = WasteRows(rows, uses, cards)
         tables: dict[str, list[Row]] = {
             "pools": rows.pool_rows,
             "pool_weeks": rows.pool_week_rows,
@@ -177,7 +184,9 @@ class ReviewPlanSource:
             "issues": issue_rows(rows, contracts=[each.contract for versions in measured for each in versions]),
             "workloads": workload_rows(rows, uses),
             "workload_use": workload_use_rows(uses),
-            "workload_cards": workload_card_rows(rows, uses),
+            "workload_cards": cards,
+            "move_candidates": found.suggested(),
+            "waste": found.waste(),
             "exposure": rows_of_measured(measured, rows.horizon),
             **money,
             "deals": deal_rows(

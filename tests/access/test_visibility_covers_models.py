@@ -31,6 +31,8 @@ RESOURCES = {
     "RunWorkload": "workload",
     "RunWorkloadUse": "workload_use",
     "RunWorkloadCard": "workload_card",
+    "RunMoveCandidate": "move_candidate",
+    "RunWaste": "waste",
     "RunExposure": "exposure",
     "RunDeal": "deal",
     "RunContractMultiple": "contract_use",
