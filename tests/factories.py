@@ -28,7 +28,7 @@ from contracts.models import (
 from tests.factory_inputs import input_document, policy_row
 from tests.factory_names import FLOOR
 from tests.factory_rows import all_tables
-from workloads.models import RunWorkload, RunWorkloadCard, RunWorkloadUse
+from workloads.models import RunMoveCandidate, RunWaste, RunWorkload, RunWorkloadCard, RunWorkloadUse
 
 PASSWORD = "correct horse battery"
 FIRST_WEEK = "2026-W48"
@@ -121,6 +121,8 @@ RUN_MODELS: dict[str, Any] = {
     "workloads": RunWorkload,
     "workload-use": RunWorkloadUse,
     "workload-cards": RunWorkloadCard,
+    "move-candidates": RunMoveCandidate,
+    "waste": RunWaste,
     "exposure": RunExposure,
     "deals": RunDeal,
     "contract-multiples": RunContractMultiple,

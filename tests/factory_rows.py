@@ -12,7 +12,7 @@ from typing import Any
 
 from capacity.lib.horizon import Horizon
 from tests import factory_contract_rows as of_contract
-from tests import factory_map, factory_money
+from tests import factory_map, factory_money, factory_moves
 from tests.factory_exposure_rows import deal_rows, exposure_rows
 from tests.factory_figures import figure_rows
 from tests.factory_names import OWNERS, POOL_B, Row
@@ -55,6 +55,8 @@ def all_tables(horizon: Horizon, *, scale: int, changes: Changes) -> dict[str, l
     }
     tables["workload-use"] = factory_map.use_rows(horizon, [row["workload_key"] for row in tables["workloads"]])
     tables["workload-cards"] = _copies(factory_map.card_rows(), scale, "workload_key")
+    tables["move-candidates"] = _copies(factory_moves.candidate_rows(), scale, "workload_key")
+    tables["waste"] = factory_moves.waste_rows(scale)
     tables["exposure-scenarios"] = factory_money.scenario_rows(tables["exposure"], first_week=horizon.first.key)
     tables["exposure-rollups"] = factory_money.rollups(tables["exposure-scenarios"])
     tables["money-risk"] = factory_money.chances()
@@ -80,6 +82,8 @@ ROW_KEYS = {
     "workloads": "workload_key",
     "workload-use": "workload_key",
     "workload-cards": "workload_key",
+    "move-candidates": "workload_key",
+    "waste": "kind",
     "exposure": "contract_key",
     "deals": "contract_key",
     "contract-multiples": "contract_key",
