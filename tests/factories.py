@@ -28,7 +28,17 @@ from contracts.models import (
 from tests.factory_inputs import input_document, policy_row
 from tests.factory_names import FLOOR
 from tests.factory_rows import all_tables
-from workloads.models import RunPreemption, RunQueue, RunTeam, RunTrough, RunWorkload, RunWorkloadCard, RunWorkloadUse
+from workloads.models import (
+    RunMoveCandidate,
+    RunPreemption,
+    RunQueue,
+    RunTeam,
+    RunTrough,
+    RunWaste,
+    RunWorkload,
+    RunWorkloadCard,
+    RunWorkloadUse,
+)
 
 PASSWORD = "correct horse battery"
 FIRST_WEEK = "2026-W48"
@@ -125,6 +135,8 @@ RUN_MODELS: dict[str, Any] = {
     "request-queue": RunQueue,
     "team-shares": RunTeam,
     "preemptions": RunPreemption,
+    "move-candidates": RunMoveCandidate,
+    "waste": RunWaste,
     "exposure": RunExposure,
     "deals": RunDeal,
     "contract-multiples": RunContractMultiple,

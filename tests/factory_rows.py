@@ -12,7 +12,7 @@ from typing import Any
 
 from capacity.lib.horizon import Horizon
 from tests import factory_contract_rows as of_contract
-from tests import factory_map, factory_money, factory_queue
+from tests import factory_map, factory_money, factory_moves, factory_queue
 from tests.factory_exposure_rows import deal_rows, exposure_rows
 from tests.factory_figures import figure_rows
 from tests.factory_names import OWNERS, POOL_B, Row
@@ -59,6 +59,8 @@ def all_tables(horizon: Horizon, *, scale: int, changes: Changes) -> dict[str, l
     tables["team-shares"] = _copies(factory_queue.team_rows(), scale, "team_key")
     tables["preemptions"] = _copies(factory_queue.preemption_rows(horizon), scale, "experiment_key")
     tables["troughs"] = factory_map.trough_rows(horizon)
+    tables["move-candidates"] = _copies(factory_moves.candidate_rows(), scale, "workload_key")
+    tables["waste"] = factory_moves.waste_rows(scale)
     tables["exposure-scenarios"] = factory_money.scenario_rows(tables["exposure"], first_week=horizon.first.key)
     tables["exposure-rollups"] = factory_money.rollups(tables["exposure-scenarios"])
     tables["money-risk"] = factory_money.chances()
@@ -88,6 +90,8 @@ ROW_KEYS = {
     "team-shares": "team_key",
     "preemptions": "experiment_key",
     "troughs": "pool_key",
+    "move-candidates": "workload_key",
+    "waste": "kind",
     "exposure": "contract_key",
     "deals": "contract_key",
     "contract-multiples": "contract_key",

@@ -14,6 +14,7 @@ from typing import Any
 
 from capacity.imports.rows import Row
 from workloads.team_hours import team_hours, waiting_since
+from workloads.throttled import throttled_week_rows
 
 Read = Callable[[Any], Any]
 
@@ -21,6 +22,7 @@ Read = Callable[[Any], Any]
 DERIVED_COLUMNS: dict[str, Mapping[str, Read]] = {
     "team_hours": {"hours": Decimal},
     "waiting_since": {"submitted_at": datetime.fromisoformat},
+    "throttled_weeks": {},
 }
 
 
@@ -29,4 +31,5 @@ def derived_rows(*, as_of: date) -> dict[str, list[Row]]:
     return {
         "team_hours": team_hours(as_of=as_of),
         "waiting_since": waiting_since(),
+        "throttled_weeks": throttled_week_rows(as_of=as_of),
     }

@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
-from workloads import importers_fairness, importers_models, importers_research, importers_usage, importers_workloads
+from workloads import (
+    importers_fairness,
+    importers_models,
+    importers_moves,
+    importers_research,
+    importers_usage,
+    importers_workloads,
+)
 
-PARTS = (importers_models, importers_workloads, importers_research, importers_usage, importers_fairness)
+PARTS = (
+    importers_models,
+    importers_workloads,
+    importers_research,
+    importers_usage,
+    importers_fairness,
+    importers_moves,
+)

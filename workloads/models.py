@@ -17,6 +17,7 @@ from capacity.inventory.models import KEY
 from workloads.constraints import chosen, unknown_or
 from workloads.fairness_models import PriorityOverride, RunPreemption, RunQueue, RunTeam
 from workloads.map_models import RunTrough, RunWorkloadCard, RunWorkloadUse
+from workloads.move_models import RunMoveCandidate, RunWaste, WorkloadMove
 from workloads.request_models import RequestMove
 from workloads.research_models import Experiment, Team
 from workloads.usage_models import JobUsage, UsageDay, UsageHour
@@ -33,6 +34,8 @@ __all__ = [
     "RunQueue",
     "RunTeam",
     "RunTrough",
+    "RunMoveCandidate",
+    "RunWaste",
     "RunWorkload",
     "RunWorkloadCard",
     "RunWorkloadUse",
@@ -41,6 +44,7 @@ __all__ = [
     "UsageDay",
     "UsageHour",
     "Workload",
+    "WorkloadMove",
 ]
 
 MODEL_TIERS = [("frontier", "Frontier"), ("mid", "Mid"), ("small", "Small")]

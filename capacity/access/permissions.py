@@ -39,6 +39,8 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     # Asking for accelerators and moving a request on; which move and whose request is the workflow's own table
     # (workloads/domain/request_workflow.py).
     "requests.submit": frozenset({CHAIR, RESEARCH}),
+    # Moves to cheaper serving: proposed and asked about by those who keep the cards; accepted by a decision.
+    "moves.propose": frozenset({CHAIR, PRODUCT}),
     "decisions.view": _MEETING,
     "policy.view": _MEETING,
     "methods.view": frozenset(Role),

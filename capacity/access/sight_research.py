@@ -11,6 +11,7 @@ from capacity.access.sight_rules import (
     COST_AND_PRODUCT,
     COST_AND_RESEARCH,
     NOT_SALES,
+    TOTAL_MONEY,
     WORKLOAD_COST,
     Rule,
     fields_of,
@@ -53,4 +54,23 @@ RESEARCH_RUNS: dict[str, dict[str, Rule]] = {
         "notice_days lost_accelerator_days sentence",
     ),
     "request_move": fields_of(NOT_SALES, "request from_state to_state at by reason answer"),
+    # A what-if's saving is told of its move: whole accelerators to all but sales, dollars as costs, margins as margins.
+    "move": {
+        **fields_of(NOT_SALES, "released promised_accelerators realised_accelerators"),
+        **fields_of(
+            COST_AND_PRODUCT, "paper_usd released_usd promised_usd_per_week realised_usd one_off_usd payback_weeks"
+        ),
+        **fields_of(TOTAL_MONEY, "margin_usd"),
+    },
+    "move_candidate": {
+        **fields_of(ALL, "position workload_key kind to_key amount sentence"),
+        **fields_of(COST_AND_PRODUCT, "paper_usd_per_week"),
+    },
+    "waste": {
+        **fields_of(
+            NOT_SALES,
+            "position kind workload_key serving_class pool_key experiment_key week accelerators measured peer sentence",
+        ),
+        **fields_of(COST_AND_PRODUCT, "usd_per_week"),
+    },
 }

@@ -66,4 +66,13 @@ WORKLOAD_INPUTS: dict[str, dict[str, Rule]] = {
         NOT_SALES,
         "job_ref team experiment pool starts_at ends_at accelerators accelerator_hours state provenance",
     ),
+    "input_workload_moves": {
+        **fields_of(
+            ALL,
+            "key title workload kind to_key amount quality_gate gate_date gate_evidence must_agree_role owner_role "
+            "due_date state decision_number provenance",
+        ),
+        **fields_of(NOT_SALES, "promised_accelerators"),
+        **fields_of(COST_AND_PRODUCT, "one_off_usd promised_usd_per_week"),
+    },
 }

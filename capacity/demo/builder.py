@@ -50,10 +50,23 @@ def demo_tables(*, monday: date) -> dict[str, bytes]:
     return tables
 
 
-def name_the_waiver(tables: Mapping[str, bytes], *, decision: int) -> dict[str, bytes]:
-    """The tables with the number of the decision that grants the waiver, known once it is recorded."""
-    waivers = tables["floor_waivers.csv"].replace(b"DECISION_OF_THE_WAIVER", str(decision).encode())
-    return {**tables, "floor_waivers.csv": waivers}
+# File → the word in it that stands for a decision's number → the decision (decisions.py).
+_DECISIONS_NAMED = {
+    "floor_waivers.csv": {b"DECISION_OF_THE_WAIVER": "demo-waiver"},
+    "workload_moves.csv": {
+        b"DECISION_OF_CACHING": "demo-caching",
+        b"DECISION_OF_QUANTISATION": "demo-quantisation",
+    },
+}
+
+
+def name_decisions(tables: Mapping[str, bytes], *, numbers: Mapping[str, int]) -> dict[str, bytes]:
+    """The tables with the numbers of the decisions they name, known once those are recorded."""
+    named = dict(tables)
+    for file, words in _DECISIONS_NAMED.items():
+        for word, key in words.items():
+            named[file] = named[file].replace(word, str(numbers[key]).encode())
+    return named
 
 
 def resolve_dates(text: str, *, monday: date) -> str:

@@ -17,7 +17,7 @@ from capacity.lib.horizon import Week
 
 CHAIR, FINANCE = Role.CHAIR.value, Role.FINANCE.value
 PRODUCT, RESEARCH, SALES = Role.PRODUCT.value, Role.RESEARCH.value, Role.SALES.value
-WAIVER = "demo-waiver"
+WAIVER, CACHING, QUANTISATION = "demo-waiver", "demo-caching", "demo-quantisation"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +31,8 @@ class _Past:
     verdict: tuple[str, str, Decimal | None] | None = None
 
 
-def record_demo_decisions(*, monday: date) -> int:
-    """Records what is not recorded yet; the number of the decision that grants the waiver."""
+def record_demo_decisions(*, monday: date) -> dict[str, int]:
+    """Records what is not recorded yet; key → number of each decision."""
     people = {user.username: user for user in User.objects.filter(username__in=["chair", "finance"])}
     numbers = {}
     for past in _decisions(monday):
@@ -62,7 +62,7 @@ def record_demo_decisions(*, monday: date) -> int:
                 roles=roles,
                 open_weeks={Week.containing(past.draft.review_back_date).key},
             )
-    return numbers[WAIVER]
+    return numbers
 
 
 def _nothing(risk: str, who: str) -> OptionDraft:
@@ -109,7 +109,37 @@ def _decisions(monday: date) -> tuple[_Past, ...]:
             verdict=("met", "The confirmed lot covers the ramp; coverage stayed above the target.", Decimal("0.89")),
         ),
         _Past(
-            key="demo-caching",
+            key=QUANTISATION,
+            weeks_ago=10,
+            by=CHAIR,
+            draft=DecisionDraft(
+                week=week(-10),
+                kind="default",
+                question="Do standard answers of the mid model run at FP8?",
+                options=(
+                    _nothing("Twice the replicas for the same answers", "Nobody"),
+                    OptionDraft(
+                        name="Serve it at FP8",
+                        accelerators=-48,
+                        cost_usd=Decimal("-16128"),
+                        risk="Answers get worse on long inputs",
+                        who_loses="Nobody, as far as the side-by-side test shows",
+                    ),
+                ),
+                chosen=1,
+                reason="The side-by-side test passed, and six whole replicas come free.",
+                decider_role=CHAIR,
+                owner_role=PRODUCT,
+                effect_metric="H10",
+                effect_direction="at_most",
+                effect_target=Decimal("0.7"),
+                effect_by_date=day(-3),
+                review_back_date=day(-3),
+            ),
+            verdict=("met", "Six replicas were given back and stayed free; ratings did not move.", Decimal("0.66")),
+        ),
+        _Past(
+            key=CACHING,
             weeks_ago=9,
             by=CHAIR,
             draft=DecisionDraft(

@@ -134,6 +134,14 @@ class CardCosts:
         )
         return _loaded(token_costs(profile=profile, rate_usd_per_hour=rate, need=need))
 
+    def next_model(self, card: Row) -> str:
+        """The key of the first model of the nearest lower tier that could serve the card; "" for none."""
+        for tier in lower_tiers(self.rows.models[card["model_version"]]["model_tier"]):
+            place = next(self._places(tier, card), None)
+            if place is not None:
+                return place.model
+        return ""
+
     def _places(self, tier: str, card: Row) -> Iterator[_Place]:
         """Where models of the tier that may be used are measured at the card's latency and have a pool in its regions."""
         day = self.rows.plan.inputs.as_of

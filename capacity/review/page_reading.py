@@ -37,6 +37,8 @@ class RunRows:
     unplaced: list[Row]
     remedies: list[Row]
     tiers: list[Row]
+    waste: list[Row]
+    suggested: list[Row]
 
 
 def read_run(*, viewer: Viewer, run: Run, previous_run_id: int | None) -> RunRows:
@@ -52,7 +54,13 @@ def read_run(*, viewer: Viewer, run: Run, previous_run_id: int | None) -> RunRow
     sees_requests = see(viewer, "placement", "experiment_key", "") is not RESTRICTED
     several: dict[str, list[Row]] = {}
     if sees_requests:
-        together = (table_specs.PLACEMENTS, table_specs.UNPLACED, table_specs.REMEDIES, table_specs.TIERS)
+        together = (
+            table_specs.PLACEMENTS,
+            table_specs.UNPLACED,
+            table_specs.REMEDIES,
+            table_specs.TIERS,
+            *table_specs.EFFICIENCY_TABLES,
+        )
         several = tables.rows_of_several(viewer=viewer, run_id=run_id, specs=together, labels=labels)
     sees_lots = see(viewer, "lot", "lot_key", "") is not RESTRICTED
     return RunRows(
@@ -74,6 +82,8 @@ def read_run(*, viewer: Viewer, run: Run, previous_run_id: int | None) -> RunRow
         unplaced=several.get(table_specs.UNPLACED.name, []),
         remedies=several.get(table_specs.REMEDIES.name, []),
         tiers=several.get(table_specs.TIERS.name, []),
+        waste=several.get("waste", []),
+        suggested=several.get("move-candidates", []),
     )
 
 

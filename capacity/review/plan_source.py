@@ -44,6 +44,7 @@ from capacity.review.remedies import remedy_rows
 from capacity.review.row_copy import copy_rows
 from capacity.review.snapshots import against_review, result_rows
 from capacity.review.trough_rows import trough_rows
+from capacity.review.waste_rows import WasteRows
 from contracts.deals import deal_rows
 from contracts.exposure import rows_of_measured
 from contracts.measured import measured_contracts
@@ -57,7 +58,17 @@ from contracts.models import (
 )
 from contracts.sla_rows import sla_rows
 from contracts.use import multiple_rows
-from workloads.models import RunPreemption, RunQueue, RunTeam, RunTrough, RunWorkload, RunWorkloadCard, RunWorkloadUse
+from workloads.models import (
+    RunMoveCandidate,
+    RunPreemption,
+    RunQueue,
+    RunTeam,
+    RunTrough,
+    RunWaste,
+    RunWorkload,
+    RunWorkloadCard,
+    RunWorkloadUse,
+)
 
 Progress = Callable[[str, float], None]
 Row = dict[str, Any]
@@ -79,6 +90,8 @@ RESULT_TABLES: tuple[tuple[str, type[models.Model]], ...] = (
     ("workload_use", RunWorkloadUse),
     ("workload_cards", RunWorkloadCard),
     ("troughs", RunTrough),
+    ("move_candidates", RunMoveCandidate),
+    ("waste", RunWaste),
     ("exposure", RunExposure),
     ("exposure_scenarios", RunScenario),
     ("exposure_rollups", RunRollup),
@@ -105,6 +118,8 @@ LATER_TABLES = frozenset({"deals", "contract_multiples", "contract_pools", "cont
     "queue",
     "preemptions",
     "troughs",
+    "move_candidates",
+    "waste",
 }
 
 
@@ -175,6 +190,8 @@ class ReviewPlanSource:
         money = money_tables(rows=rows, measured=measured)
         progress("Explaining", 0.94)
         uses = uses_of(rows)
+        cards = workload_card_rows(rows, uses)
+        found = WasteRows(rows, uses, cards)
         tables: dict[str, list[Row]] = {
             "pools": rows.pool_rows,
             "pool_weeks": rows.pool_week_rows,
@@ -189,11 +206,13 @@ class ReviewPlanSource:
             "issues": issue_rows(rows, contracts=[each.contract for versions in measured for each in versions]),
             "workloads": workload_rows(rows, uses),
             "workload_use": workload_use_rows(uses),
-            "workload_cards": workload_card_rows(rows, uses),
+            "workload_cards": cards,
             "teams": team_rows(rows),
             "queue": queue_rows(rows),
             "preemptions": preemption_rows(rows),
             "troughs": trough_rows(rows),
+            "move_candidates": found.suggested(),
+            "waste": found.waste(),
             "exposure": rows_of_measured(measured, rows.horizon),
             **money,
             "deals": deal_rows(

@@ -17,6 +17,7 @@ from capacity.review.table_specs_contracts import (
 )
 from capacity.review.table_specs_map import MAP_TABLES
 from capacity.review.table_specs_money import CHANCES, ROLLUPS, SCENARIOS
+from capacity.review.table_specs_moves import EFFICIENCY_TABLES
 from capacity.review.table_specs_queue import QUEUE_TABLES
 from capacity.review.table_specs_supply import (
     ALLOCATIONS,
@@ -55,5 +56,6 @@ RUN_TABLES: dict[str, RunTableSpec] = {
         CHANCES,
         *MAP_TABLES,
         *QUEUE_TABLES,
+        *EFFICIENCY_TABLES,
     )
 }

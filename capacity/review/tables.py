@@ -42,6 +42,7 @@ from capacity.review.table_specs import (
     UNPLACED,
 )
 from capacity.review.table_specs_map import WORKLOAD_USE
+from capacity.review.table_specs_moves import WASTE
 from contracts.models import RunDeal, RunExposure
 
 Row = dict[str, Any]
@@ -188,7 +189,9 @@ def visible_row(*, viewer: Viewer, spec: RunTableSpec, row: Mapping[str, Any], l
         _say_why_unknown(shown)
     if spec is REMEDIES:
         shown["label"] = _demand_in_words(viewer, row, labels)
-    if spec is UNPLACED and isinstance(shown["sentence"], str):
+    if spec is WASTE and str(row["serving_class"]).startswith(_DEDICATED):
+        shown["usd_per_week"] = see(viewer, "exposure", "reserved_cost_usd", row["usd_per_week"])
+    if spec in (UNPLACED, WASTE) and isinstance(shown["sentence"], str):
         shown["sentence"] = redact(viewer, shown["sentence"], contracts=labels)
     for name in _LABELLED.get(spec.name, ()):
         if isinstance(shown[name], list):

@@ -11,6 +11,7 @@ from capacity.review import (
     views_figures,
     views_lists,
     views_money,
+    views_moves,
     views_notices,
     views_overrides,
     views_queue,
@@ -26,6 +27,12 @@ from capacity.review import (
 
 urlpatterns = [
     path("workloads/", views_workloads.workloads, name="workloads"),
+    path("workloads/moves/", views_moves.moves, name="moves"),
+    path("workloads/moves/new/", views_moves.new, name="move-new"),
+    path("workloads/moves/<str:key>/", views_moves.move, name="move"),
+    path("workloads/moves/<str:key>/ask/", views_moves.ask, name="move-ask"),
+    path("workloads/moves/<str:key>/accept/", views_moves.accept, name="move-accept"),
+    path("workloads/moves/<str:key>/end/", views_moves.end, name="move-end"),
     path("workloads/<str:key>/", views_workloads.workload, name="workload"),
     path("requests/", views_queue.requests, name="requests"),
     path("requests/placed/", views_queue.placed, name="requests-placed"),

@@ -20,6 +20,7 @@ from capacity.review import carry, changes_shown
 from capacity.review.context import note_reviews, plan_state
 from capacity.review.csv_files import csv_rows_response
 from capacity.review.models import Review
+from capacity.review.move_page import efficiency_context
 from capacity.review.page import WEEKLY_TABLES, review_context, visible_header, weekly_table
 from capacity.review.page_reading import RunRows, read_run
 
@@ -93,6 +94,14 @@ def _page(request: HttpRequest, viewer: Viewer, *, week: Week | None) -> HttpRes
         return _no_review(request, viewer, shown, live_week, has_plan=False)
     context = review_context(viewer=viewer, rows=rows, week=shown, now=frozen.frozen_at if frozen else timezone.now())
     context |= _meeting(viewer, shown, frozen, before, rows)
+    context["efficiency"] = efficiency_context(
+        viewer,
+        waste=rows.waste,
+        suggested=rows.suggested,
+        run_id=run.pk,
+        is_live=frozen is None,
+        year=shown.monday.year,
+    )
     context |= {
         "frozen": frozen,
         "run_text": str(run.pk),

@@ -47,8 +47,10 @@ from capacity.review.compute import PreparedPlan, prepare_inputs
 from capacity.review.documents import OtherFormulas, inputs_of_document
 from capacity.review.input_edits import ChangesRefused, apply_changes
 from capacity.review.inputs import Inputs
+from capacity.review.move_answer import move_answer
 from capacity.review.quote_answer import quote_answer
 from contracts.models import Quote
+from workloads.models import WorkloadMove
 
 logger = logging.getLogger(__name__)
 
@@ -232,6 +234,9 @@ def _answer(claim: WhatIfClaim, lease: LeaseKeeper, clock: Callable[[], datetime
     )
     if quote is not None:
         answer["quote"] = _quoted(run, quote, lambda stage, done: tell(stage, share + 0.48 * done))
+    if is_asked_of_a_move(claim.what_if_id):
+        changed = prepare_changed(run=run, changes=claim.changes)
+        answer["move"] = move_answer(before=run.prepared, after=changed, answer=answer)
     seconds = {
         "read": round(heated - started, 3),
         "quick": round(quick_at[0] - heated, 3),
@@ -243,6 +248,11 @@ def _answer(claim: WhatIfClaim, lease: LeaseKeeper, clock: Callable[[], datetime
     else:
         _note_short(claim.what_if_id, answer)
     return "done"
+
+
+def is_asked_of_a_move(what_if_id: int) -> bool:
+    """Whether the question is what a move would save."""
+    return WorkloadMove.objects.filter(what_if_uuid__in=WhatIf.objects.filter(pk=what_if_id).values("uuid")).exists()
 
 
 def _note_refused(quote: Quote, document: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from capacity.imports.selectors import latest_inputs_version
 from capacity.imports.tables import tables
 from contracts.models import Contract, Customer, Quote
 from tests.factories import make_policy, make_review, make_run
-from workloads.models import Experiment, Team
+from workloads.models import Experiment, ModelVersion, Team, Workload, WorkloadMove
 
 BATCH, UPLOAD = 4720, 4721
 PROPOSAL = 1
@@ -51,6 +52,10 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "api/v1/request-moves/<str:key>/": {"key": "e_ask"},
     "supply/<str:pool_key>/": {"pool_key": "b200_euw1"},
     "workloads/<str:key>/": {"key": "chat_assistant"},
+    "workloads/moves/<str:key>/": {"key": "cache-more"},
+    "workloads/moves/<str:key>/ask/": {"key": "cache-more"},
+    "workloads/moves/<str:key>/accept/": {"key": "cache-more"},
+    "workloads/moves/<str:key>/end/": {"key": "cache-more"},
     "runs/<int:run_id>/": {"run_id": CURRENT},
     "runs/<int:run_id>/document/": {"run_id": CURRENT},
     "runs/<int:run_id>/retry/": {"run_id": FAILED},
@@ -144,6 +149,15 @@ def make_batch(importer: User) -> None:
     Upload.objects.create(id=UPLOAD, user=importer, source="vendor", expires_at=datetime(2100, 1, 1, tzinfo=UTC))
 
 
+def make_move() -> None:
+    """A move that nobody has asked about yet."""
+    model = ModelVersion.objects.create(key="big", name="Big", model_tier="frontier")
+    card = Workload.objects.create(key="chat_card", name="Chat", model_version=model, latency_class="interactive")
+    WorkloadMove.objects.create(
+        key="cache-more", title="Cache more", workload=card, kind="caching", amount=Decimal("0.8")
+    )
+
+
 def build_world() -> None:
     """The objects the samples name, as few as will do. Runs once for the whole matrix."""
     somebody = User.objects.create_user("somebody", password=None)
@@ -164,6 +178,7 @@ def build_world() -> None:
     )
     make_proposal(somebody)
     make_batch(somebody)
+    make_move()
     make_policy()
     Contract.objects.create(
         key="acme_more",

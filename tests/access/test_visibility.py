@@ -208,6 +208,7 @@ def test_no_sum_of_research_or_product_figures_holds_revenue() -> None:
         # What own products are worth by token is the product owner's own word: no customer pays it.
         seen -= {("input_workloads", "usd_value_per_million_tokens")}
         costs = {"pool_week", "placement", "workload", "workload_use", "workload_card", "spend", "request_answer"}
+        costs |= {"move", "move_candidate", "waste", "input_workload_moves"}
         # What others charge in public is nobody's revenue here.
         assert {resource for resource, _ in seen} <= costs | {"input_token_list_prices"}
 

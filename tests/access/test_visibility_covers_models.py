@@ -35,6 +35,8 @@ RESOURCES = {
     "RunQueue": "queue",
     "RunPreemption": "preemption",
     "RunTrough": "trough",
+    "RunMoveCandidate": "move_candidate",
+    "RunWaste": "waste",
     "RunExposure": "exposure",
     "RunDeal": "deal",
     "RunContractMultiple": "contract_use",

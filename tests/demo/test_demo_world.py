@@ -26,7 +26,7 @@ from contracts.holding import Planned
 from contracts.models import CommitStep, Contract, ContractTransition, Hold, PriceLine
 from contracts.services import keep_up_with_clock
 from tests.recorded_broker import RecordedBroker
-from workloads.models import Experiment, Forecast, JobUsage, ThroughputProfile, UsageHour, Workload
+from workloads.models import Experiment, Forecast, JobUsage, ThroughputProfile, UsageHour, Workload, WorkloadMove
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("recorded_broker")]
 
@@ -234,15 +234,29 @@ def test_the_policy_of_the_demo_is_the_written_one() -> None:
 
 def test_the_meeting_has_decisions_behind_it_and_the_waiver_names_its_own() -> None:
     load()
-    verdicts = dict(DecisionVerdict.objects.values_list("verdict", "decision__kind"))
+    verdicts = set(DecisionVerdict.objects.values_list("verdict", "decision__kind"))
 
-    assert verdicts == {"met": "lease_or_cloud", "not_met": "default"}
+    assert verdicts == {("met", "lease_or_cloud"), ("met", "default"), ("not_met", "default")}
     due = Decision.objects.get(review_back_date__gte=MONDAY, review_back_date__lt=MONDAY + timedelta(weeks=1))
     assert not DecisionVerdict.objects.filter(decision=due).exists()
     waiver = FloorWaiver.objects.get()
     assert Decision.objects.get(number=waiver.decision_number).kind == "floor_waiver"
     load()
-    assert Decision.objects.count() == 5
+    assert Decision.objects.count() == 6
+
+
+def test_moves_are_proposed_and_two_are_done_one_as_promised_and_one_not() -> None:
+    load()
+    done = {move.key: move for move in WorkloadMove.objects.filter(state="done")}
+    verdicts = dict(DecisionVerdict.objects.values_list("decision__number", "verdict"))
+    assert {key: verdicts[move.decision_number] for key, move in done.items()} == {
+        "assistant-fp8": "met",
+        "cache-agent": "not_met",
+    }
+    assert WorkloadMove.objects.filter(state="proposed", kind="caching").count() == 2
+    WorkloadMove.objects.filter(key="cache-widget").update(state="dropped")
+    load()
+    assert WorkloadMove.objects.get(key="cache-widget").state == "dropped"
 
 
 def test_files_and_traces_behind_the_review_are_there() -> None:

@@ -14,6 +14,7 @@ from capacity.review.table_specs import RUN_TABLES
 PAGES = {
     "/workloads/": "workloads.view",
     "/workloads/chat_assistant/": "workloads.view",
+    "/workloads/moves/": "workloads.view",
     "/requests/": "requests.view",
     "/requests/placed/": "requests.view",
     "/contracts/": "contracts.view",
@@ -35,6 +36,7 @@ LISTS = {
     "/workloads/chat_assistant/": ("workload-pools",),
     "/requests/": ("request-queue", "unplaced", "preemptions"),
     "/requests/placed/": ("placements",),
+    "/workloads/moves/": ("moves", "move-candidates", "waste", "waiting-while-idle"),
     "/contracts/": ("contracts",),
     "/pipeline/": ("pipeline",),
     "/money/": ("exposure-rollups", "scenario-totals", "envelopes"),

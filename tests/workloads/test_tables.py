@@ -44,6 +44,7 @@ def test_every_table_that_was_named_is_there() -> None:
         "teams",
         "throughput_profiles",
         "usage_hours",
+        "workload_moves",
         "workloads",
     ]
 

@@ -1,0 +1,368 @@
+"""A solved plan → what in it is wasteful, which work waits beside idle accelerators, and which moves its cards suggest. Pure.
+
+Thresholds and arithmetic are workloads/domain/waste.py and moves.py (methods: Waste, Moves). Sentences name contracts by
+key and hold no dollars: whoever shows them passes them through the visibility policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from capacity.lib.figures import counted, share, thousands
+from capacity.lib.horizon import Week
+from capacity.lib.money import round_usd, to_decimal
+from capacity.lib.units import HOURS_PER_WEEK, TOKENS_PER_MILLION, exact
+from capacity.review.card_premium import CardCosts
+from capacity.review.card_rows import tokens_this_week
+from capacity.review.map_use_rows import MAP_WEEKS, Use
+from capacity.review.plan_rows import PlanRows
+from workloads.domain.moves import Candidate, CardFacts, cache_gaps, candidates
+from workloads.domain.premium import WeekTokens, lower_tiers
+from workloads.domain.waste import (
+    LOW_UTILISATION,
+    THROTTLED_LIMIT,
+    beyond_target,
+    is_low,
+    is_throttled,
+    room_outside,
+    throttled_share,
+    utilisation,
+)
+
+Row = dict[str, Any]
+COUNT_STEP, SHARE_STEP, AMOUNT_STEP = Decimal("0.0001"), Decimal("0.000001"), Decimal("0.00001")
+
+
+class WasteRows:
+    """The findings of one plan. cards: its rows of workload cards (card_rows)."""
+
+    def __init__(self, rows: PlanRows, uses: Sequence[Use], cards: Sequence[Row]) -> None:
+        self.rows = rows
+        self.uses = uses
+        self.cards = {row["workload_key"]: row for row in cards}
+        self.costs = CardCosts(rows, uses)
+        self.weeks = rows.weeks[:MAP_WEEKS]
+        self.tokens: dict[str, WeekTokens | None] = {
+            key: tokens_this_week(rows, key)[0] for key in sorted(rows.workloads)
+        }
+        self.facts = [self._facts(card) for _, card in sorted(rows.workloads.items())]
+
+    # --- wasteful --------------------------------------------------------------------------------------------------
+
+    def waste(self) -> list[Row]:
+        """All findings, dearest first, then those of unknown cost, then those without one."""
+        found = [
+            *self._low_use(),
+            *self._low_cache(),
+            *self._smaller_passed(),
+            *self._retired(),
+            *self._throttled_while_idle(),
+            *self._queued_while_idle(),
+        ]
+        found.sort(
+            key=lambda row: (
+                row["usd_per_week"] is None,
+                -(row["usd_per_week"] or 0),
+                row["kind"],
+                row["workload_key"],
+                row["serving_class"],
+                row["experiment_key"],
+                row["pool_key"],
+            )
+        )
+        return [{"position": position, **row} for position, row in enumerate(found)]
+
+    def _low_use(self) -> Iterator[Row]:
+        for key, serving in sorted(self.rows.class_by_key.items()):
+            held = [self._held(key, week) for week in self.weeks]
+            consumed = [
+                count * self.rows.use_of_class(key, week)[0] for count, week in zip(held, self.weeks, strict=True)
+            ]
+            used = utilisation(consumed=consumed, held=held)
+            if used is None or not is_low(used):
+                continue
+            beyond = beyond_target(
+                consumed=consumed,
+                held=held,
+                target=serving.reference.utilisation_target,
+                rates=[self._class_rate(key, week) for week in self.weeks],
+            )
+            yield _row(
+                "low_utilisation",
+                serving_class=key,
+                workload_key=self._only_workload(key),
+                accelerators=beyond.accelerators,
+                usd=beyond.usd_per_week,
+                measured=used,
+                peer=LOW_UTILISATION,
+                sentence=f"{share(to_decimal(used))} of what {key} holds is at work, a mean of {MAP_WEEKS} weeks; "
+                f"at its target of {share(to_decimal(serving.reference.utilisation_target))} it would hold "
+                f"{thousands(beyond.accelerators, places=1)} fewer.",
+            )
+
+    def _held(self, class_key: str, week: Week) -> int:
+        cost = self.rows.class_week_costs.get((class_key, self.rows.horizon.index(week)))
+        return cost.accelerators if cost else 0
+
+    def _class_rate(self, class_key: str, week: Week) -> Decimal | None:
+        """USD per accelerator-hour of what the class holds this week."""
+        cost = self.rows.class_week_costs.get((class_key, self.rows.horizon.index(week)))
+        if cost is None or cost.usd is None or not cost.accelerators:
+            return None
+        return to_decimal(exact(cost.usd) / (cost.accelerators * HOURS_PER_WEEK))
+
+    def _only_workload(self, class_key: str) -> str:
+        """The workload of a class that serves one alone."""
+        names = {member.workload_key for member in self.rows.class_by_key[class_key].members}
+        return names.pop() if len(names) == 1 else ""
+
+    def _low_cache(self) -> Iterator[Row]:
+        hits = {card.key: card.cache_hit_share for card in self.facts}
+        for key, middle in sorted(cache_gaps(self.facts).items()):
+            own = hits[key]
+            assert own is not None
+            card = self.rows.workloads[key]
+            yield _row(
+                "low_cache",
+                workload_key=key,
+                usd=self._caching_paper(key, own, middle),
+                measured=own,
+                peer=middle,
+                sentence=f"{share(to_decimal(own))} of the prompt tokens of {card['name']} come from the cache; the middle of "
+                f"its peers at {card['latency_class']} latency is {share(to_decimal(middle))}.",
+            )
+
+    def _caching_paper(self, workload: str, own: Fraction, middle: Fraction) -> Decimal | None:
+        """Tokens read anew that would come from the cache × the difference of their costs at work."""
+        tokens = self.tokens[workload]
+        costs = next((each for each in self.costs.own(workload) if each.basis == "consumed"), None)
+        if tokens is None or costs is None:
+            return None
+        moved = (tokens.input_uncached + tokens.input_cached) * (middle - own)
+        cheaper = exact(costs.input_uncached_usd) - exact(costs.input_cached_usd)
+        return to_decimal(moved * cheaper / TOKENS_PER_MILLION)
+
+    def _smaller_passed(self) -> Iterator[Row]:
+        for key, card in sorted(self.rows.workloads.items()):
+            tier = self.rows.models[card["model_version"]]["model_tier"]
+            if card["smaller_tier_tested"] != "pass" or not lower_tiers(tier):
+                continue
+            tested = card["smaller_tier_tested_date"]
+            premium = self.cards[key]["premium"]
+            sentence = f"{card['name']} stays on a {tier} model although a smaller one passed its test"
+            sentence += f" on {tested.isoformat()}." if tested else "."
+            if premium["reason"]:
+                sentence += f" {_NO_PREMIUM.get(premium['reason'], '')}"
+            usd = None if premium["reason"] else Decimal(premium["usd_per_week"])
+            yield _row("smaller_passed", workload_key=key, usd=usd, sentence=sentence.strip())
+
+    def _retired(self) -> Iterator[Row]:
+        day = self.rows.plan.inputs.as_of
+        for contract in self.rows.plan.contracts:
+            if contract.is_pinned and contract.days[0] and self._is_retired(contract.model_key, day):
+                key = f"dedicated.{contract.row['key']}.v{contract.row['version']}"[:80]
+                yield self._retired_row(
+                    key,
+                    contract.workload["key"] if contract.workload else "",
+                    f"{contract.row['key']} is pinned to {contract.model_key}",
+                    contract.model_key,
+                )
+        for key, card in sorted(self.rows.workloads.items()):
+            if self._is_retired(card["model_version"], day):
+                serving = self.costs.class_of.get(key)
+                sentence = f"{card['name']} runs on {card['model_version']}"
+                yield self._retired_row(serving.key if serving else "", key, sentence, card["model_version"])
+
+    def _is_retired(self, model: str, day: Any) -> bool:
+        retires = self.rows.models[model]["retire_date"] if model in self.rows.models else None
+        return retires is not None and retires <= day
+
+    def _retired_row(self, class_key: str, workload: str, sentence: str, model: str) -> Row:
+        cost = self.rows.class_week_costs.get((class_key, 0))
+        return _row(
+            "retired_pin",
+            serving_class=class_key,
+            workload_key=workload,
+            accelerators=Fraction(cost.accelerators) if cost else None,
+            usd=cost.usd if cost else None,
+            sentence=f"{sentence}, retired on {self.rows.models[model]['retire_date'].isoformat()}: its replicas serve "
+            "nobody else.",
+        )
+
+    # --- waiting beside idle accelerators ---------------------------------------------------------------------------
+
+    def _throttled_while_idle(self) -> Iterator[Row]:
+        """Of the latest week known of each workload; idle of that week where the plan has it, else of its first."""
+        latest = {row["workload"]: row for row in sorted(self.rows.tables.get("throttled_weeks", ()), key=_by_week)}
+        for key, row in sorted(latest.items()):
+            refused = throttled_share(requests=row["requests"], throttled=row["throttled"])
+            if refused is None or not is_throttled(refused) or key not in self.rows.workloads:
+                continue
+            then = Week.parse(row["week"])
+            week = then if then in self.rows.horizon else self.rows.weeks[0]
+            idle = {pool: self.rows.idle.get((pool, week), 0) for pool in self._pools_of(key)}
+            pool = min(idle, key=lambda name: (-idle[name], name), default="")
+            if not pool or idle[pool] <= 0:
+                continue
+            when = "in that week" if week == then else "this week"
+            name = self.rows.workloads[key]["name"]
+            yield _row(
+                "throttled_while_idle",
+                workload_key=key,
+                pool_key=pool,
+                week=row["week"],
+                accelerators=Fraction(idle[pool]),
+                measured=refused,
+                peer=THROTTLED_LIMIT,
+                sentence=f"{share(to_decimal(refused), places=2)} of the requests of {name} were throttled in "
+                f"{row['week']}; {counted(idle[pool], 'accelerator')} of {pool}, which may serve it, "
+                f"{'is' if idle[pool] == 1 else 'are'} idle {when}.",
+            )
+
+    def _pools_of(self, workload: str) -> list[str]:
+        found = {
+            option.pool_key
+            for serving in self.rows.class_by_key.values()
+            if any(member.workload_key == workload for member in serving.members)
+            for option in serving.options
+        }
+        return sorted(found)
+
+    def _queued_while_idle(self) -> Iterator[Row]:
+        for each in sorted(self.rows.plan.solution.unplaced, key=lambda unplaced: unplaced.key):
+            request = self.rows.experiments[each.key]
+            pools = {pool for option in self.rows.requests[each.key].options for pool in option.pools}
+            idle = {pool: [self.rows.idle.get((pool, week), 0) for week in self.rows.weeks] for pool in sorted(pools)}
+            room = room_outside(idle=idle, accelerators=request["accelerators"], weeks=request["weeks"])
+            if room is None:
+                continue
+            pool, place = room
+            week = self.rows.weeks[place]
+            yield _row(
+                "queued_while_idle",
+                experiment_key=each.key,
+                pool_key=pool,
+                week=week.key,
+                accelerators=Fraction(request["accelerators"]),
+                sentence=f"{each.key} {request['name']} waits; {pool}, which it accepts, has "
+                f"{thousands(request['accelerators'])} idle for {counted(request['weeks'], 'week')} from {week.key}. "
+                f"{self._why_not(each, week)}",
+            )
+
+    def _why_not(self, unplaced: Any, week: Week) -> str:
+        request = self.rows.requests[unplaced.key]
+        if week > request.latest_start:
+            return f"It may start until {request.latest_start.key}: a later window would do."
+        if week < request.earliest_start:
+            return f"It may not start before {request.earliest_start.key}: an earlier window would do."
+        if unplaced.reason == "floor_reserved":
+            return "What is idle there is kept by a floor."
+        return "Not in one network domain, or kept for others: see why it has no place."
+
+    # --- what cards suggest -------------------------------------------------------------------------------------------
+
+    def suggested(self) -> list[Row]:
+        """Rows of RunMoveCandidate, dearest on paper first, unknown last."""
+        found = [self._suggested_row(each) for each in candidates(self.facts)]
+        found.sort(
+            key=lambda row: (
+                row["paper_usd_per_week"] is None,
+                -(row["paper_usd_per_week"] or 0),
+                row["workload_key"],
+                row["kind"],
+            )
+        )
+        return [{"position": position, **row} for position, row in enumerate(found)]
+
+    def _suggested_row(self, each: Candidate) -> Row:
+        card = self.rows.workloads[each.workload_key]
+        usd: Decimal | None = None
+        if each.kind == "caching":
+            own = next(fact.cache_hit_share for fact in self.facts if fact.key == each.workload_key)
+            assert own is not None and each.amount is not None
+            usd = self._caching_paper(each.workload_key, own, each.amount)
+            sentence = (
+                f"Cache {share(to_decimal(each.amount))} of the prompt tokens of {card['name']}, as its peers do."
+            )
+        elif each.kind == "smaller_model":
+            premium = self.cards[each.workload_key]["premium"]
+            usd = None if premium["reason"] else Decimal(premium["usd_per_week"])
+            sentence = f"Serve {card['name']} by {self.rows.models[each.to_key]['name']}, which passed its test."
+        else:
+            usd = Decimal(0)
+            sentence = (
+                f"Answer {card['name']} within 24 hours: on paper it saves nothing, but no peak and no spares are kept."
+            )
+        return {
+            "workload_key": each.workload_key,
+            "kind": each.kind,
+            "to_key": each.to_key,
+            "amount": None if each.amount is None else round_usd(to_decimal(each.amount), step=AMOUNT_STEP),
+            "paper_usd_per_week": None if usd is None else round_usd(usd),
+            "sentence": sentence,
+        }
+
+    def _facts(self, card: Row) -> CardFacts:
+        key, tokens = card["key"], self.tokens[card["key"]]
+        read = tokens.input_uncached + tokens.input_cached if tokens else Fraction(0)
+        tier = self.rows.models[card["model_version"]]["model_tier"]
+        brought = any(each.workload is not None and each.workload["key"] == key for each in self.rows.plan.contracts)
+        return CardFacts(
+            key=key,
+            model_tier=tier,
+            latency_class=card["latency_class"],
+            purpose=card["purpose"],
+            smaller_tier_tested=card["smaller_tier_tested"],
+            cache_hit_share=tokens.input_cached / read if tokens and read else None,
+            smaller_model=self.costs.next_model(card),
+            has_batch=(card["model_version"], "batch") in self.costs.profiles,
+            is_own=tokens is not None and not brought,
+        )
+
+
+_NO_PREMIUM = {
+    "no_profile": "No smaller model is measured at its latency, so what that would save is not known.",
+    "not_sized": "It has no size, so what that would save is not known.",
+    "unknown_cost": "A pool has no complete cost rate, so what that would save is not known.",
+    "no_tokens": "No tokens of it are known, so what that would save is not known.",
+}
+
+
+def _by_week(row: Mapping[str, Any]) -> str:
+    return str(row["week"])
+
+
+def _row(
+    kind: str,
+    *,
+    sentence: str,
+    workload_key: str = "",
+    serving_class: str = "",
+    pool_key: str = "",
+    experiment_key: str = "",
+    week: str = "",
+    accelerators: Fraction | None = None,
+    usd: Decimal | None = None,
+    measured: Fraction | None = None,
+    peer: Fraction | None = None,
+) -> Row:
+    return {
+        "kind": kind,
+        "workload_key": workload_key,
+        "serving_class": serving_class,
+        "pool_key": pool_key,
+        "experiment_key": experiment_key,
+        "week": week,
+        "accelerators": _rounded(accelerators, COUNT_STEP),
+        "usd_per_week": None if usd is None else round_usd(usd),
+        "measured": _rounded(measured, SHARE_STEP),
+        "peer": _rounded(peer, SHARE_STEP),
+        "sentence": sentence,
+    }
+
+
+def _rounded(value: Fraction | None, step: Decimal) -> Decimal | None:
+    return None if value is None else round_usd(to_decimal(value), step=step)

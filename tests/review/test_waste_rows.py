@@ -1,0 +1,169 @@
+"""What a plan of the demo world finds wasteful and suggests, recomputed from the plan's own rows and inputs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from statistics import median
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from capacity.demo.services import load_demo
+from capacity.lib.horizon import Horizon, Week
+from capacity.review.inputs import Inputs
+from capacity.review.plan_source import LATER_TABLES, ComputedPlan, ReviewPlanSource
+from capacity.review.waste_rows import WasteRows
+
+# Only so that the test database is made; the plan itself needs none.
+pytestmark = pytest.mark.django_db
+
+AS_OF = date(2026, 11, 22)
+
+
+@pytest.fixture(scope="module")
+def inputs(django_db_setup: Any, django_db_blocker: Any) -> Inputs:
+    with django_db_blocker.unblock(), transaction.atomic():
+        load_demo(as_of=AS_OF, password="a-password-for-tests", now=datetime(2026, 11, 22, tzinfo=UTC))
+        found = ReviewPlanSource().read(as_of=AS_OF)
+        transaction.set_rollback(True)
+    return found
+
+
+@pytest.fixture(scope="module")
+def plan(inputs: Inputs) -> ComputedPlan:
+    return ReviewPlanSource().compute(inputs=inputs, progress=lambda _stage, _share: None)
+
+
+def found(plan: ComputedPlan, kind: str) -> dict[str, dict[str, Any]]:
+    rows = [row for row in plan.tables["waste"] if row["kind"] == kind]
+    return {row["workload_key"] or row["experiment_key"] or row["serving_class"]: row for row in rows}
+
+
+def test_findings_stand_dearest_first_and_hold_no_dollars_in_words(plan: ComputedPlan) -> None:
+    rows = plan.tables["waste"]
+    assert [row["position"] for row in rows] == list(range(len(rows)))
+    costs = [row["usd_per_week"] for row in rows]
+    known = [cost for cost in costs if cost is not None]
+    assert known == sorted(known, reverse=True) == costs[: len(known)]
+    assert not any("$" in row["sentence"] for row in (*rows, *plan.tables["move_candidates"]))
+    assert {"waste", "move_candidates"} <= LATER_TABLES
+
+
+def test_low_use_is_below_thirty_percent_and_costs_what_is_beyond_the_target(plan: ComputedPlan) -> None:
+    rows = [row for row in plan.tables["waste"] if row["kind"] == "low_utilisation"]
+    assert rows
+    held: dict[str, list[int]] = defaultdict(list)
+    for row in plan.tables["allocations"]:
+        held[row["serving_class"]].append(row["accelerators"])
+    for row in rows:
+        assert row["measured"] < Decimal("0.3")
+        assert 0 < row["accelerators"] < max(held[row["serving_class"]])
+        # Between $0.50 and $10 an accelerator-hour: the rates of the demo's pools.
+        assert 84 < row["usd_per_week"] / row["accelerators"] < 1680
+
+
+def test_low_hits_are_held_against_the_middle_of_their_peers(plan: ComputedPlan, inputs: Inputs) -> None:
+    row = found(plan, "low_cache")["partner-widget"]
+    models = {each["key"]: each["model_tier"] for each in inputs.tables["model_versions"]}
+    peers = {
+        each["key"]: each["cache_hit_share"]
+        for each in inputs.tables["workloads"]
+        if (models[each["model_version"]], each["latency_class"]) == ("mid", "standard")
+        and each["key"] != "partner-widget"
+    }
+    # Of tickets contracts cache a little more or less than the card says: the middle stays where it is.
+    assert (row["measured"], row["peer"]) == (Decimal("0.3"), median(peers.values()))
+    card = next(each for each in plan.tables["workload_cards"] if each["workload_key"] == "partner-widget")
+    consumed = card["token_costs"]["consumed"]
+    own = next(each for each in inputs.tables["workloads"] if each["key"] == "partner-widget")
+    both = own["input_tokens_per_second"] + own["output_tokens_per_second"]
+    read = card["tokens_per_week"] * own["input_tokens_per_second"] / both
+    cheaper = Decimal(consumed["input_usd"]) - Decimal(consumed["cached_usd"])
+    assert abs(row["usd_per_week"] - read * Decimal("0.2") * cheaper / 1_000_000) < 1
+
+
+def test_every_card_above_small_whose_smaller_test_passed_is_listed(plan: ComputedPlan, inputs: Inputs) -> None:
+    models = {each["key"]: each["model_tier"] for each in inputs.tables["model_versions"]}
+    passed = {
+        each["key"]
+        for each in inputs.tables["workloads"]
+        if each["smaller_tier_tested"] == "pass" and models[each["model_version"]] != "small"
+    }
+    rows = found(plan, "smaller_passed")
+    assert set(rows) == passed
+    premiums = {row["workload_key"]: row["premium"] for row in plan.tables["workload_cards"]}
+    for key, row in rows.items():
+        told = premiums[key]
+        assert row["usd_per_week"] == (None if told["reason"] else Decimal(told["usd_per_week"]))
+
+
+def test_whoever_queues_beside_idle_accelerators_would_fit_there_in_other_weeks(
+    plan: ComputedPlan, inputs: Inputs
+) -> None:
+    rows = found(plan, "queued_while_idle")
+    assert set(rows) <= {row["experiment_key"] for row in plan.tables["unplaced"]}
+    requests = {each["key"]: each for each in inputs.tables["experiments"]}
+    idle = {(row["pool_key"], row["week"]): (row["week_index"], row["idle"]) for row in plan.tables["pool_weeks"]}
+    by_place = {(pool, index): amount for (pool, _), (index, amount) in idle.items()}
+    assert rows
+    for key, row in rows.items():
+        first = idle[row["pool_key"], row["week"]][0]
+        for offset in range(requests[key]["weeks"]):
+            assert by_place[row["pool_key"], first + offset] >= requests[key]["accelerators"]
+
+
+def test_suggestions_carry_the_saving_on_paper_of_their_finding(plan: ComputedPlan) -> None:
+    wasted = found(plan, "low_cache")
+    caching = {row["workload_key"]: row for row in plan.tables["move_candidates"] if row["kind"] == "caching"}
+    assert set(caching) == set(wasted)
+    for key, row in caching.items():
+        assert row["paper_usd_per_week"] == wasted[key]["usd_per_week"]
+        assert abs(row["amount"] - wasted[key]["peer"]) < Decimal("0.00001")
+
+
+# --- throttled beside idle, by hand --------------------------------------------------------------------------------
+
+FIRST = Week.parse("2026-W47")
+
+
+def throttled(rows: list[dict[str, Any]], *, idle: int) -> list[dict[str, Any]]:
+    serving = SimpleNamespace(
+        members=[SimpleNamespace(workload_key="chat")],
+        options=[SimpleNamespace(pool_key="p"), SimpleNamespace(pool_key="q")],
+    )
+    plan = SimpleNamespace(
+        tables={"throttled_weeks": rows},
+        workloads={"chat": {"name": "Chat"}},
+        weeks=[FIRST],
+        horizon=Horizon(first=FIRST, weeks=2),
+        idle={("p", FIRST): 0, ("q", FIRST): idle},
+        class_by_key={"m.interactive.any": serving},
+    )
+    shell = WasteRows.__new__(WasteRows)
+    shell.rows = plan  # type: ignore[assignment]
+    return list(shell._throttled_while_idle())
+
+
+def told(week: str, requests: int, refused: int) -> dict[str, Any]:
+    return {"workload": "chat", "week": week, "requests": requests, "throttled": refused}
+
+
+def test_throttled_work_beside_idle_accelerators_names_pool_weeks_and_share() -> None:
+    (row,) = throttled([told("2026-W46", 10_000, 40), told("2026-W45", 10_000, 0)], idle=96)
+    assert (row["pool_key"], row["accelerators"], row["week"]) == ("q", 96, "2026-W46")
+    assert row["measured"] == Decimal("0.004")
+    assert "0.40% of the requests of Chat were throttled in 2026-W46" in row["sentence"]
+    assert row["sentence"].endswith("idle this week.")
+    (same,) = throttled([told("2026-W47", 10_000, 40)], idle=96)
+    assert same["sentence"].endswith("idle in that week.")
+
+
+def test_throttling_that_is_over_small_or_without_idle_accelerators_is_no_finding() -> None:
+    assert throttled([told("2026-W45", 10_000, 40), told("2026-W46", 10_000, 0)], idle=96) == []
+    assert throttled([told("2026-W46", 10_000, 10)], idle=96) == []
+    assert throttled([told("2026-W46", 10_000, 40)], idle=0) == []
+    assert throttled([], idle=96) == []
