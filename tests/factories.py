@@ -28,7 +28,17 @@ from contracts.models import (
 from tests.factory_inputs import input_document, policy_row
 from tests.factory_names import FLOOR
 from tests.factory_rows import all_tables
-from workloads.models import RunWorkload, RunWorkloadCard, RunWorkloadUse
+from workloads.models import (
+    RunActual,
+    RunClassActual,
+    RunForecastScore,
+    RunGranted,
+    RunMeasuredPeak,
+    RunPostMortem,
+    RunWorkload,
+    RunWorkloadCard,
+    RunWorkloadUse,
+)
 
 PASSWORD = "correct horse battery"
 FIRST_WEEK = "2026-W48"
@@ -130,6 +140,12 @@ RUN_MODELS: dict[str, Any] = {
     "exposure-scenarios": RunScenario,
     "exposure-rollups": RunRollup,
     "money-risk": RunChance,
+    "actuals": RunActual,
+    "measured-peaks": RunMeasuredPeak,
+    "class-actuals": RunClassActual,
+    "forecast-scores": RunForecastScore,
+    "granted-hours": RunGranted,
+    "short-weeks": RunPostMortem,
     "figures": RunFigure,
 }
 

@@ -12,13 +12,22 @@ from datetime import date
 from typing import Any
 
 from capacity.imports.rows import Row
+from workloads import usage_inputs
 
 Read = Callable[[Any], Any]
 
 # Table → column → how its stored text becomes the value again. A column that is not named is plain text or a number.
-DERIVED_COLUMNS: dict[str, Mapping[str, Read]] = {}
+DERIVED_COLUMNS: dict[str, Mapping[str, Read]] = {
+    "usage_weeks": usage_inputs.WEEK_COLUMNS,
+    "usage_peaks": usage_inputs.PEAK_COLUMNS,
+    "usage_classes": usage_inputs.CLASS_COLUMNS,
+    "granted_hours": usage_inputs.GRANTED_COLUMNS,
+    "forecast_vintages": usage_inputs.VINTAGE_COLUMNS,
+}
 
 
 def derived_rows(*, as_of: date) -> dict[str, list[Row]]:
     """Every derived table as a run of that day reads it."""
-    return {}
+    return {
+        **usage_inputs.usage_rows(as_of=as_of),
+    }

@@ -14,6 +14,14 @@ from django.db.models import F, Q
 from capacity.allocation.models import RunTable
 from capacity.imports.models import bumps_inputs_version
 from capacity.inventory.models import KEY
+from workloads.actual_models import (
+    RunActual,
+    RunClassActual,
+    RunForecastScore,
+    RunGranted,
+    RunMeasuredPeak,
+    RunPostMortem,
+)
 from workloads.constraints import chosen, unknown_or
 from workloads.map_models import RunWorkloadCard, RunWorkloadUse
 from workloads.request_models import RequestMove
@@ -27,6 +35,12 @@ __all__ = [
     "ModelVersion",
     "OperatingPoint",
     "RequestMove",
+    "RunActual",
+    "RunClassActual",
+    "RunForecastScore",
+    "RunGranted",
+    "RunMeasuredPeak",
+    "RunPostMortem",
     "RunWorkload",
     "RunWorkloadCard",
     "RunWorkloadUse",

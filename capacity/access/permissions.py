@@ -39,6 +39,8 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     # Asking for accelerators and moving a request on; which move and whose request is the workflow's own table
     # (workloads/domain/request_workflow.py).
     "requests.submit": frozenset({CHAIR, RESEARCH}),
+    # What was measured beside what was planned: peaks, forecasts, granted hours; each field by its own rule.
+    "actuals.view": _MEETING - {SALES},
     "decisions.view": _MEETING,
     "policy.view": _MEETING,
     "methods.view": frozenset(Role),

@@ -25,6 +25,7 @@ from capacity.allocation.runs import PlanHeader, PlanRefused
 from capacity.decisions.policy import NoPolicyInForce
 from capacity.imports.rows import as_json
 from capacity.lib.canonical import content_hash
+from capacity.review.actual_rows import actual_tables
 from capacity.review.card_rows import workload_card_rows
 from capacity.review.changes import Changes, compare
 from capacity.review.compute import solve_inputs
@@ -53,6 +54,7 @@ from contracts.models import (
 )
 from contracts.sla_rows import sla_rows
 from contracts.use import multiple_rows
+from workloads.actual_models import ACTUAL_TABLES
 from workloads.models import RunWorkload, RunWorkloadCard, RunWorkloadUse
 
 Progress = Callable[[str, float], None]
@@ -83,6 +85,7 @@ RESULT_TABLES: tuple[tuple[str, type[models.Model]], ...] = (
     ("contract_pools", RunContractPool),
     ("contract_lots", RunContractLot),
     ("contract_slas", RunContractSla),
+    *ACTUAL_TABLES,
     ("figures", RunFigure),
 )
 # Tables that came later than the first runs: where they are empty they count for nothing in a run's hash, so that runs
@@ -93,6 +96,7 @@ LATER_TABLES = frozenset({"deals", "contract_multiples", "contract_pools", "cont
     "money_risk",
     "workload_use",
     "workload_cards",
+    *(name for name, _ in ACTUAL_TABLES),
 }
 
 
@@ -178,6 +182,7 @@ class ReviewPlanSource:
             "workloads": workload_rows(rows, uses),
             "workload_use": workload_use_rows(uses),
             "workload_cards": workload_card_rows(rows, uses),
+            **actual_tables(rows),
             "exposure": rows_of_measured(measured, rows.horizon),
             **money,
             "deals": deal_rows(

@@ -56,19 +56,21 @@ def known_before(*, vintages: Sequence[Vintage], week: Week, lead_weeks: int) ->
     return max(old, key=lambda each: each.vintage_date, default=None)
 
 
-def score_forecasts(*, actual: Mapping[Week, int], vintages: Sequence[Vintage], lead_weeks: int) -> Score:
-    """One source against the tokens of whole weeks; weeks it did not forecast that early are left out of both sums.
-
-    Actual 100 and 120, forecast 90 and 150: error 40 ÷ 220 = 18.2 %, bias 20 ÷ 220 = +9.1 %. (methods: Actuals)
-    """
+def pairs_of(*, actual: Mapping[Week, int], vintages: Sequence[Vintage], lead_weeks: int) -> list[tuple[Fraction, int]]:
+    """(forecast, actual) tokens of each week that was forecast that early, of one source and workload."""
     pairs: list[tuple[Fraction, int]] = []
     for week, tokens in actual.items():
         vintage = known_before(vintages=vintages, week=week, lead_weeks=lead_weeks)
         forecast = None if vintage is None else vintage.tokens(week)
         if forecast is not None:
             pairs.append((forecast, tokens))
+    return pairs
+
+
+def score(*, pairs: Sequence[tuple[Fraction, int]], lead_weeks: int, has_actual: bool) -> Score:
+    """The two figures of pairs, of one workload or of several. has_actual: whether any whole week was counted."""
     total = sum(tokens for _, tokens in pairs)
-    absent = "" if total else ZERO_ACTUAL if pairs else NO_FORECAST if actual else NO_ACTUAL
+    absent = "" if total else ZERO_ACTUAL if pairs else NO_FORECAST if has_actual else NO_ACTUAL
     if absent:
         return Score(lead_weeks=lead_weeks, weeks=len(pairs), wape=None, bias=None, absent=absent)
     return Score(
@@ -77,3 +79,12 @@ def score_forecasts(*, actual: Mapping[Week, int], vintages: Sequence[Vintage], 
         wape=sum((abs(forecast - tokens) for forecast, tokens in pairs), Fraction(0)) / total,
         bias=sum((forecast - tokens for forecast, tokens in pairs), Fraction(0)) / total,
     )
+
+
+def score_forecasts(*, actual: Mapping[Week, int], vintages: Sequence[Vintage], lead_weeks: int) -> Score:
+    """One source against the tokens of whole weeks; weeks it did not forecast that early are left out of both sums.
+
+    Actual 100 and 120, forecast 90 and 150: error 40 ÷ 220 = 18.2 %, bias 20 ÷ 220 = +9.1 %. (methods: Actuals)
+    """
+    pairs = pairs_of(actual=actual, vintages=vintages, lead_weeks=lead_weeks)
+    return score(pairs=pairs, lead_weeks=lead_weeks, has_actual=bool(actual))

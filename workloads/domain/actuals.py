@@ -60,9 +60,15 @@ class WeekUse:
     @property
     def throttled_share(self) -> Fraction | None:
         """Throttled ÷ all requests; None where the hours do not say, and of no request."""
-        if not self.tells_quality or not self.requests or self.throttled is None:
-            return None
-        return Fraction(self.throttled, self.requests)
+        return self._share(self.throttled)
+
+    @property
+    def late_share(self) -> Fraction | None:
+        """Late ÷ all requests, likewise."""
+        return self._share(self.late)
+
+    def _share(self, part: int | None) -> Fraction | None:
+        return None if not self.tells_quality or not self.requests or part is None else Fraction(part, self.requests)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,12 +19,16 @@ from workloads.domain.serving import SpareRule
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PastWeek:
-    """Tokens a second, in and out together. throttled_share, capacity: None where not known."""
+    """Tokens a second, in and out together. throttled_share, capacity: None where not known.
+
+    contracts_tps: what contracts used of it; forecasts are of what comes beside them.
+    """
 
     week: Week
     demand_tps: Fraction
     throttled_share: Fraction | None
     capacity_tps: Fraction | None
+    contracts_tps: Fraction = Fraction(0)
 
     @property
     def is_short(self) -> bool:
@@ -35,7 +39,7 @@ class PastWeek:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Said:
-    """What one vintage said of the week. weeks_before: whole weeks from its day to the week's Monday."""
+    """What one vintage said of the week, with what contracts used. weeks_before: whole weeks before its Monday."""
 
     source: str
     vintage_date: date
@@ -96,7 +100,7 @@ def post_mortem(*, weeks: Iterable[PastWeek], vintages: Sequence[Vintage]) -> tu
 
 
 def _finding(past: PastWeek, vintages: Sequence[Vintage]) -> Finding:
-    said = sorted(_said(past.week, vintages), key=lambda each: (-each.weeks_before, each.source))
+    said = sorted(_said(past, vintages), key=lambda each: (-each.weeks_before, each.source))
     return Finding(
         past=past,
         said=tuple(said),
@@ -105,18 +109,18 @@ def _finding(past: PastWeek, vintages: Sequence[Vintage]) -> Finding:
     )
 
 
-def _said(week: Week, vintages: Sequence[Vintage]) -> Iterable[Said]:
+def _said(past: PastWeek, vintages: Sequence[Vintage]) -> Iterable[Said]:
     for vintage in vintages:
-        bands = vintage.of_week(week)
-        days = (week.monday - vintage.vintage_date).days
+        bands = vintage.of_week(past.week)
+        days = (past.week.monday - vintage.vintage_date).days
         if bands is None or days < 0:
             continue
         yield Said(
             source=vintage.source,
             vintage_date=vintage.vintage_date,
             weeks_before=days // DAYS_PER_WEEK,
-            p50_tps=bands[0].p50 + bands[1].p50,
-            p90_tps=bands[0].p90 + bands[1].p90,
+            p50_tps=bands[0].p50 + bands[1].p50 + past.contracts_tps,
+            p90_tps=bands[0].p90 + bands[1].p90 + past.contracts_tps,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -108,3 +109,10 @@ def test_a_week_is_short_by_capacity_or_by_what_was_turned_away() -> None:
 def test_without_a_capacity_it_is_not_said_when_it_was_visible() -> None:
     (found,) = post_mortem(weeks=[past(capacity=None, throttled=Fraction(1, 2))], vintages=[says(6, 10**9, 10**9)])
     assert (found.p50_weeks, found.p90_weeks, len(found.said)) == (None, None, 1)
+
+
+def test_forecasts_come_beside_what_contracts_used() -> None:
+    week = replace(past(), contracts_tps=Fraction(40_000))
+    (found,) = post_mortem(weeks=[week], vintages=[says(9, 800_000, 810_000)])
+    # 800,000 + 40,000 is no more than the capacity; 810,000 + 40,000 is.
+    assert (found.p50_weeks, found.p90_weeks, found.said[0].p90_tps) == (None, 9, 850_000)
