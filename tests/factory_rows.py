@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from capacity.lib.horizon import Horizon
-from tests import factory_contract_rows as of_contract
 from tests import factory_actuals, factory_map, factory_money
+from tests import factory_contract_rows as of_contract
 from tests.factory_exposure_rows import deal_rows, exposure_rows
 from tests.factory_figures import figure_rows
 from tests.factory_names import OWNERS, POOL_B, Row

@@ -73,7 +73,7 @@ def usage_rows(*, as_of: date) -> dict[str, list[Row]]:
         "usage_weeks": weeks,
         "usage_peaks": usage_peaks(hourly),
         "usage_classes": usage_classes(hourly, as_of=as_of),
-        "granted_hours": granted_rows(as_of=as_of),
+        "granted_hours": granted_rows(as_of=now.monday),
         "forecast_vintages": forecast_vintages(workloads={row["workload"] for row in weeks}, as_of=as_of, now=now),
     }
 
@@ -218,7 +218,9 @@ def _contract_terms(keys: set[str]) -> dict[str, tuple[str, list[str], int | Non
 
 
 def granted_rows(*, as_of: date) -> list[Row]:
-    """Requests that run, or ended in the last 13 weeks: accelerator-hours granted and used until `as_of`.
+    """Requests that run, or ended in the last 13 weeks: accelerator-hours granted and used until `as_of`, a Monday.
+
+    Ended weeks only, because accounts of jobs come late.
 
     used_hours None: no job names the request. until_date: its end, at the latest its asked weeks after the start.
     """
