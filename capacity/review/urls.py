@@ -6,6 +6,7 @@ from django.urls import path
 
 from capacity.review import (
     health,
+    views_actuals,
     views_contracts,
     views_docs,
     views_figures,
@@ -23,7 +24,9 @@ from capacity.review import (
 
 urlpatterns = [
     path("workloads/", views_workloads.workloads, name="workloads"),
+    path("workloads/actuals/", views_actuals.actuals, name="actuals"),
     path("workloads/<str:key>/", views_workloads.workload, name="workload"),
+    path("workloads/<str:key>/adopt-peak/", views_actuals.adopt_peak, name="workload-peak"),
     path("requests/", views_lists.requests, name="requests"),
     path("requests/new/", views_requests.new, name="request-new"),
     path("requests/quick/", views_requests.quick, name="request-quick"),

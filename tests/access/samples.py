@@ -50,6 +50,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "api/v1/request-moves/<str:key>/": {"key": "e_ask"},
     "supply/<str:pool_key>/": {"pool_key": "b200_euw1"},
     "workloads/<str:key>/": {"key": "chat_assistant"},
+    "workloads/<str:key>/adopt-peak/": {"key": "chat_assistant"},
     "runs/<int:run_id>/": {"run_id": CURRENT},
     "runs/<int:run_id>/document/": {"run_id": CURRENT},
     "runs/<int:run_id>/retry/": {"run_id": FAILED},
