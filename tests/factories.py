@@ -29,7 +29,13 @@ from tests.factory_inputs import input_document, policy_row
 from tests.factory_names import FLOOR
 from tests.factory_rows import all_tables
 from workloads.models import (
+    RunActual,
+    RunClassActual,
+    RunForecastScore,
+    RunGranted,
+    RunMeasuredPeak,
     RunMoveCandidate,
+    RunPostMortem,
     RunPreemption,
     RunQueue,
     RunTeam,
@@ -146,6 +152,12 @@ RUN_MODELS: dict[str, Any] = {
     "exposure-scenarios": RunScenario,
     "exposure-rollups": RunRollup,
     "money-risk": RunChance,
+    "actuals": RunActual,
+    "measured-peaks": RunMeasuredPeak,
+    "class-actuals": RunClassActual,
+    "forecast-scores": RunForecastScore,
+    "granted-hours": RunGranted,
+    "short-weeks": RunPostMortem,
     "figures": RunFigure,
 }
 

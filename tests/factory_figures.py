@@ -12,6 +12,7 @@ def figure_rows() -> list[Row]:
     metrics = (
         ("H1", "Promise coverage, next 13 weeks", D("0.9142857143"), "share", "bad", "< 100%"),
         ("H2", "Weeks to first capacity shortfall", D(3), "weeks", "bad", "P50 < 13"),
+        ("H3", "Customer-felt degradation", D("0.0015"), "share", "bad", "> 0.1%"),
         ("H4", "Floor attainment", D(1), "share", "good", "< 100%"),
         ("H5", "Productive use", D("0.8123456789"), "share", "good", "< 60% or > 90%"),
         ("H6", "Idle this week", D("53088"), "USD a week", "bad", "> 5% of the envelope"),

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from capacity.lib.horizon import Horizon
+from tests import factory_actuals, factory_map, factory_money, factory_moves, factory_queue
 from tests import factory_contract_rows as of_contract
-from tests import factory_map, factory_money, factory_moves, factory_queue
 from tests.factory_exposure_rows import deal_rows, exposure_rows
 from tests.factory_figures import figure_rows
 from tests.factory_names import OWNERS, POOL_B, Row
@@ -61,6 +61,12 @@ def all_tables(horizon: Horizon, *, scale: int, changes: Changes) -> dict[str, l
     tables["troughs"] = factory_map.trough_rows(horizon)
     tables["move-candidates"] = _copies(factory_moves.candidate_rows(), scale, "workload_key")
     tables["waste"] = factory_moves.waste_rows(scale)
+    tables["actuals"] = factory_actuals.actual_rows(horizon)
+    tables["measured-peaks"] = factory_actuals.peak_rows()
+    tables["class-actuals"] = factory_actuals.class_rows()
+    tables["forecast-scores"] = factory_actuals.score_rows()
+    tables["granted-hours"] = factory_actuals.granted_rows(horizon)
+    tables["short-weeks"] = factory_actuals.post_mortem_rows(horizon)
     tables["exposure-scenarios"] = factory_money.scenario_rows(tables["exposure"], first_week=horizon.first.key)
     tables["exposure-rollups"] = factory_money.rollups(tables["exposure-scenarios"])
     tables["money-risk"] = factory_money.chances()
@@ -101,6 +107,12 @@ ROW_KEYS = {
     "exposure-scenarios": "contract_key",
     "exposure-rollups": "part_key",
     "money-risk": "measure",
+    "actuals": "workload_key",
+    "measured-peaks": "workload_key",
+    "class-actuals": "serving_class",
+    "forecast-scores": "workload_key",
+    "granted-hours": "experiment_key",
+    "short-weeks": "workload_key",
     "figures": "key",
 }
 

@@ -58,7 +58,12 @@ class ClassLoad:
     def class_key(self) -> str:
         if self.own:
             return f"dedicated.{self.own}"[:80]
-        return ".".join([self.model_key, self.latency_class, "+".join(self.regions) or "any"]).replace("+", "_")[:80]
+        return class_key_of(model_key=self.model_key, latency_class=self.latency_class, regions=self.regions)
+
+
+def class_key_of(*, model_key: str, latency_class: str, regions: Sequence[str]) -> str:
+    """The class that loads of one model, latency class and region set share."""
+    return ".".join([model_key, latency_class, "_".join(sorted(regions)) or "any"]).replace("+", "_")[:80]
 
 
 def spare_rule(policy: Policy) -> SpareRule:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from capacity.imports.rows import Row
+from workloads import usage_inputs
 from workloads.team_hours import team_hours, waiting_since
 from workloads.throttled import throttled_week_rows
 
@@ -23,6 +24,11 @@ DERIVED_COLUMNS: dict[str, Mapping[str, Read]] = {
     "team_hours": {"hours": Decimal},
     "waiting_since": {"submitted_at": datetime.fromisoformat},
     "throttled_weeks": {},
+    "usage_weeks": usage_inputs.WEEK_COLUMNS,
+    "usage_peaks": usage_inputs.PEAK_COLUMNS,
+    "usage_classes": usage_inputs.CLASS_COLUMNS,
+    "granted_hours": usage_inputs.GRANTED_COLUMNS,
+    "forecast_vintages": usage_inputs.VINTAGE_COLUMNS,
 }
 
 
@@ -32,4 +38,5 @@ def derived_rows(*, as_of: date) -> dict[str, list[Row]]:
         "team_hours": team_hours(as_of=as_of),
         "waiting_since": waiting_since(),
         "throttled_weeks": throttled_week_rows(as_of=as_of),
+        **usage_inputs.usage_rows(as_of=as_of),
     }

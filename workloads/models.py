@@ -14,6 +14,14 @@ from django.db.models import F, Q
 from capacity.allocation.models import RunTable
 from capacity.imports.models import bumps_inputs_version
 from capacity.inventory.models import KEY
+from workloads.actual_models import (
+    RunActual,
+    RunClassActual,
+    RunForecastScore,
+    RunGranted,
+    RunMeasuredPeak,
+    RunPostMortem,
+)
 from workloads.constraints import chosen, unknown_or
 from workloads.fairness_models import PriorityOverride, RunPreemption, RunQueue, RunTeam
 from workloads.map_models import RunTrough, RunWorkloadCard, RunWorkloadUse
@@ -36,6 +44,12 @@ __all__ = [
     "RunTrough",
     "RunMoveCandidate",
     "RunWaste",
+    "RunActual",
+    "RunClassActual",
+    "RunForecastScore",
+    "RunGranted",
+    "RunMeasuredPeak",
+    "RunPostMortem",
     "RunWorkload",
     "RunWorkloadCard",
     "RunWorkloadUse",

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
 from django.db import transaction
-from django.db.models import F
 
 from capacity.imports.edits import Actor, Cells, RowsOutcome, apply_rows
 from capacity.imports.rows import decimal_text
 from capacity.imports.tables import tables
 from capacity.lib.money import to_decimal
 from workloads.domain.fitting import Fit, FitRefused, Point, fit_throughputs
-from workloads.domain.usage import DayCount, HourCount, MeasuredPeak, days_of_hours, measured_peak
+from workloads.domain.usage import DayCount, HourCount, days_of_hours
 from workloads.models import OperatingPoint, ThroughputProfile, UsageDay, UsageHour
 
 # A fit that misses its points by more than this (root mean square) is flagged.
@@ -25,7 +24,6 @@ CACHED_COST_SHARE = Decimal("0.1")
 RATE_STEP = Decimal("0.0001")
 SHARE_STEP = Decimal("0.000001")
 MINUTE_STEP = Decimal("0.0001")
-PEAK_HOURS = 4 * 168
 BATCH_ROWS = 2000
 _DAY_COLUMNS = (
     "hours_covered",
@@ -251,17 +249,3 @@ def _stored(value: object) -> object:
     if isinstance(value, Fraction):
         return to_decimal(value).quantize(MINUTE_STEP)
     return value
-
-
-def measured_peaks(*, until: datetime) -> dict[str, MeasuredPeak]:
-    """Workload key → its measured peak factor over the 4 weeks before `until`, of input and output tokens together."""
-    since = until.timestamp() - PEAK_HOURS * 3600
-    rows = UsageHour.objects.filter(
-        hour_at__gte=datetime.fromtimestamp(since, tz=until.tzinfo), hour_at__lt=until
-    ).values_list("workload__key", "hour_at", F("input_tokens") + F("output_tokens"))
-    hourly: dict[str, dict[datetime, int]] = {}
-    for key, hour, tokens in rows:
-        of_workload = hourly.setdefault(key, {})
-        of_workload[hour] = of_workload.get(hour, 0) + tokens
-    peaks = {key: measured_peak(list(found.values())) for key, found in hourly.items()}
-    return {key: peak for key, peak in peaks.items() if peak is not None}

@@ -41,6 +41,8 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "requests.submit": frozenset({CHAIR, RESEARCH}),
     # Moves to cheaper serving: proposed and asked about by those who keep the cards; accepted by a decision.
     "moves.propose": frozenset({CHAIR, PRODUCT}),
+    # What was measured beside what was planned: peaks, forecasts, granted hours; each field by its own rule.
+    "actuals.view": _MEETING - {SALES},
     "decisions.view": _MEETING,
     "policy.view": _MEETING,
     "methods.view": frozenset(Role),

@@ -10,6 +10,7 @@ from capacity.access.sight_rules import (
     ALL,
     COST_AND_PRODUCT,
     COST_AND_RESEARCH,
+    NAMES,
     NOT_SALES,
     TOTAL_MONEY,
     WORKLOAD_COST,
@@ -72,5 +73,32 @@ RESEARCH_RUNS: dict[str, dict[str, Rule]] = {
             "position kind workload_key serving_class pool_key experiment_key week accelerators measured peer sentence",
         ),
         **fields_of(COST_AND_PRODUCT, "usd_per_week"),
+    },
+    # Tokens and requests of a workload may be one customer's; shares and minutes are what customers felt.
+    "actual": {
+        **fields_of(ALL, "workload_key week is_partial throttled_share late_share sla_minutes_lost"),
+        **fields_of(
+            COST_AND_PRODUCT,
+            "hours_covered input_tokens cached_input_tokens output_tokens requests throttled late accelerators_ready",
+        ),
+        # An SLA's bound is a term of a contract.
+        **fields_of(NAMES, "allowed"),
+    },
+    "measured_peak": fields_of(NOT_SALES, "workload_key peak_factor hours is_partial planned_peak from_card"),
+    "class_actual": fields_of(NOT_SALES, "serving_class members hours coincidence planned absent"),
+    # With a forecast beside it, its error tells what was used.
+    "forecast_score": {
+        **fields_of(ALL, "workload_key source lead_weeks weeks left_out absent"),
+        **fields_of(COST_AND_PRODUCT, "wape bias"),
+    },
+    "granted": fields_of(
+        NOT_SALES,
+        "experiment_key name team_key team_name state accelerators started_date until_date granted_hours used_hours "
+        "used_share jobs",
+    ),
+    # A forecast that stood above or below capacity tells it from both sides: for whoever reads tokens.
+    "post_mortem": {
+        **fields_of(NOT_SALES, "workload_key week throttled_share lead_weeks reason"),
+        **fields_of(COST_AND_PRODUCT, "demand_tps capacity_tps visible_p50_weeks visible_p90_weeks vintages"),
     },
 }

@@ -42,6 +42,7 @@ METRICS = {
     for metric in (
         Metric(code="H1", name="Promise coverage, next 13 weeks", kind="share", typed_unit="%"),
         Metric(code="H2", name="Weeks to first capacity shortfall", kind="count", typed_unit="weeks"),
+        Metric(code="H3", name="Customer-felt degradation", kind="share", typed_unit="%"),
         Metric(code="H4", name="Floor attainment", kind="share", typed_unit="%"),
         Metric(code="H5", name="Productive use", kind="share", typed_unit="%"),
         Metric(code="H6", name="Idle and stranded", kind="usd", typed_unit="USD a week"),

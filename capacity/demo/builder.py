@@ -45,8 +45,21 @@ def demo_tables(*, monday: date) -> dict[str, bytes]:
     tables["operating_points.csv"] = _csv(operating_points(read_source("serving_points.csv")))
     tables["token_list_prices.csv"] = _csv(token_list_prices(read_source("token_list_prices.csv")))
     tables["accelerator_list_prices.csv"] = _csv(accelerator_list_prices(read_source("cloud_accelerator_prices.csv")))
-    tables["usage_hours.csv"] = _csv(usage_hours(hourly=read_source("llm_demand_hourly.csv"), monday=monday))
-    tables["job_usage.csv"] = _csv(job_usage(jobs=read_source("research_jobs_kalos.csv"), monday=monday))
+    tables["usage_hours.csv"] = _csv(
+        usage_hours(
+            hourly=read_source("llm_demand_hourly.csv"),
+            by_client=read_source("llm_demand_hourly_by_client.csv"),
+            monday=monday,
+        )
+    )
+    tables["job_usage.csv"] = _csv(
+        job_usage(
+            jobs=read_source("research_jobs_kalos.csv"),
+            experiments=_records(tables["experiments.csv"]),
+            teams=[row["key"] for row in _records(tables["teams.csv"])],
+            monday=monday,
+        )
+    )
     return tables
 
 
@@ -100,6 +113,10 @@ def _week_53(monday: date) -> date:
         if day.isocalendar().week == 53:
             return day
     return monday + timedelta(weeks=_WITHOUT_WEEK_53)
+
+
+def _records(content: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content.decode())))
 
 
 def _csv(rows: list[dict[str, str]]) -> bytes:

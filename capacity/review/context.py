@@ -21,7 +21,7 @@ from capacity.review.models import Review
 # (label, route, permission, other routes under it). Only pages that exist.
 NAVIGATION = (
     ("Review", "home", "review.view", ("review", "review-freeze")),
-    ("Workloads", "workloads", "workloads.view", ("workload", "moves", "move", "move-new", "move-accept")),
+    ("Workloads", "workloads", "workloads.view", ("workload", "actuals", "moves", "move", "move-new", "move-accept")),
     ("Requests", "requests", "requests.view", ("request", "request-new", "requests-placed", "request-override")),
     ("Quotes", "quotes", "quotes.view", ("quote", "quote-new", "quote-compare", "quote-sheet")),
     ("Contracts", "contracts", "contracts.view", ("contract",)),

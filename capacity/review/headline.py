@@ -23,6 +23,8 @@ KPI_NAMES = {
     "metric:H9": "Serving margin, fully loaded",
     "metric:H11": "Loss exposure, worst use",
 }
+# Their limit is a thousandth.
+FINE_SHARES = {"metric:H3"}
 STATE_WORDS = {"good": "on track", "warn": "watch", "bad": "off track"}
 
 
@@ -37,7 +39,7 @@ def write_figure(row: Row) -> Any:
         return value if value is not None else Absent("n/a", "na", "This figure does not apply here.")
     match row["unit"]:
         case "share":
-            return share(value)
+            return share(value, places=2 if row["key"] in FINE_SHARES else 1)
         case "USD" | "USD a week":
             return usd(value)
         case "weeks":
@@ -72,7 +74,7 @@ def _limit_note(row: Row) -> str:
     return f"bad: {row['threshold']}" if row["threshold"] and not isinstance(row["value"], Absent) else ""
 
 
-LESS_IS_BETTER = {"metric:H6", "metric:H7", "metric:H8", "metric:H10", "metric:H11"}
+LESS_IS_BETTER = {"metric:H3", "metric:H6", "metric:H7", "metric:H8", "metric:H10", "metric:H11"}
 
 
 def _delta(row: Row, before: Row | None) -> tuple[str, str]:

@@ -34,6 +34,9 @@ _WRITE: Mapping[str, Callable[[Any], str]] = {
     "usd": figures.usd,
     "share": figures.share,
     "fine_share": lambda value: figures.share(value, places=2),
+    "signed_share": lambda value: ("+" if value > 0 else "") + figures.share(value),
+    "factor": lambda value: figures.thousands(value, places=3),
+    "hundredths": lambda value: figures.thousands(value, places=2),
     "ratio": lambda value: figures.ratio(value, places=2),
 }
 

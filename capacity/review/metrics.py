@@ -25,6 +25,7 @@ from capacity.review.metrics_money import (
     serving_margin,
     unexplained_frontier,
 )
+from capacity.review.metrics_quality import felt_degradation
 from capacity.review.money_figures import money_figures
 from capacity.review.plan_rows import PlanRows
 
@@ -36,6 +37,7 @@ def figure_rows(*, rows: PlanRows, tables: Tables) -> list[Row]:
     metrics = [
         promise_coverage(tables),
         first_shortfall(rows, tables),
+        felt_degradation(rows, tables),
         floor_attainment(rows, tables),
         productive_use(tables),
         idle_cost(rows, tables),

@@ -25,6 +25,7 @@ from capacity.allocation.runs import PlanHeader, PlanRefused
 from capacity.decisions.policy import NoPolicyInForce
 from capacity.imports.rows import as_json
 from capacity.lib.canonical import content_hash
+from capacity.review.actual_rows import actual_tables
 from capacity.review.card_rows import workload_card_rows
 from capacity.review.changes import Changes, compare
 from capacity.review.compute import solve_inputs
@@ -58,6 +59,7 @@ from contracts.models import (
 )
 from contracts.sla_rows import sla_rows
 from contracts.use import multiple_rows
+from workloads.actual_models import ACTUAL_TABLES
 from workloads.models import (
     RunMoveCandidate,
     RunPreemption,
@@ -104,6 +106,7 @@ RESULT_TABLES: tuple[tuple[str, type[models.Model]], ...] = (
     ("teams", RunTeam),
     ("queue", RunQueue),
     ("preemptions", RunPreemption),
+    *ACTUAL_TABLES,
     ("figures", RunFigure),
 )
 # Tables that came later than the first runs: where they are empty they count for nothing in a run's hash, so that runs
@@ -120,6 +123,7 @@ LATER_TABLES = frozenset({"deals", "contract_multiples", "contract_pools", "cont
     "troughs",
     "move_candidates",
     "waste",
+    *(name for name, _ in ACTUAL_TABLES),
 }
 
 
@@ -213,6 +217,7 @@ class ReviewPlanSource:
             "troughs": trough_rows(rows),
             "move_candidates": found.suggested(),
             "waste": found.waste(),
+            **actual_tables(rows),
             "exposure": rows_of_measured(measured, rows.horizon),
             **money,
             "deals": deal_rows(

@@ -107,7 +107,7 @@ def supply_demand(chart: SupplyDemand) -> Figure:
         xaxis={"type": "date", "range": [x[0], end], "tickformat": "%b %y", "nticks": 8},
         yaxis={"range": [floor, top], "tickformat": "~s"},
     )
-    return _plain(figure)
+    return plain_figure(figure)
 
 
 def _event_levels(events: Sequence[tuple[int, str]], *, weeks: int, turns: float) -> list[int]:
@@ -196,7 +196,7 @@ def allocation_by_purpose(*, weeks: Sequence[Week], layers: Sequence[Layer], flo
         xaxis={"type": "date", "range": [x[0], x[-1]], "tickformat": "%b %y", "nticks": 7},
         yaxis={"range": [0, top], "tickformat": "~s"},
     )
-    return _plain(figure)
+    return plain_figure(figure)
 
 
 def _spread(items: Sequence[tuple[str, float, str]], *, gap: float) -> list[tuple[str, float, str, float]]:
@@ -222,7 +222,7 @@ def _right_label(*, text: str, y: float, role: str) -> dict[str, Any]:
     }
 
 
-def _plain(figure: go.Figure) -> Figure:
+def plain_figure(figure: go.Figure) -> Figure:
     """The figure as plain JSON terms, without plotly's own template."""
     document: Mapping[str, Any] = figure.to_plotly_json()
     layout = {key: value for key, value in document["layout"].items() if key != "template"}
@@ -291,7 +291,7 @@ def margin_by_use(chart: MarginByUse) -> Figure:
         xaxis={"type": "linear", "range": [0, end * 1.02], "ticksuffix": "×", "dtick": 1 if end <= 8 else None},
         yaxis={"range": [low - room, top + room * 1.5], "tickformat": "$~s"},
     )
-    return _plain(figure)
+    return plain_figure(figure)
 
 
 def _beside(x: float, end: float) -> dict[str, Any]:

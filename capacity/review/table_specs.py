@@ -7,6 +7,7 @@ columns belong to, who owns a row) stands in a table_specs_* module by topic; im
 from __future__ import annotations
 
 from capacity.review.table_columns import RunTableSpec
+from capacity.review.table_specs_actuals import ACTUAL_SPECS
 from capacity.review.table_specs_contracts import (
     CONTRACT_LOTS,
     CONTRACT_MULTIPLES,
@@ -57,5 +58,6 @@ RUN_TABLES: dict[str, RunTableSpec] = {
         *MAP_TABLES,
         *QUEUE_TABLES,
         *EFFICIENCY_TABLES,
+        *ACTUAL_SPECS,
     )
 }

@@ -6,6 +6,7 @@ from django.urls import path
 
 from capacity.review import (
     health,
+    views_actuals,
     views_contracts,
     views_docs,
     views_figures,
@@ -33,7 +34,9 @@ urlpatterns = [
     path("workloads/moves/<str:key>/ask/", views_moves.ask, name="move-ask"),
     path("workloads/moves/<str:key>/accept/", views_moves.accept, name="move-accept"),
     path("workloads/moves/<str:key>/end/", views_moves.end, name="move-end"),
+    path("workloads/actuals/", views_actuals.actuals, name="actuals"),
     path("workloads/<str:key>/", views_workloads.workload, name="workload"),
+    path("workloads/<str:key>/adopt-peak/", views_actuals.adopt_peak, name="workload-peak"),
     path("requests/", views_queue.requests, name="requests"),
     path("requests/placed/", views_queue.placed, name="requests-placed"),
     path("requests/new/", views_requests.new, name="request-new"),

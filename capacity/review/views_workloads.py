@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
+from capacity.access.permissions import may
 from capacity.access.viewer import may_do, requires, viewer_of
 from capacity.access.visibility import RESTRICTED, Viewer
 from capacity.allocation.models import RunPool
@@ -78,6 +79,7 @@ def workloads(request: HttpRequest) -> HttpResponse:
         "verdict": (head, f"{more} {incomplete(rows)}".strip()),
         "run_line": run_line(chosen, now=now),
         "controls": controls(listing),
+        "actuals_url": reverse("actuals") if may(viewer.roles, "actuals.view") else "",
         "has_map": bool(sizes) or not found.planned.accelerators,
         "matrix": matrix_context(viewer, listing, sizes),
         "frontier": frontier_rows(viewer, run_id=chosen.run_id, previous_id=previous_run(week)),

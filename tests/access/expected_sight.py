@@ -53,6 +53,17 @@ workload_use.pool_key               F F - F F F - -  -
 workload_use.usd                    F F - F F F - -  -
 trough.pool_key                     F F - F F F - -  -
 trough.fits                         F F - F F F - -  -
+actual.input_tokens                 F F - - F F - -  -
+actual.requests                     F F - - F F - -  -
+actual.throttled_share              F F F F F F - -  F
+actual.allowed                      F F - - - F - -  F
+measured_peak.peak_factor           F F - F F F - -  -
+class_actual.coincidence            F F - F F F - -  -
+forecast_score.wape                 F F - - F F - -  -
+granted.used_share                  F F - F F F - -  -
+post_mortem.demand_tps              F F - - F F - -  -
+post_mortem.visible_p50_weeks       F F - - F F - -  -
+post_mortem.throttled_share         F F - F F F - -  -
 workload_card.facts                 F F F F F F - -  F
 workload_card.forecasts             F F F F F F - -  F
 workload_card.premium               F F - F F F - -  -

@@ -56,6 +56,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "workloads/moves/<str:key>/ask/": {"key": "cache-more"},
     "workloads/moves/<str:key>/accept/": {"key": "cache-more"},
     "workloads/moves/<str:key>/end/": {"key": "cache-more"},
+    "workloads/<str:key>/adopt-peak/": {"key": "chat_assistant"},
     "runs/<int:run_id>/": {"run_id": CURRENT},
     "runs/<int:run_id>/document/": {"run_id": CURRENT},
     "runs/<int:run_id>/retry/": {"run_id": FAILED},

@@ -46,6 +46,12 @@ RESOURCES = {
     "RunScenario": "exposure_scenario",
     "RunRollup": "exposure_rollup",
     "RunChance": "money_risk",
+    "RunActual": "actual",
+    "RunMeasuredPeak": "measured_peak",
+    "RunClassActual": "class_actual",
+    "RunForecastScore": "forecast_score",
+    "RunGranted": "granted",
+    "RunPostMortem": "post_mortem",
 }
 # Tables that are not shown by column: whole documents (finance only, as run.inputs and so on), and figures, which
 # name their own line of the table in each row.

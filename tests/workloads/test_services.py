@@ -15,7 +15,8 @@ from capacity.access.visibility import Viewer
 from capacity.imports.edits import Actor
 from tests.imports.world import GOOD, import_texts
 from workloads.models import OperatingPoint, ThroughputProfile, UsageDay, UsageHour
-from workloads.services import fit_profiles, measured_peaks, roll_up_usage
+from workloads.services import fit_profiles, roll_up_usage
+from workloads.usage_inputs import hourly_use, measured_peaks
 
 pytestmark = pytest.mark.django_db
 
@@ -151,7 +152,7 @@ def test_a_day_without_hours_is_removed_and_not_zero() -> None:
 def test_the_measured_peak_is_of_the_four_weeks_before() -> None:
     UsageHour.objects.all().delete()
     usage("2026-10-06T00:00:00Z,90,10,,,", "2026-10-06T01:00:00Z,270,30,,,", "2026-08-01T00:00:00Z,9000,1,,,")
-    (peak,) = measured_peaks(until=datetime(2026, 10, 7, tzinfo=UTC)).items()
+    (peak,) = measured_peaks(hourly_use(until=datetime(2026, 10, 7, tzinfo=UTC))).items()
     assert peak[0] == "chat"
     assert (peak[1].peak_factor, peak[1].hours, peak[1].is_partial) == (Fraction(3, 2), 2, True)
 

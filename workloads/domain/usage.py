@@ -139,11 +139,14 @@ def measured_peak(hourly_tokens: Sequence[int]) -> MeasuredPeak | None:
     total = sum(hourly_tokens)
     if total <= 0:
         return None
-    ordered = sorted(hourly_tokens)
-    count = len(ordered)
-    at_peak = ordered[ceil_fraction(PEAK_PERCENTILE * count) - 1]
+    count = len(hourly_tokens)
     return MeasuredPeak(
-        peak_factor=max(Fraction(1), Fraction(at_peak * count, total)),
+        peak_factor=max(Fraction(1), Fraction(at_peak(hourly_tokens) * count, total)),
         hours=count,
         is_partial=is_partial(hours=count, expected=PEAK_HOURS),
     )
+
+
+def at_peak(hourly: Sequence[int]) -> int:
+    """P99 of the hours: the value of rank ⌈0.99·n⌉ from below. Raises IndexError for none."""
+    return sorted(hourly)[ceil_fraction(PEAK_PERCENTILE * len(hourly)) - 1]

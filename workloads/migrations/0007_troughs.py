@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('allocation', '0004_run_effort'),
-        ('workloads', '0005_moves'),
+        ('workloads', '0006_actuals'),
     ]
 
     operations = [

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('allocation', '0004_run_effort'),
         ('pghistory', '0007_auto_20250421_0444'),
-        ('workloads', '0008_troughs'),
+        ('workloads', '0007_troughs'),
     ]
 
     operations = [
