@@ -1,4 +1,4 @@
-"""What a what-if of a move says beside its answer: what it saves on paper, what comes free, and its margin (methods: Moves).
+"""What a what-if of a move says beside its answer: saved on paper, freed, its margin (methods: Cheaper serving).
 
 What belongs here: two prepared plans and an answer → JSON, in the worker; and that JSON as its reader may see it. Nothing
 is solved here.

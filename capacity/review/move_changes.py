@@ -1,4 +1,4 @@
-"""A move → the changes of rows that carry it out, made of a run's own inputs (methods: Moves). Pure.
+"""A move → the changes of rows that carry it out, made of a run's own inputs (methods: Cheaper serving). Pure.
 
 What belongs here: which rows each kind changes. Whether they may be asked is input_edits', what they save move_answer's.
 """

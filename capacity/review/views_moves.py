@@ -5,6 +5,7 @@ Requests become calls of move_steps.py; what is shown is move_page.py's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, cast
 from uuid import uuid4
@@ -120,15 +121,24 @@ def _lists(request: HttpRequest, viewer: Viewer, chosen: ChosenRun, rows: list[R
     for row in waste:
         row["kind_name"] = WASTE_KINDS.get(row["kind"], row["kind"])
     parts = {
-        "moves": (list_specs_moves.MOVES, rows),
-        "suggested": (list_specs_moves.SUGGESTED, suggested),
-        "waste": (list_specs_moves.WASTEFUL, [row for row in waste if row["kind"] not in REVERSE]),
-        "waiting": (list_specs_moves.WAITING, [row for row in waste if row["kind"] in REVERSE]),
+        "moves": (list_specs_moves.MOVES, rows, "move"),
+        "suggested": (list_specs_moves.SUGGESTED, suggested, MOVE_CANDIDATES.resource),
+        "waste": (list_specs_moves.WASTEFUL, [row for row in waste if row["kind"] not in REVERSE], WASTE.resource),
+        "waiting": (list_specs_moves.WAITING, [row for row in waste if row["kind"] in REVERSE], WASTE.resource),
     }
     return {
-        name: listed(request=request, chosen=chosen, spec=spec, rows=of, is_filterable=lambda column: True)
-        for name, (spec, of) in parts.items()
+        name: listed(request=request, chosen=chosen, spec=spec, rows=of, is_filterable=_filterable(viewer, resource))
+        for name, (spec, of, resource) in parts.items()
     }
+
+
+# Words about a move that everybody reads, and names of kinds.
+_OPEN = frozenset({"title", "workload", "kind", "kind_name", "what", "gate", "state", "owner", "due"})
+
+
+def _filterable(viewer: Viewer, resource: str) -> Callable[[str], bool]:
+    sees = sees_column(viewer, resource)
+    return lambda name: name in _OPEN or sees(name)
 
 
 def _link(row: Row, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Moves to cheaper serving: what each kind changes, what it saves on paper, what it releases (methods: Moves).
+"""Moves to cheaper serving: what each kind changes, what it saves on paper, what it releases (methods: Cheaper serving).
 
 What belongs here: the kinds, the arithmetic of two sides of the same classes, and what cards suggest by themselves. Not
 here: which rows a move changes (review), who agreed to it (decisions), the plan after it (a what-if's).
@@ -118,13 +118,13 @@ KINDS: Mapping[str, MoveKind] = {
 def paper_saving(*, before: Fraction, after: Fraction, k: int, rate: Decimal) -> Decimal:
     """(L0 − L1)·k·168·rate, USD a week: what the load would save if accelerators came in fractions.
 
-    0.3375 replicas of 8 at $2: $907.20. (methods: Moves)
+    0.3375 replicas of 8 at $2: $907.20. (methods: Cheaper serving)
     """
     return to_decimal((before - after) * k * HOURS_PER_WEEK * exact(rate))
 
 
 def released(*, before: Sequence[int], after: Sequence[int]) -> tuple[int, ...]:
-    """Whole accelerators that come free by week; below zero where more are needed. (methods: Moves)"""
+    """Whole accelerators that come free by week; below zero where more are needed. (methods: Cheaper serving)"""
     return tuple(was - now for was, now in zip(before, after, strict=True))
 
 
@@ -272,7 +272,7 @@ class Candidate:
 
 
 def candidates(cards: Iterable[CardFacts]) -> tuple[Candidate, ...]:
-    """Moves that facts alone suggest, by workload and kind; people add others. (methods: Moves)
+    """Moves that facts alone suggest, by workload and kind; people add others. (methods: Cheaper serving)
 
     A smaller model where its test passed and one is measured; batch hours for internal work that is our own; caching up
     to the peers' middle where hits lie 0.2 or more below it.
