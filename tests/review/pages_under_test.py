@@ -14,6 +14,7 @@ from capacity.review.table_specs import RUN_TABLES
 PAGES = {
     "/workloads/": "workloads.view",
     "/workloads/chat_assistant/": "workloads.view",
+    "/workloads/actuals/": "actuals.view",
     "/requests/": "requests.view",
     "/contracts/": "contracts.view",
     "/pipeline/": "pipeline.view",
@@ -32,6 +33,7 @@ PAGES = {
 LISTS = {
     "/workloads/": ("workloads", "workload-matrix"),
     "/workloads/chat_assistant/": ("workload-pools",),
+    "/workloads/actuals/": ("usage-weeks", "peaks", "coincidence", "forecast-accuracy", "granted"),
     "/requests/": ("unplaced", "placements"),
     "/contracts/": ("contracts",),
     "/pipeline/": ("pipeline",),
