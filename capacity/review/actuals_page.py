@@ -23,6 +23,7 @@ from capacity.review.table_specs_actuals import GRANTED as GRANTED_TABLE
 from capacity.review.tables import Row
 
 LEADS = (4, 13)
+BASIS_WEEK = re.compile(r"week (\d{4}-W\d{2})")
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 WHY_NO_SCORE = {
     "no_actual": "No whole week of use under no contract was counted.",
@@ -159,13 +160,14 @@ def actuals_verdict(
     if figure is None:
         return "This run is from before actuals were kept.", "The next plan has them."
     value = figure["value"]
-    when = str(figure["basis"]).removeprefix("week ")[:8]
+    known = BASIS_WEEK.match(str(figure["basis"]))
     if isinstance(value, Absent) or value is None:
         why = value.word if isinstance(value, Absent) else figure["absent"] or "n/a"
         head = f"What customers felt is not known: {why}."
     else:
-        head = f"{share(value, places=2)} of requests were throttled or late in the week of "
-        head += f"{week(Week.parse(when), year=year)}; {'above' if figure['state'] == 'bad' else 'within'} the limit."
+        when = f" in the week of {week(Week.parse(known[1]), year=year)}" if known else ""
+        limit = "above" if figure["state"] == "bad" else "within"
+        head = f"{share(value, places=2)} of requests were throttled or late{when}; {limit} the limit."
     if not short:
         return head, "No past week is known to have been short."
     places = ", ".join(
@@ -294,7 +296,13 @@ def tokens_chart(rows: Sequence[Row], names: Mapping[str, str]) -> Any | None:
             by_name[row["name"]][row["week"]] = row["tokens"]
     largest = sorted(by_name, key=lambda name: (-sum(by_name[name].values(), Decimal(0)), name))
     lines = [
-        (name, [float(by_name[name][each.key]) if each.key in by_name[name] else None for each in weeks])
+        (
+            name,
+            [
+                float(by_name[name][each.key] * TOKENS_PER_MILLION) if each.key in by_name[name] else None
+                for each in weeks
+            ],
+        )
         for name in largest[:MOST_LINES]
     ]
     return tokens_by_week(weeks=weeks, lines=lines)

@@ -33,7 +33,7 @@ def forecasts_of_week(*, said: Sequence[SaidLine], demand: float, capacity: floa
             ("P90", [p90 for _, _, p90 in points], "dot"),
         ):
             figure.add_scatter(
-                x=[-before for before, _, _ in points],
+                x=[before for before, _, _ in points],
                 y=values,
                 name=f"{line.source}, {name}",
                 mode="lines+markers",
@@ -42,7 +42,10 @@ def forecasts_of_week(*, said: Sequence[SaidLine], demand: float, capacity: floa
                 meta={"role": role},
                 hovertemplate="%{y:,}",
             )
-    levels = [("asked", demand, "bad"), *([("could be carried", capacity, "fg-2")] if capacity is not None else [])]
+    # What was asked is written above its line, what could be carried below: they may lie close.
+    levels = [("asked", demand, "bad", "bottom")]
+    if capacity is not None:
+        levels.append(("could be carried", capacity, "fg-2", "top"))
     shapes = [
         {
             "type": "line",
@@ -54,32 +57,29 @@ def forecasts_of_week(*, said: Sequence[SaidLine], demand: float, capacity: floa
             "name": f"role:{role}",
             "line": {"dash": "dash"},
         }
-        for _, y, role in levels
+        for _, y, role, _ in levels
     ]
     notes = [
-        {"x": 0, "xref": "paper", "xanchor": "left", "y": y, "yanchor": "bottom", "text": f"{text} {compact(y)}",
+        {"x": 1, "xref": "paper", "xanchor": "right", "y": y, "yanchor": side, "text": f"{text} {compact(y)}",
          "showarrow": False, "name": f"role:{role}"}
-        for text, y, role in levels
+        for text, y, role, side in levels
     ]  # fmt: skip
     tops = [demand, capacity or 0, *(p90 for line in said for _, _, p90 in line.points)]
+    longest = max((before for line in said for before, _, _ in line.points), default=1)
     figure.update_layout(
         shapes=shapes,
         annotations=notes,
         showlegend=True,
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         margin={"r": 16, "l": 56, "t": 48, "b": 40},
-        xaxis={
-            "type": "linear",
-            "title": {"text": "weeks before"},
-            "range": [min((-before for line in said for before, _, _ in line.points), default=-1) - 0.5, 0.5],
-        },
+        xaxis={"type": "linear", "title": {"text": "weeks before"}, "range": [longest + 0.5, -2.5]},
         yaxis={"range": [0, max(tops) * 1.12], "tickformat": "~s"},
     )
     return plain_figure(figure)
 
 
 def tokens_by_week(*, weeks: Sequence[Week], lines: Sequence[tuple[str, Sequence[float | None]]]) -> Figure:
-    """Millions of tokens a week, one line a workload; a week that is not known whole is a gap."""
+    """Tokens a week, one line a workload; a week that is not known whole is a gap."""
     figure = go.Figure()
     for (name, values), role in zip(lines, _roles(len(lines)), strict=True):
         figure.add_scatter(
@@ -91,7 +91,7 @@ def tokens_by_week(*, weeks: Sequence[Week], lines: Sequence[tuple[str, Sequence
             marker={"size": 6},
             connectgaps=False,
             meta={"role": role},
-            hovertemplate="%{y:,.0f} M",
+            hovertemplate="%{y:,.0f}",
         )
     top = max((value for _, values in lines for value in values if value is not None), default=1)
     layout: dict[str, Any] = {

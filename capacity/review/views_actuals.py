@@ -15,7 +15,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
 from capacity.access.viewer import requires, viewer_of
-from capacity.access.visibility import Viewer, see
+from capacity.access.visibility import RESTRICTED, Viewer, see
 from capacity.decisions.models import PolicySet
 from capacity.imports.edits import Actor, RowsOutcome, StaleRow, apply_rows
 from capacity.imports.record_words import may_change, row_url
@@ -36,7 +36,7 @@ from capacity.review.actuals_page import (
 )
 from capacity.review.chosen import ChosenRun, chosen_run
 from capacity.review.headline import write_figure
-from capacity.review.listing import Link, Listing, ListSpec, read_list
+from capacity.review.listing import HiddenColumn, Link, Listing, ListSpec, read_list
 from capacity.review.models import RunFigure
 from capacity.review.pages import asks_for_file, controls, list_context, list_file, run_line
 from capacity.review.table_specs_actuals import (
@@ -107,9 +107,17 @@ def actuals(request: HttpRequest) -> HttpResponse:
 
 
 def _read(request: HttpRequest, chosen: ChosenRun, spec: ListSpec, rows: list[Row]) -> Listing:
-    return read_list(
-        spec=spec, rows=rows, params=request.GET.dict(), kept=dict(chosen.asked), is_filterable=lambda name: True
-    )
+    """The list as the address asks for it. Http404 for a sort or filter by a column of which nothing is seen."""
+
+    def is_seen(name: str) -> bool:
+        return not rows or any(row.get(name) is not RESTRICTED for row in rows)
+
+    try:
+        return read_list(
+            spec=spec, rows=rows, params=request.GET.dict(), kept=dict(chosen.asked), is_filterable=is_seen
+        )
+    except HiddenColumn:
+        raise Http404 from None
 
 
 def _felt(viewer: Viewer, run_id: int) -> Row | None:

@@ -20,6 +20,7 @@ from capacity.imports.models import ImportChange
 from capacity.review.models import Review
 from capacity.settings import database_from_url
 from contracts.models import ContractTransition
+from workloads.models import RequestMove
 
 pytestmark = [pytest.mark.django_db, pytest.mark.security]
 
@@ -69,7 +70,17 @@ def test_the_tests_stand_on_the_applications_role(as_application: psycopg.Connec
 
 
 def test_every_table_that_must_not_be_rewritten_counts_as_a_record() -> None:
-    named = {AuditEvent, Comment, ContractTransition, Decision, DecisionOption, DecisionVerdict, ImportChange, Review}
+    named = {
+        AuditEvent,
+        Comment,
+        ContractTransition,
+        Decision,
+        DecisionOption,
+        DecisionVerdict,
+        ImportChange,
+        RequestMove,
+        Review,
+    }
     named |= {model for model in MODELS if issubclass(model, RunTable)}
     named |= {model for model in MODELS if hasattr(model, "pgh_tracked_model")}
     assert named == set(RECORDS)
