@@ -72,6 +72,11 @@ _FIELDS = {
     "parameters": ("Parameters of the model", "empty: none, or not known", "text"),
     "training_tokens": ("Tokens it is trained on", "empty: not known", "text"),
 }
+_MISSING = {
+    "name": "Give it a name.",
+    "accelerators": "Say how many accelerators.",
+    "weeks": "Say for how many weeks.",
+}
 _TICKS = {
     "is_model_development": ("Develops a model", "may stand on the floor that is kept for that"),
     "preemptible": ("May be stopped for other work", "finds room sooner; it stands below all classes"),
@@ -260,6 +265,7 @@ def form_context(
 ) -> dict[str, Any]:
     """Everything requests/new.html shows of the form."""
     wrong: dict[str, list[str]] = {}
+    errors = first_of_each(errors)
     for error in errors:
         wrong.setdefault(error.field, []).append(error.message)
     teams = sorted((row["key"], row["name"]) for row in inputs.tables["teams"])
@@ -312,6 +318,16 @@ def _field(
         "choices": choices.get(name, ()),
         "errors": wrong.get(name, []),
     }
+
+
+def first_of_each(errors: Sequence[FormError]) -> list[FormError]:
+    """One error a field, the first: what cannot be read breaks rules too. What is missing is asked for in the form's words."""
+    found: dict[str, FormError] = {}
+    for error in errors:
+        is_missing = error.message == f"A new experiment request needs {error.field}."
+        message = _MISSING.get(error.field, error.message) if is_missing else error.message
+        found.setdefault(error.field or error.message, FormError(error.field, message))
+    return list(found.values())
 
 
 def said_of(error: FormError) -> str:

@@ -147,7 +147,11 @@ def page_context(
         "name": request.name,
         "pill": pill,
         "state": words,
-        "verdict": (f"{words}.", _waits(request, placed, unplaced)),
+        "verdict": (
+            f"{words}.",
+            f"{_waits(request, placed, unplaced)} {_last_word(viewer, request, moves, now)}".strip(),
+        ),
+        "is_final": request.state in FINAL,
         "asks": _asks(viewer, request, now.year, names),
         "why": _why(request),
         "places": [_place(row, now.year, names) for row in placed],
@@ -228,6 +232,16 @@ def _waits(request: Experiment, placed: Sequence[Row], unplaced: Sequence[Row]) 
     if placed:
         return "The plan has a place for it."
     return str(unplaced[0]["sentence"]) if unplaced else "The next plan looks for a place."
+
+
+def _last_word(viewer: Viewer, request: Experiment, moves: Sequence[RequestMove], now: datetime) -> str:
+    """Who returned, denied or withdrew it, and why."""
+    if not moves or request.state not in ("returned", "denied", "withdrawn") or moves[0].to_state != request.state:
+        return ""
+    last = _move(viewer, moves[0], now)
+    if not isinstance(last["reason"], str) or not last["reason"]:
+        return ""
+    return f"{last['by']}: {last['reason']}"
 
 
 def _asks(viewer: Viewer, request: Experiment, year: int, names: Mapping[str, str]) -> list[tuple[str, Any]]:
@@ -312,7 +326,11 @@ def _terms_changed(request: Experiment, moves: Sequence[RequestMove]) -> bool:
 def _replaces(request: Experiment) -> dict[str, str] | None:
     if request.replaces is None:
         return None
-    return {"verb": _KINDS[request.request_kind], "key": request.replaces.key, "name": request.replaces.name}
+    before, consequence = request.replaces, ""
+    if request.request_kind == "change" and request.state not in FINAL | PLANNED and before.state not in FINAL:
+        runs = ", which runs now" if before.state == "running" else ""
+        consequence = f"When it is approved, {before.key}{runs} is withdrawn and its place is free."
+    return {"verb": _KINDS[request.request_kind], "key": before.key, "name": before.name, "consequence": consequence}
 
 
 def _start(request: Experiment, placed: Sequence[Row], today: date) -> dict[str, str]:

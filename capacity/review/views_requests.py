@@ -35,6 +35,7 @@ from capacity.review.request_form import (
     blank_cells,
     cells_of_request,
     cells_to_replace,
+    first_of_each,
     form_context,
     last_of_team,
     operations,
@@ -238,13 +239,13 @@ def _said(request: HttpRequest, run_id: int, inputs: Inputs, cells: Cells, repla
         return {}
     whole, errors = _whole(request, inputs, cells)
     if errors:
-        return {"wrong": [said_of(error) for error in errors]}
+        return {"wrong": [said_of(error) for error in first_of_each(errors)]}
     # What is not yet typed and does not change the answer is not missed before it is sent.
     known = {**whole, "name": whole["name"] or "-"}
     try:
         document = request_answer(run_id=run_id, cells=known, instead_of=_instead_of(replaces))
     except RequestRefused as refused:
-        return {"wrong": [said_of(error) for error in refused.errors]}
+        return {"wrong": [said_of(error) for error in first_of_each(refused.errors)]}
     except WhatIfRefused as refused:
         return {"wrong": [refused.sentence]}
     return {"said": answer_context(viewer_of(request), document), "operations": _operations(request, inputs, cells)}

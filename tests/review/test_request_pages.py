@@ -22,8 +22,9 @@ from capacity.review.request_room import request_room
 from tests.contracts.pipeline import make_world
 from tests.factories import make_user
 from tests.review.quotes.asking import published
-from tests.workloads.requests import CELLS, made, moved
+from tests.workloads.requests import CELLS, NOW, made, moved, mover
 from workloads.models import Experiment, RequestMove
+from workloads.request_moves import Replaced, make_request
 
 pytestmark = pytest.mark.django_db
 
@@ -112,6 +113,28 @@ def test_the_form_answers_as_one_types(research: Client) -> None:
     assert "at least one accelerator and one week" in wrong
 
 
+def test_an_empty_form_complains_of_nothing(research: Client) -> None:
+    said = text(research.post("/requests/quick/", FORM | {"accelerators": ""}))
+    assert "errorlist" not in said and "answer appears here" in said
+
+
+def test_another_key_pressed_asks_the_database_only_about_what_changed(research: Client) -> None:
+    for size in ("16", "17"):
+        research.post("/requests/quick/", FORM | {"accelerators": size})
+    with CaptureQueriesContext(connection) as found:
+        research.post("/requests/quick/", FORM | {"accelerators": "18"})
+    rules = [query["sql"] for query in found if query["sql"].startswith("SELECT 1 AS")]
+    assert len(rules) <= 3, rules
+
+
+def test_a_field_has_one_error_and_what_is_missing_is_asked_for_in_its_own_words(research: Client) -> None:
+    answer = research.post("/requests/new/", FORM | {"op": "submit", "accelerators": "many", "name": ""})
+    page = text(answer)
+    assert answer.status_code == 422
+    assert "2 things to mend" in page and "Give it a name." in page and "is not a number" in page
+    assert page.count("autofocus") == 1 and re.search(r'name="accelerators"[^>]*autofocus', page)
+
+
 def test_a_change_is_taken_by_one_button_and_then_fits(research: Client) -> None:
     sent = FORM | {"accelerators": "112", "weeks": "12"}
     said = text(research.post("/requests/quick/", sent))
@@ -168,7 +191,23 @@ def test_a_denial_needs_a_reason_and_keeps_it_on_the_page(run: Run) -> None:
     missing = chair.post(f"/requests/{key}/move/", {"to": "denied", "reason": ""})
     assert missing.status_code == 422 and "Say why" in text(missing)
     chair.post(f"/requests/{key}/move/", {"to": "denied", "reason": "The floor is full."})
-    assert "The floor is full." in text(chair.get(f"/requests/{key}/"))
+    page = text(chair.get(f"/requests/{key}/"))
+    assert "the-chair: The floor is full." in page, "it stands at the top"
+    assert page.count("The floor is full.") == 2 and "Nothing follows any more." in page
+
+
+def test_the_page_of_a_change_says_what_its_approval_withdraws(run: Run) -> None:
+    before = made().key
+    moved("dan", before, "approved")
+    replaces = Replaced(kind="change", key=before)
+    change, _ = make_request(
+        cells=CELLS, form_key="c", mover=mover("ada"), now=NOW, submits=True, replaces=replaces, answer=None
+    )
+    chair = client_of("chair")
+    assert f"When it is approved, {before} is withdrawn" in text(chair.get(f"/requests/{change.key}/"))
+    moved("dan", change.key, "approved")
+    assert "When it is approved" not in text(chair.get(f"/requests/{change.key}/"))
+    assert f"Replaced by {change.key}" in text(chair.get(f"/requests/{before}/"))
 
 
 def test_a_change_begins_with_the_request_it_changes(research: Client) -> None:
