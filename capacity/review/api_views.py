@@ -41,9 +41,10 @@ from capacity.review.serializers import row_serializer, serializer_for
 from capacity.review.table_columns import RunTableSpec
 from capacity.review.table_specs import ALLOCATIONS, ISSUES, REMEDIES, RUN_TABLES, SCARCITY, SHORTFALLS, UNPLACED
 from capacity.review.table_specs_map import WORKLOAD_USE
+from capacity.review.table_specs_moves import WASTE
 from capacity.review.tables import Row, contract_labels
 
-_NAMES_CONTRACTS = (UNPLACED, ALLOCATIONS, SHORTFALLS, REMEDIES, SCARCITY, ISSUES, WORKLOAD_USE)
+_NAMES_CONTRACTS = (UNPLACED, ALLOCATIONS, SHORTFALLS, REMEDIES, SCARCITY, ISSUES, WORKLOAD_USE, WASTE)
 _EVERY_LIST = ("ordering", "limit", "offset", "format")
 _RUN = OpenApiParameter("run", int, description="A run's id; without it the current plan.")
 _REVIEW = OpenApiParameter("review", str, description="The week of a frozen review, such as 2026-W48.")

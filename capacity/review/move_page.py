@@ -301,19 +301,15 @@ def _facts(viewer: Viewer, move: WorkloadMove, row: Row, year: int) -> list[tupl
 MOST_IN_REVIEW = 6
 
 
-def efficiency_context(
-    viewer: Viewer, *, waste: Sequence[Row], suggested: Sequence[Row], run_id: int, is_live: bool, year: int
-) -> Row | None:
-    """The first findings and moves; of a frozen review only what its run says. None for whoever reads none of it."""
+def efficiency_context(viewer: Viewer, *, waste: Sequence[Row], suggested: Sequence[Row]) -> Row | None:
+    """The run's first findings and suggested moves, the same live and frozen. None for whoever reads none of it."""
     if see(viewer, "waste", "kind", "") is RESTRICTED:
         return None
-    moves = list(WorkloadMove.objects.select_related("workload").exclude(state="dropped")) if is_live else []
-    rows = move_rows(viewer, moves, year=year)
     return {
-        "moves": rows[:MOST_IN_REVIEW],
-        "moves_left": max(0, len(rows) - MOST_IN_REVIEW),
-        "totals": totals_of(viewer, rows, moves, current_id=run_id) if moves else None,
-        "suggested": [{**row, "kind_name": kind_name(row["kind"])} for row in suggested[:MOST_IN_REVIEW]],
+        "suggested": [
+            {**row, "kind_name": kind_name(row["kind"]), "usd": _or(row["paper_usd_per_week"], NO_RATE)}
+            for row in suggested[:MOST_IN_REVIEW]
+        ],
         "waste": [
             {**row, "kind_name": WASTE_KINDS.get(row["kind"], row["kind"]), "usd": _or(row["usd_per_week"], NO_RATE)}
             for row in waste[:MOST_IN_REVIEW]

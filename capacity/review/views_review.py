@@ -94,14 +94,7 @@ def _page(request: HttpRequest, viewer: Viewer, *, week: Week | None) -> HttpRes
         return _no_review(request, viewer, shown, live_week, has_plan=False)
     context = review_context(viewer=viewer, rows=rows, week=shown, now=frozen.frozen_at if frozen else timezone.now())
     context |= _meeting(viewer, shown, frozen, before, rows)
-    context["efficiency"] = efficiency_context(
-        viewer,
-        waste=rows.waste,
-        suggested=rows.suggested,
-        run_id=run.pk,
-        is_live=frozen is None,
-        year=shown.monday.year,
-    )
+    context["efficiency"] = efficiency_context(viewer, waste=rows.waste, suggested=rows.suggested)
     context |= {
         "frozen": frozen,
         "run_text": str(run.pk),
