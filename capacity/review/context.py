@@ -20,7 +20,7 @@ from capacity.review.models import Review
 # (label, route, permission, other routes under it). Only pages that exist.
 NAVIGATION = (
     ("Review", "home", "review.view", ("review", "review-freeze")),
-    ("Workloads", "workloads", "workloads.view", ("workload", "actuals")),
+    ("Workloads", "workloads", "workloads.view", ("actuals", "workload")),
     ("Requests", "requests", "requests.view", ("request", "request-new")),
     ("Quotes", "quotes", "quotes.view", ("quote", "quote-new", "quote-compare", "quote-sheet")),
     ("Contracts", "contracts", "contracts.view", ("contract",)),

@@ -75,7 +75,12 @@ def forecasts_of_week(*, said: Sequence[SaidLine], demand: float, capacity: floa
         showlegend=True,
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         margin={"r": 16, "l": 56, "t": 48, "b": 40},
-        xaxis={"type": "linear", "title": {"text": "weeks before"}, "range": [longest + 0.5, -2.5]},
+        xaxis={
+            "type": "linear",
+            "title": {"text": "weeks before"},
+            "range": [longest + 0.5, -2.5],
+            "tickvals": list(range(0, longest + 1, 2)),
+        },
         yaxis={"range": [0, max(tops) * 1.12], "tickformat": "~s"},
     )
     return plain_figure(figure)

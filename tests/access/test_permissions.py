@@ -25,6 +25,7 @@ EXPECTED = {
     "workloads.view": "CFSRPE",
     "requests.view": "CFRPE",
     "requests.submit": "CR",
+    "actuals.view": "CFRPE",
     "decisions.view": "CFSRPE",
     "policy.view": "CFSRPE",
     "methods.view": "CFSRPEAD",
