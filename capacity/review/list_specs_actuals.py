@@ -11,7 +11,7 @@ WEEKS = ListSpec(
     columns=(
         Column(name="name", label="Workload"),
         Column(name="week", label="Week of"),
-        Column(name="tokens", label="Tokens", unit="millions, in and out", kind="thousands"),
+        Column(name="tokens", label="Tokens, millions", unit="in and out", kind="thousands"),
         Column(name="requests", label="Requests", unit="requests", kind="thousands"),
         Column(name="throttled_share", label="Throttled", kind="fine_share"),
         Column(name="late_share", label="Late", kind="fine_share"),
@@ -31,7 +31,6 @@ PEAKS = ListSpec(
         Column(name="peak_factor", label="Measured", unit="99th percentile of hours ÷ mean", kind="factor"),
         Column(name="planned_peak", label="Planned", unit="of the card, or of the policy", kind="factor"),
         Column(name="planned_by", label="Planned by"),
-        Column(name="hours", label="Hours", unit="of 672", kind="thousands"),
         Column(name="note", label="Counted"),
     ),
     prefix="peaks-",

@@ -12,6 +12,9 @@ from capacity.lib.figures import compact
 from capacity.lib.horizon import Week
 from capacity.review.plots import Figure, plain_figure
 
+# Milliseconds between ticks on Mondays: every week, or every fourth of many.
+TICK_WEEKS = (7 * 86_400_000, 28 * 86_400_000)
+MOST_TICKS = 7
 ROLES = ("demand", "supply", "accent", "good", "warn", "fg-2")
 
 
@@ -72,7 +75,12 @@ def forecasts_of_week(*, said: Sequence[SaidLine], demand: float, capacity: floa
         showlegend=True,
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         margin={"r": 16, "l": 56, "t": 48, "b": 40},
-        xaxis={"type": "linear", "title": {"text": "weeks before"}, "range": [longest + 0.5, -2.5]},
+        xaxis={
+            "type": "linear",
+            "title": {"text": "weeks before"},
+            "range": [longest + 0.5, -2.5],
+            "tickvals": list(range(0, longest + 1, 2)),
+        },
         yaxis={"range": [0, max(tops) * 1.12], "tickformat": "~s"},
     )
     return plain_figure(figure)
@@ -98,7 +106,12 @@ def tokens_by_week(*, weeks: Sequence[Week], lines: Sequence[tuple[str, Sequence
         "showlegend": True,
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         "margin": {"r": 16, "l": 56, "t": 40},
-        "xaxis": {"type": "date", "tickformat": "%-d %b", "nticks": min(13, len(weeks) + 1)},
+        "xaxis": {
+            "type": "date",
+            "tickformat": "%-d %b",
+            "tick0": weeks[0].monday.isoformat(),
+            "dtick": TICK_WEEKS[len(weeks) > MOST_TICKS],
+        },
         "yaxis": {"range": [0, top * 1.1 or 1], "tickformat": "~s"},
     }
     figure.update_layout(**layout)

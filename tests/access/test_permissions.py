@@ -26,6 +26,7 @@ EXPECTED = {
     "requests.view": "CFRPE",
     "requests.submit": "CR",
     "moves.propose": "CP",
+    "actuals.view": "CFRPE",
     "decisions.view": "CFSRPE",
     "policy.view": "CFSRPE",
     "methods.view": "CFSRPEAD",

@@ -16,7 +16,7 @@ from capacity.lib.horizon import HOURS_PER_WEEK, Week
 from capacity.lib.units import Exact, exact
 from workloads.domain.usage import HOURS_PER_DAY, DayCount, at_peak, is_partial
 
-# Above this share of requests customers feel it (methods: Headline metrics, H3).
+# Above this share of requests customers feel it (methods: Actuals).
 FELT_LIMIT = Fraction(1, 1000)
 # An older week says nothing about how customers fare now.
 NEWEST_WEEKS = 4
