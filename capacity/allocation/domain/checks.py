@@ -358,8 +358,8 @@ class _Judge:
 
 
 def _at_most(value: float | Fraction, limit: Fraction) -> bool:
-    # Mostly the two are the same float, which needs no fractions.
-    return value == float(limit) or Fraction(value) <= limit + abs(limit) * RELATIVE_TOLERANCE
+    # A float is nearer to its number than the tolerance, and mostly tells without fractions.
+    return value <= float(limit) or Fraction(value) <= limit + abs(limit) * RELATIVE_TOLERANCE
 
 
 def _equal(value: float, other: float) -> bool:
