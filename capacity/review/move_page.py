@@ -153,6 +153,21 @@ def move_rows(viewer: Viewer, moves: Iterable[WorkloadMove], *, year: int) -> li
     return sorted(rows, key=lambda row: (order[row["state_code"]], row["key"]))
 
 
+def moves_of_workload(key: str, *, year: int) -> list[Row]:
+    """The moves of one workload for its card: what, where it stands, by when. What each saves stands on its page. One query."""
+    return [
+        {
+            "title": move.title,
+            "url": reverse("move", args=[move.key]),
+            "what": what_words(move.kind, move.to_key, move.amount),
+            "state": move.get_state_display(),
+            "state_kind": STATE_PILLS[move.state],
+            "due": figures.day(move.due_date, year=year) if move.due_date else "",
+        }
+        for move in WorkloadMove.objects.filter(workload__key=key).order_by("key")
+    ]
+
+
 def _move_row(viewer: Viewer, move: WorkloadMove, told: Mapping[str, Any] | None, year: int) -> Row:
     gate, gate_words = GATE_PILLS[move.quality_gate]
     return {

@@ -15,9 +15,11 @@ from capacity.access.visibility import RESTRICTED, Viewer
 from capacity.allocation.models import RunPool
 from capacity.imports.rows import key_text
 from capacity.review import list_specs, list_specs_map, verdicts
+from capacity.review.actuals_page import forecast_scores
 from capacity.review.chosen import ChosenRun, chosen_run
 from capacity.review.input_edits import askable_tables
 from capacity.review.listing import Link, Listing, read_list
+from capacity.review.move_page import moves_of_workload
 from capacity.review.page_rows import incomplete
 from capacity.review.pages import (
     asks_for_file,
@@ -183,6 +185,9 @@ def workload(request: HttpRequest, key: str) -> HttpResponse:
         "run_line": run_line(chosen, now=now),
         "back": reverse("workloads") + query,
         "what_if_url": _what_if_url(viewer, key),
+        "scores": forecast_scores(chosen.run, key, viewer),
+        "moves": moves_of_workload(key, year=now.year),
+        "propose_url": f"{reverse('move-new')}?{urlencode({'workload': key})}" if may(viewer.roles, "moves.propose") else "",
         "places": list_context(
             request=request, listing=places, year=now.year, link=_pool_link(query), total_label="Total"
         ),
