@@ -313,6 +313,7 @@ def _moved(
     if plan is None:
         return None
     before = visible_rows(viewer=viewer, run_id=plan.run_id, spec=PLACEMENTS, experiment_key=found.key)
+    names = {**names_of(found, before), **names}
     return moved_context(plan=plan, before=before, now=placed, names=names, year=year)
 
 
