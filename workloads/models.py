@@ -15,7 +15,7 @@ from capacity.allocation.models import RunTable
 from capacity.imports.models import bumps_inputs_version
 from capacity.inventory.models import KEY
 from workloads.constraints import chosen, unknown_or
-from workloads.fairness_models import PriorityOverride, RunPreemption, RunQueue, RunTeam
+from workloads.fairness_models import PriorityOverride, RunMove, RunPreemption, RunQueue, RunTeam
 from workloads.map_models import RunTrough, RunWorkloadCard, RunWorkloadUse
 from workloads.request_models import RequestMove
 from workloads.research_models import Experiment, Team
@@ -29,6 +29,7 @@ __all__ = [
     "OperatingPoint",
     "PriorityOverride",
     "RequestMove",
+    "RunMove",
     "RunPreemption",
     "RunQueue",
     "RunTeam",
