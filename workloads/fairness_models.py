@@ -154,3 +154,23 @@ class RunPreemption(RunTable):
 
     def __str__(self) -> str:
         return f"{self.run_id} {self.position} {self.experiment_key}"
+
+
+class RunMove(RunTable):
+    """A request that stands elsewhere than in the plan that was current before this one, with the cause.
+
+    line: as changes between reviews tell it. No part of what a run says of its inputs: another plan takes part in it.
+    """
+
+    run = models.ForeignKey("allocation.Run", models.PROTECT, related_name="placement_moves")
+    against_run = models.BigIntegerField()
+    experiment_key = models.CharField(max_length=80)
+    line = models.JSONField()
+
+    class Meta(RunTable.Meta):
+        abstract = False
+        constraints = [models.UniqueConstraint(fields=["run", "experiment_key"], name="one_move_per_request_a_run")]
+        indexes = [models.Index(fields=["experiment_key", "-run"], name="moves_by_plans")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.experiment_key}"

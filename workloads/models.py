@@ -23,7 +23,7 @@ from workloads.actual_models import (
     RunPostMortem,
 )
 from workloads.constraints import chosen, unknown_or
-from workloads.fairness_models import PriorityOverride, RunPreemption, RunQueue, RunTeam
+from workloads.fairness_models import PriorityOverride, RunMove, RunPreemption, RunQueue, RunTeam
 from workloads.map_models import RunTrough, RunWorkloadCard, RunWorkloadUse
 from workloads.move_models import RunMoveCandidate, RunWaste, WorkloadMove
 from workloads.request_models import RequestMove
@@ -38,6 +38,7 @@ __all__ = [
     "OperatingPoint",
     "PriorityOverride",
     "RequestMove",
+    "RunMove",
     "RunPreemption",
     "RunQueue",
     "RunTeam",

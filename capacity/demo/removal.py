@@ -30,7 +30,7 @@ from capacity.imports.models import ImportBatch, InputsVersion, Proposal
 from capacity.imports.tables import Table, tables
 from capacity.review.models import Review
 from contracts.models import ContractTransition, Hold, Quote
-from workloads.models import RequestMove
+from workloads.models import PriorityOverride, RequestMove
 
 # An account that the audit log names is closed, not deleted, and leaves its name to whoever comes.
 CLOSED_PREFIX = "removed-demo-"
@@ -63,6 +63,9 @@ def remove_demo(*, now: datetime, is_sure: bool = True) -> Removal:
             rows = _remove_pipeline(set(present["contracts"].values()))
             rows["moves of requests"] = _delete(
                 RequestMove.objects.filter(experiment__in=present["experiments"].values())
+            )
+            rows["priority overrides"] = _delete(
+                PriorityOverride.objects.filter(experiment__in=present["experiments"].values())
             )
             rows |= {**_remove_meeting(loaded.at), **_remove_runs(loaded.at)}
             rows |= _remove_rows(present)

@@ -38,6 +38,7 @@ from capacity.review.map_use_rows import uses_of, workload_use_rows
 from capacity.review.metrics import figure_rows
 from capacity.review.models import Review, RunChance, RunFigure, RunRollup, RunScenario
 from capacity.review.money_tables import money_tables
+from capacity.review.plan_moves import moves_against_current
 from capacity.review.plan_rows import PlanRows
 from capacity.review.preemption_rows import preemption_rows
 from capacity.review.queue_rows import queue_rows
@@ -62,6 +63,8 @@ from contracts.use import multiple_rows
 from workloads.actual_models import ACTUAL_TABLES
 from workloads.models import (
     RunMoveCandidate,
+from workloads.models import (
+    RunMove,
     RunPreemption,
     RunQueue,
     RunTeam,
@@ -139,6 +142,8 @@ class ComputedPlan:
         """Insert everything under the run, with what changed since the last frozen review. Inside the publishing
         transaction, so that the comparison is with the review that is the last one when the plan becomes current."""
         RunDocument.objects.create(run=run, **self.document, changes=self._changes())
+        moves = moves_against_current(run_id=run.pk, inputs=self.document["inputs"], tables=self.tables)
+        RunMove.objects.bulk_create(moves)
         for name, model in RESULT_TABLES:
             copy_rows(model, self.tables[name], run_id=run.pk)
 

@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from capacity.access.visibility import RESTRICTED, Viewer
+from capacity.access.visibility import RESTRICTED, ContractLabel, Viewer
 from capacity.allocation.models import Run, RunDocument
 from capacity.lib.figures import Absent, counted, points, thousands
 from capacity.review.changes_shown import visible_changes
 from capacity.review.request_page import standing_of
 from capacity.review.tables import Row
+from workloads.models import RunMove
 
 CHECKPOINT_UNKNOWN = Absent(
     "not known", "unknown", "The request does not say how often it saves a checkpoint: its team can add that."
@@ -161,6 +163,14 @@ def moved_lines(changes: Mapping[str, Any], viewer: Viewer) -> dict[str, Any]:
         "moves": _shown(viewer, changes, lines[:MOST_MOVES]),
         "left_out": max(0, len(lines) - MOST_MOVES),
     }
+
+
+def moved_by_plans(moves: Sequence[RunMove], viewer: Viewer, labels: Sequence[ContractLabel]) -> dict[str, Any]:
+    """moved_lines of plans before any frozen review: of one plan's moves against the one before it."""
+    lines = [move.line for move in moves]
+    contracts = [asdict(label) for label in labels]
+    found = moved_lines({"lines": lines, "contracts": contracts}, viewer)
+    return found | {"by": f"by plan {moves[0].run_id}, against plan {moves[0].against_run}" if moves else ""}
 
 
 def _placement_lines(changes: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -140,11 +140,12 @@ def against_review(review: Review | None) -> dict[str, Any] | None:
     return None if review is None else {"week": review.week, "run": review.run_id}
 
 
-def result_rows(run_id: int) -> Mapping[str, list[Row]]:
-    """The result tables of a run that are compared between reviews."""
+def result_rows(run_id: int, names: Collection[str] = ()) -> Mapping[str, list[Row]]:
+    """The result tables of a run that are compared between reviews; names: only these of them."""
     return {
         name: list(model._default_manager.filter(run_id=run_id).order_by(*order).values())
         for name, (model, order) in _RESULT_TABLES.items()
+        if not names or name in names
     }
 
 

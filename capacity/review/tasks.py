@@ -21,12 +21,13 @@ from capacity.review.cycle import PlanSource, recompute
 from capacity.review.notice_facts import CauseOfMove
 from capacity.review.notice_mail import is_mail_on, send_digest, send_immediate
 from capacity.review.notices import raise_notices
+from capacity.review.plan_moves import told_cause
 from capacity.review.what_if import HotRuns, answer_question
 from contracts.services import keep_up_with_clock
 
 SCHEDULE_SECONDS = 60.0
 # Why a plan moved a request, in a sentence for its reader; None: notices tell the move alone.
-CAUSE_OF_MOVE: CauseOfMove | None = None
+CAUSE_OF_MOVE: CauseOfMove | None = told_cause
 
 
 @cache

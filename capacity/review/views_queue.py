@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from capacity.access.viewer import may_do, requires, viewer_of
-from capacity.access.visibility import Viewer
+from capacity.access.visibility import ContractLabel, Viewer
+from capacity.allocation.models import Run
 from capacity.review import list_specs, verdicts
 from capacity.review.chosen import ChosenRun, chosen_run
 from capacity.review.gantt import placement_gantt
@@ -30,10 +31,12 @@ from capacity.review.pages import (
     sees_column,
     visible_rows,
 )
+from capacity.review.plan_moves import moves_up_to
 from capacity.review.queue_page import (
     alarm_sentence,
     changes_of,
     known_weeks_sentence,
+    moved_by_plans,
     moved_lines,
     queue_list_rows,
     team_lines,
@@ -107,13 +110,13 @@ def requests(request: HttpRequest) -> HttpResponse:
             query=chosen.query,
             show_weeks=GANTT_WEEKS,
         ),
-        "moved": moved_lines(changes_of(chosen.run), viewer),
+        "moved": _moved(chosen.run, viewer, labels),
         "yields": list_context(
             request=request,
             listing=lists[YIELDS.name],
             year=now.year,
             link=request_link(pool_link(chosen)),
-            extra=lambda row: {"key": row["experiment_key"], "off": not row["is_taken"]},
+            extra=lambda row: {"key": row["experiment_key"]},
         ),
         "teams": team_lines(teams, viewer),
         "hours_sentence": known_weeks_sentence(teams),
@@ -121,6 +124,14 @@ def requests(request: HttpRequest) -> HttpResponse:
         "may_submit": may_do(request, "requests.submit"),
     }
     return render(request, "requests/requests.html", context)
+
+
+def _moved(run: Run, viewer: Viewer, labels: Sequence[ContractLabel]) -> dict[str, Any]:
+    """Against the last frozen review; before there is one, what the last plan that moved anything moved."""
+    changes = changes_of(run)
+    if changes.get("against"):
+        return moved_lines(changes, viewer)
+    return moved_by_plans(moves_up_to(run.pk), viewer, labels)
 
 
 @requires("requests.view")

@@ -25,6 +25,7 @@ from capacity.imports.tables import tables
 from capacity.review.chosen import ChosenRun, chosen_run
 from capacity.review.inputs import Inputs
 from capacity.review.pages import run_line, visible_rows
+from capacity.review.plan_moves import cause_of_move
 from capacity.review.quote_asking import run_room
 from capacity.review.quote_moves import TOO_MANY
 from capacity.review.request_answer import Document, request_answer, solve_with, stored_answer
@@ -314,7 +315,14 @@ def _moved(
         return None
     before = visible_rows(viewer=viewer, run_id=plan.run_id, spec=PLACEMENTS, experiment_key=found.key)
     names = {**names_of(found, before), **names}
-    return moved_context(plan=plan, before=before, now=placed, names=names, year=year)
+    cause = cause_of_move(
+        key=found.key,
+        run_id=chosen.run_id,
+        since_run=plan.run_id,
+        viewer=viewer,
+        labels=contract_labels(chosen.run_id),
+    )
+    return moved_context(plan=plan, before=before, now=placed, names=names, cause=cause, year=year)
 
 
 def _live(found: Experiment) -> Document | None:

@@ -187,7 +187,9 @@ def workload(request: HttpRequest, key: str) -> HttpResponse:
         "what_if_url": _what_if_url(viewer, key),
         "scores": forecast_scores(chosen.run, key, viewer),
         "moves": moves_of_workload(key, year=now.year),
-        "propose_url": f"{reverse('move-new')}?{urlencode({'workload': key})}" if may(viewer.roles, "moves.propose") else "",
+        "propose_url": f"{reverse('move-new')}?{urlencode({'workload': key})}"
+        if may(viewer.roles, "moves.propose")
+        else "",
         "places": list_context(
             request=request, listing=places, year=now.year, link=_pool_link(query), total_label="Total"
         ),

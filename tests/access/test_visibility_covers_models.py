@@ -55,7 +55,7 @@ RESOURCES = {
 }
 # Tables that are not shown by column: whole documents (finance only, as run.inputs and so on), and figures, which
 # name their own line of the table in each row.
-BY_ROW = {"RunDocument", "RunFigure"}
+BY_ROW = {"RunDocument", "RunFigure", "RunMove"}
 NOT_SHOWN = {"id", "run", "idempotency_key"}
 
 

@@ -18,6 +18,10 @@ from workloads.models import (
     OperatingPoint,
     PriorityOverride,
     RequestMove,
+    RunMove,
+    RunPreemption,
+    RunQueue,
+    RunTeam,
     RunWorkload,
     RunWorkloadCard,
     RunWorkloadUse,
@@ -109,12 +113,16 @@ ATTEMPTS: Attempts = {
     "one_use_per_workload_class_pool_week_tier": (RunWorkloadUse, {}),
     "workload_use_not_negative": (RunWorkloadUse, {"week": "2040-W01", "accelerators": -1}),
     "one_card_row_per_workload": (RunWorkloadCard, {}),
+    "one_team_row_a_run": (RunTeam, {}),
+    "one_queue_row_per_request": (RunQueue, {}),
+    "one_preemption_row_per_place": (RunPreemption, {}),
+    "one_move_per_request_a_run": (RunMove, {}),
 }
 
 
 def test_the_database_refuses_what_breaks_a_rule_of_workloads_and_requests() -> None:
     import_texts(GOOD)
-    make_run()
+    RunMove.objects.create(run=make_run(), against_run=1, experiment_key="e_rl", line={})
     make_usage_day()
     made()
     assert set(ATTEMPTS) == named_constraints(["workloads"])
