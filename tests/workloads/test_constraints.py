@@ -17,6 +17,12 @@ from workloads.models import (
     ModelVersion,
     OperatingPoint,
     RequestMove,
+    RunActual,
+    RunClassActual,
+    RunForecastScore,
+    RunGranted,
+    RunMeasuredPeak,
+    RunPostMortem,
     RunWorkload,
     Team,
     ThroughputProfile,
@@ -98,6 +104,12 @@ ATTEMPTS: Attempts = {
     "request_move_is_listed": (RequestMove, {"from_state": "submitted", "to_state": "done", "reason": "x"}),
     "request_move_has_its_reason": (RequestMove, {"from_state": "submitted", "to_state": "denied", "reason": " "}),
     "one_map_row_per_workload": (RunWorkload, {}),
+    "one_actual_per_workload_week": (RunActual, {}),
+    "one_peak_per_workload": (RunMeasuredPeak, {}),
+    "one_coincidence_per_class": (RunClassActual, {}),
+    "one_score_per_source_and_lead": (RunForecastScore, {}),
+    "one_grant_per_request": (RunGranted, {}),
+    "one_post_mortem_per_week": (RunPostMortem, {}),
 }
 
 
