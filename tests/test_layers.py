@@ -49,7 +49,7 @@ PURE_MODULES = {
 ONLY_IN = {
     "highspy": lambda name: name.startswith("capacity.allocation.domain.solver"),
     "ortools": lambda name: name == "capacity.allocation.domain.cp_sat_process",
-    "plotly": lambda name: name.endswith(".plots") or name == "capacity.review.finders",
+    "plotly": lambda name: name.endswith((".plots", ".plots_actuals")) or name == "capacity.review.finders",
 }
 # Inside an app, highest first. A module imports its own level and those below it.
 LEVELS = (

@@ -62,9 +62,8 @@ from contracts.sla_rows import sla_rows
 from contracts.use import multiple_rows
 from workloads.actual_models import ACTUAL_TABLES
 from workloads.models import (
-    RunMoveCandidate,
-from workloads.models import (
     RunMove,
+    RunMoveCandidate,
     RunPreemption,
     RunQueue,
     RunTeam,

@@ -47,7 +47,7 @@ def test_the_demo_loads_in_any_week(as_of: date) -> None:
     loaded = load_demo(as_of=as_of, password=PASSWORD, now=NOW)
 
     assert {issue.code for issue in loaded.outcome.issues} == {
-        "burndown_mismatch", "late", "pinned_past_retirement", "uncapped_exposure", "volume_cliff",
+        "burndown_mismatch", "late", "no_planned_source", "pinned_past_retirement", "uncapped_exposure", "volume_cliff",
     }  # fmt: skip
     assert loaded.monday == Week.containing(as_of).monday
     assert (Pool.objects.count(), Contract.objects.values("key").distinct().count()) == (13, 64)
@@ -267,8 +267,10 @@ def test_files_and_traces_behind_the_review_are_there() -> None:
         "demo, sent again",
         "demo, workflow",
     }
-    assert UsageHour.objects.count() == 2 * 14 * 24
-    assert JobUsage.objects.count() == 191
+    # Two workloads, and two clients with an hour less each.
+    assert UsageHour.objects.count() == 2 * 14 * 24 + 2 * 335
+    assert JobUsage.objects.filter(experiment=None).count() == 191
+    assert JobUsage.objects.exclude(experiment=None).count() == 71
     assert {alias.key for alias in Alias.objects.filter(written__startswith="NVIDIA H")} == {"h100", "h200"}
     assert LotMove.objects.count() == 2
     assert Forecast.objects.filter(workload__key="coding-agent").values("source").distinct().count() == 2

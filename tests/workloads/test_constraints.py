@@ -18,7 +18,13 @@ from workloads.models import (
     OperatingPoint,
     PriorityOverride,
     RequestMove,
+    RunActual,
+    RunClassActual,
+    RunForecastScore,
+    RunGranted,
+    RunMeasuredPeak,
     RunMove,
+    RunPostMortem,
     RunPreemption,
     RunQueue,
     RunTeam,
@@ -117,6 +123,12 @@ ATTEMPTS: Attempts = {
     "one_queue_row_per_request": (RunQueue, {}),
     "one_preemption_row_per_place": (RunPreemption, {}),
     "one_move_per_request_a_run": (RunMove, {}),
+    "one_actual_per_workload_week": (RunActual, {}),
+    "one_peak_per_workload": (RunMeasuredPeak, {}),
+    "one_coincidence_per_class": (RunClassActual, {}),
+    "one_score_per_source_and_lead": (RunForecastScore, {}),
+    "one_grant_per_request": (RunGranted, {}),
+    "one_post_mortem_per_week": (RunPostMortem, {}),
 }
 
 
