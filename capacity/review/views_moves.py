@@ -175,15 +175,12 @@ def _proposal(row: Row) -> dict[str, Any]:
 
 def _verdict(totals: Row, waste: Listing, waiting: Listing) -> tuple[str, str]:
     head = f"{counted(totals['open'], 'move')} to decide."
-    if totals["decided"]:
-        head += f" Accepted ones promised {_accelerators(totals['promised'])}"
-        head += f"; {_accelerators(totals['realised'])} came free." if totals["told"] else "."
+    if isinstance(totals["promised"], int):
+        head += f" Accepted ones promised {counted(totals['promised'], 'accelerator')}"
+        came = totals["realised"]
+        head += f"; {counted(came, 'accelerator')} came free." if isinstance(came, int) else "."
     more = f"{counted(len(waste.rows), 'finding')} of waste, {len(waiting.rows)} of work that waits beside idle accelerators."
     return head, more if waste.all_rows or waiting.all_rows else ""
-
-
-def _accelerators(value: Any) -> str:
-    return counted(value, "accelerator") if isinstance(value, int) else "accelerators not told here"
 
 
 # --- one move --------------------------------------------------------------------------------------------------------
