@@ -17,7 +17,7 @@ MOVES = ListSpec(
         Column(name="released", label="Released", unit="whole accelerators, free in every week", kind="thousands"),
         Column(name="released_usd", label="Their cost", unit="USD a week", kind="usd"),
         Column(name="margin_usd", label="Margin", unit="USD a week, after revenue and losses", kind="usd"),
-        Column(name="payback_weeks", label="Payback", unit="weeks", kind="thousands"),
+        Column(name="payback_weeks", label="Payback", unit="weeks"),
         Column(name="gate", label="Quality gate"),
         Column(name="state", label="State"),
         Column(name="owner", label="Owner"),

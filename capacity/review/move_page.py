@@ -31,7 +31,7 @@ NOT_ASKED = Absent("not asked", "plain", "Ask a what-if on the move's page: unti
 NOT_ANSWERED = Absent("being solved", "plain", "Its what-if is not answered yet.")
 NEVER = Absent("never", "plain", "It releases no whole accelerator, so its one-off cost never comes back.")
 NO_ONE_OFF = Absent("not known", "unknown", "What it costs once is not known.")
-NO_RATE = Absent("not known", "unknown", "A pool has no complete cost rate, or a contract no known bill.")
+NO_RATE = Absent("not known", "unknown", "A cost rate, a bill or the throughput of another model is missing.")
 NOT_DONE = Absent("not done yet", "plain", "What came of it is told once it is done.")
 NO_RUN = Absent("n/a", "unknown", "It was brought in without the run that it was promised against.")
 NO_ROWS = Absent("n/a", "unknown", "The run of its promise is from before workloads were told by pool and week.")
@@ -214,10 +214,17 @@ def savings(viewer: Viewer, move: WorkloadMove, told: Mapping[str, Any] | None) 
         "released": seen["released_always"],
         "released_usd": _or(seen["released_usd"], NO_RATE),
         "margin_usd": _or(seen["margin_usd"], NO_RATE),
-        "payback_weeks": _or(seen["payback_weeks"], _no_payback(move, seen)),
+        "payback_weeks": _payback(move, seen),
         "h100e": seen["h100e"],
         "by_type": [] if seen["by_type"] is RESTRICTED else _by_type(seen["by_type"]),
     }
+
+
+def _payback(move: WorkloadMove, seen: Mapping[str, Any]) -> str | Absent:
+    value = seen["payback_weeks"]
+    if isinstance(value, Absent):
+        return value
+    return _no_payback(move, seen) if value is None else figures.thousands(value, places=1)
 
 
 def _no_payback(move: WorkloadMove, seen: Mapping[str, Any]) -> Absent:

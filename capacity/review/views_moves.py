@@ -32,6 +32,7 @@ from capacity.review.listing import Listing
 from capacity.review.move_changes import MoveRefused
 from capacity.review.move_forms import AcceptForm, MoveForm, kind_help
 from capacity.review.move_page import (
+    NO_RATE,
     REVERSE,
     WASTE_KINDS,
     kind_name,
@@ -118,8 +119,10 @@ def _lists(request: HttpRequest, viewer: Viewer, chosen: ChosenRun, rows: list[R
     waste = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=WASTE, labels=labels)
     for row in suggested:
         row["kind_name"] = kind_name(row["kind"])
+        row["paper_usd_per_week"] = _known(row["paper_usd_per_week"])
     for row in waste:
         row["kind_name"] = WASTE_KINDS.get(row["kind"], row["kind"])
+        row["usd_per_week"] = _known(row["usd_per_week"])
     parts = {
         "moves": (list_specs_moves.MOVES, rows, "move"),
         "suggested": (list_specs_moves.SUGGESTED, suggested, MOVE_CANDIDATES.resource),
@@ -130,6 +133,10 @@ def _lists(request: HttpRequest, viewer: Viewer, chosen: ChosenRun, rows: list[R
         name: listed(request=request, chosen=chosen, spec=spec, rows=of, is_filterable=_filterable(viewer, resource))
         for name, (spec, of, resource) in parts.items()
     }
+
+
+def _known(value: Any) -> Any:
+    return NO_RATE if value is None else value
 
 
 # Words about a move that everybody reads, and names of kinds.
@@ -168,15 +175,12 @@ def _proposal(row: Row) -> dict[str, Any]:
 
 def _verdict(totals: Row, waste: Listing, waiting: Listing) -> tuple[str, str]:
     head = f"{counted(totals['open'], 'move')} to decide."
-    if totals["decided"]:
-        head += f" Accepted ones promised {_accelerators(totals['promised'])}"
-        head += f"; {_accelerators(totals['realised'])} came free." if totals["told"] else "."
+    if isinstance(totals["promised"], int):
+        head += f" Accepted ones promised {counted(totals['promised'], 'accelerator')}"
+        came = totals["realised"]
+        head += f"; {counted(came, 'accelerator')} came free." if isinstance(came, int) else "."
     more = f"{counted(len(waste.rows), 'finding')} of waste, {len(waiting.rows)} of work that waits beside idle accelerators."
     return head, more if waste.all_rows or waiting.all_rows else ""
-
-
-def _accelerators(value: Any) -> str:
-    return counted(value, "accelerator") if isinstance(value, int) else "accelerators not told here"
 
 
 # --- one move --------------------------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ def test_a_move_goes_from_proposal_to_done_on_its_page(run: Run) -> None:
     assert "Released 8 whole accelerators" in told
     assert "$2.69k before less after" in told
     # $10,752 ÷ $2,688 a week.
-    assert "Payback 4 weeks" in told
+    assert "Payback 4.0 weeks" in told
     form = {**ACCEPTED, "row_version": version()}
     refused = chair.post(ADDRESS + "accept/", {**form, "risk": ""})
     assert refused.status_code == 422
