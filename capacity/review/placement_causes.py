@@ -79,7 +79,12 @@ class Causes:
         self.names |= {row["experiment_key"]: row["name"] for side in both for row in side.get("unplaced", ())}
         self.running = {row["experiment_key"] for row in after.get("placements", ()) if row["is_running"]}
         self.reasons = {row["experiment_key"]: row["reason"] for row in after.get("unplaced", ())}
-        self.teams = {row["experiment_key"]: row["team_key"] for side in both for row in side.get("placements", ())}
+        self.teams = {
+            row["experiment_key"]: row.get("team_key", "") for side in both for row in side.get("placements", ())
+        }
+        self.classes = {
+            row["experiment_key"]: row.get("priority", "") for side in both for row in side.get("placements", ())
+        }
         self.weights = tuple({row["team_key"]: row["engine_weight"] for row in side.get("teams", ())} for side in both)
         self.was_unplaced = {row["experiment_key"] for row in before.get("unplaced", ())}
 
@@ -179,12 +184,17 @@ class Causes:
             for cell in cells:
                 was = self.before.held.get(cell, {})
                 for other, count in self.after.held.get(cell, {}).items():
-                    if other != key and count > was.get(other, 0) and (not is_near or self._is_near(key, other)):
+                    is_more = other != key and count > was.get(other, 0) and not self._is_below(other, key)
+                    if is_more and (not is_near or self._is_near(key, other)):
                         more[other] += count - was.get(other, 0)
             if more:
                 other = max(sorted(more), key=lambda each: more[each])
                 return f"{self._named(other)} has its place now{self._why(other)}"
         return ""
+
+    def _is_below(self, other: str, key: str) -> bool:
+        """Whether the other is of a lower class, which can displace nobody: where it stands is a consequence."""
+        return self.classes.get(other, "") > self.classes.get(key, "")
 
     def _is_near(self, key: str, other: str) -> bool:
         """Whether the other stands now in a domain in which this one stood."""
@@ -196,7 +206,7 @@ class Causes:
         for cell in cells:
             now = self.after.held.get(cell, {})
             for other, count in self.before.held.get(cell, {}).items():
-                if other != key and count > now.get(other, 0):
+                if other != key and count > now.get(other, 0) and not self._is_below(other, key):
                     less[other] += count - now.get(other, 0)
         if not less:
             return ""

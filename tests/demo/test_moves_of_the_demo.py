@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,10 +10,11 @@ from django.test import Client
 from django.utils import timezone
 
 from capacity.access.models import User
-from capacity.allocation.models import CurrentRun, Run
+from capacity.allocation.models import CurrentRun, Run, RunPlacement
 from capacity.allocation.services import request_run
 from capacity.demo.services import load_demo
 from capacity.inventory.models import Lot
+from capacity.lib.horizon import Week
 from capacity.review.cycle import recompute
 from capacity.review.placement_causes import SEE_INPUTS
 from capacity.review.plan_source import ReviewPlanSource, result_hash_of_run
@@ -41,21 +41,22 @@ def planned(reason: str) -> Run:
     return run
 
 
-def test_a_lot_that_comes_later_moves_requests_and_research_reads_the_lot(client: Client) -> None:
+def test_a_lot_that_leaves_early_moves_requests_and_research_reads_the_lot(client: Client) -> None:
     today = timezone.now().date()
     load_demo(as_of=today, password="a-password-for-tests", now=timezone.now())
     first = planned("demo")
-    # The largest lot that is still to come, of a pool that experiments may take.
-    lot = (
-        Lot.objects.filter(accepted_date=None, p50_date__gt=today, pool__key__startswith="gb")
-        .order_by("-accelerators")
+    # A lot under the largest gang that starts in some months leaves before it starts.
+    gang = (
+        RunPlacement.objects.filter(run=first, is_running=False, domain_key__gt="", start_week__gte="2027-W10")
+        .order_by("-accelerators", "experiment_key")
         .first()
     )
+    assert gang is not None
+    lots = Lot.objects.filter(domain__pool__key=gang.pool_key, domain__key=gang.domain_key)
+    lot = lots.order_by("-accelerators", "key").first()
     assert lot is not None
-    Lot.objects.filter(pk=lot.pk).update(
-        p50_date=lot.p50_date + timedelta(weeks=16), p90_date=lot.p90_date + timedelta(weeks=16)
-    )
-    second = planned("lot later")
+    Lot.objects.filter(pk=lot.pk).update(ends_date=Week.parse(gang.start_week).monday)
+    second = planned("lot leaves")
     assert CurrentRun.objects.get().run_id == second.pk
     assert result_hash_of_run(second.pk) == second.result_hash
     moves = list(RunMove.objects.filter(run=second))

@@ -20,7 +20,16 @@ def cells(pool: str = "h100", supply: list[int] | None = None, **columns: int) -
     ]
 
 
-def stands(key: str, start: int, weeks: int = 2, count: int = 64, *, domain: str = "d1", pool: str = "h100") -> Row:
+def stands(
+    key: str,
+    start: int,
+    weeks: int = 2,
+    count: int = 64,
+    *,
+    domain: str = "d1",
+    pool: str = "h100",
+    priority: str = "P1",
+) -> Row:
     return {
         "experiment_key": key,
         "name": f"Run {key}",
@@ -31,6 +40,7 @@ def stands(key: str, start: int, weeks: int = 2, count: int = 64, *, domain: str
         "accelerators": count,
         "is_running": False,
         "team_key": "alignment",
+        "priority": priority,
     }
 
 
@@ -133,3 +143,10 @@ def test_where_nothing_else_differs_the_weight_of_its_team_is_told() -> None:
     before, after = plan(teams=sides[0]), plan(stands("E7", 1), teams=sides[1])
     assert causes(before, after).of_place("E7") == "its team weighs 1.1 instead of 1.02 by fair share"
     assert causes({**before, "teams": sides[1]}, after).of_place("E7") == SEE_INPUTS
+
+
+def test_a_lower_class_is_never_the_cause_of_a_higher_one() -> None:
+    before = plan(stands("E7", 1), stands("fill", 3, priority="P3"))
+    after = plan(stands("E7", 3), stands("fill", 1, priority="P3"))
+    assert causes(before, after).of_move("E7") == SEE_INPUTS
+    assert causes(before, after).of_move("fill").startswith("Run E7 (E7) has its place now")
