@@ -1,6 +1,6 @@
 """Rows of actuals → what their page says: verdict, lists, charts of weeks and of short weeks. Words only, no arithmetic.
 
-`forecast_scores` and `granted_rows` are for other pages that show the same rows.
+`forecast_scores` is for the card of a workload, which shows the same rows.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from capacity.lib.units import TOKENS_PER_MILLION
 from capacity.review.pages import visible_rows
 from capacity.review.plots_actuals import SaidLine, forecasts_of_week, tokens_by_week
 from capacity.review.table_specs_actuals import FORECAST_SCORES
-from capacity.review.table_specs_actuals import GRANTED as GRANTED_TABLE
 from capacity.review.tables import Row
 
 LEADS = (4, 13)
@@ -57,12 +56,6 @@ def written_score(name: str, value: Any) -> str | Absent:
     if isinstance(value, Absent):
         return value
     return ("+" if name.startswith("bias") and value > 0 else "") + share(value)
-
-
-def granted_rows(run: Run, viewer: Viewer) -> dict[str, Row]:
-    """Request key → its granted and used hours and their share, as the viewer may see them."""
-    rows = visible_rows(viewer=viewer, run_id=run.pk, spec=GRANTED_TABLE)
-    return {row["experiment_key"]: row for row in grant_rows(rows)}
 
 
 # --- rows of the lists --------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from capacity.access.visibility import Viewer, see
 from capacity.lib.figures import RESTRICTED, Absent, share, thousands, usd
+from capacity.review.fairness_figures import STARVED
 from capacity.review.page_reading import RunRows
 from capacity.review.tables import Row
 
@@ -125,6 +126,15 @@ def floor_facts(viewer: Viewer, rows: RunRows) -> Row | None:
             and see(viewer, term["resource"], term["field"], term["value"]) is not RESTRICTED
         ],
     }
+
+
+def starved_context(rows: RunRows) -> Row | None:
+    """Teams starved of accelerators, with the figure that says why; None where none is, or the reader may not know."""
+    figure = rows.figures.get(STARVED)
+    if figure is None or not is_number(figure["value"]) or not figure["value"]:
+        return None
+    names = ", ".join(str(term["name"]) for term in figure["terms"])
+    return {"names": names, "url": figure_url(rows.run.pk, STARVED)}
 
 
 def _term_text(value: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from capacity.lib.money import to_decimal
 from capacity.lib.units import exact
+from capacity.review.fairness_figures import starved_teams
 from capacity.review.figure_terms import figure, term
 from capacity.review.figures_by_row import row_figures
 from capacity.review.map_figures import map_figures, premium_figures
@@ -50,6 +51,7 @@ def figure_rows(*, rows: PlanRows, tables: Tables) -> list[Row]:
         experiment_fit(rows, tables),
         *totals(tables),
         *map_figures(tables),
+        starved_teams(tables),
     ]
     for position, row in enumerate(metrics):
         row["position"] = position

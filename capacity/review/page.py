@@ -16,7 +16,7 @@ from capacity.lib.figures import day_range, thousands
 from capacity.lib.horizon import Week
 from capacity.review import sections, table_specs, tables
 from capacity.review.gantt import placement_gantt
-from capacity.review.headline import floor_facts, kpis, metric_rows
+from capacity.review.headline import floor_facts, kpis, metric_rows, starved_context
 from capacity.review.idle_rows import idle_now
 from capacity.review.page_reading import SHOWN_WEEKS, RunRows, shown_weeks
 from capacity.review.page_rows import (
@@ -83,6 +83,7 @@ def review_context(*, viewer: Viewer, rows: RunRows, week: Week, now: datetime) 
         ),
         "placed": len({row["experiment_key"] for row in rows.placements}),
         "unplaced": unplaced_rows(rows),
+        "starved": starved_context(rows),
         "exposure": exposure_rows(rows),
         "exposure_largest": largest(rows.exposure, "loss_exposure_usd"),
         "contracts_text": f"All {len(rows.exposure)} contracts",

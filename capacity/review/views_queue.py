@@ -43,6 +43,7 @@ from capacity.review.queue_page import (
     yield_list_rows,
 )
 from capacity.review.request_page import not_yet_planned
+from capacity.review.request_standing import ended_requests
 from capacity.review.table_specs import PLACEMENTS, POOL_WEEKS, POOLS, UNPLACED
 from capacity.review.table_specs_queue import PREEMPTIONS, QUEUE, TEAMS
 from capacity.review.tables import Row, contract_labels, rows_of_several
@@ -137,7 +138,7 @@ def _moved(run: Run, viewer: Viewer, labels: Sequence[ContractLabel]) -> dict[st
 @requires("requests.view")
 @require_safe
 def placed(request: HttpRequest) -> HttpResponse:
-    """Every placement with what it costs, running ones too."""
+    """Every placement with what it costs, running ones too; and what has ended, with its reason."""
     now, viewer = timezone.now(), viewer_of(request)
     chosen = chosen_run(request)
     if chosen.run is None:
@@ -162,6 +163,7 @@ def placed(request: HttpRequest) -> HttpResponse:
             extra=lambda row: {"key": row["experiment_key"]},
         ),
     }
+    context["ended"] = ended_requests(now=now)
     return render(request, "requests/placed.html", context)
 
 

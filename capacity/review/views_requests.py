@@ -55,8 +55,11 @@ from capacity.review.request_page import (
     operation_words,
     page_context,
 )
+from capacity.review.request_standing import granted_facts, queue_facts
 from capacity.review.table_specs import PLACEMENTS, UNPLACED
-from capacity.review.tables import Row, contract_labels
+from capacity.review.table_specs_actuals import GRANTED as GRANTED_TABLE
+from capacity.review.table_specs_queue import QUEUE
+from capacity.review.tables import Row, contract_labels, rows_of_several
 from capacity.review.what_if import WhatIfRefused
 from capacity.review.what_if_asking import NoRun, asked_run_id
 from workloads.domain.request_workflow import PLANNED, STATE_NAMES
@@ -299,9 +302,18 @@ def _page(request: HttpRequest, key: str, *, problem: Problem | None = None, sta
         names=names,
     )
     context |= {"run_line": run_line(chosen, now=now) if chosen.run is not None else None}
+    context |= _standing(viewer, chosen, key, now.year)
     context["edit_url"] = row_url(tables()["experiments"], (key,), "data-edit")
     context["may_submit"] = may_do(request, "requests.submit")
     return render(request, "requests/request.html", context, status=status)
+
+
+def _standing(viewer: Viewer, chosen: ChosenRun, key: str, year: int) -> dict[str, Any]:
+    """Its place in the queue, and what it was granted and used, in the plan shown. One query."""
+    if chosen.run is None:
+        return {}
+    rows = rows_of_several(viewer=viewer, run_id=chosen.run_id, specs=(QUEUE, GRANTED_TABLE), experiment_key=key)
+    return {"queue": queue_facts(rows[QUEUE.name], year=year), "granted": granted_facts(rows[GRANTED_TABLE.name])}
 
 
 def _moved(

@@ -24,10 +24,13 @@ from workloads.models import (
     RunGranted,
     RunMeasuredPeak,
     RunMove,
+    RunMoveCandidate,
     RunPostMortem,
     RunPreemption,
     RunQueue,
     RunTeam,
+    RunTrough,
+    RunWaste,
     RunWorkload,
     RunWorkloadCard,
     RunWorkloadUse,
@@ -36,6 +39,7 @@ from workloads.models import (
     UsageDay,
     UsageHour,
     Workload,
+    WorkloadMove,
 )
 
 pytestmark = pytest.mark.django_db
@@ -123,6 +127,18 @@ ATTEMPTS: Attempts = {
     "one_queue_row_per_request": (RunQueue, {}),
     "one_preemption_row_per_place": (RunPreemption, {}),
     "one_move_per_request_a_run": (RunMove, {}),
+    "one_trough_per_pool_week": (RunTrough, {}),
+    "move_key_form": (WorkloadMove, BAD_KEY),
+    "move_kind_is_known": (WorkloadMove, {"kind": "magic"}),
+    "move_state_is_known": (WorkloadMove, {"state": "lost"}),
+    "move_gate_is_known": (WorkloadMove, {"quality_gate": "maybe"}),
+    "move_roles_are_of_the_meeting": (WorkloadMove, {"must_agree_role": "board"}),
+    "accepted_move_has_decision_owner_and_date": (WorkloadMove, {"state": "accepted"}),
+    "asked_move_has_its_what_if": (WorkloadMove, {"state": "asked"}),
+    "move_figures_are_not_negative": (WorkloadMove, {"one_off_usd": "-0.01"}),
+    "move_gate_has_its_day": (WorkloadMove, {"quality_gate": "pass"}),
+    "one_candidate_per_workload_and_kind": (RunMoveCandidate, {}),
+    "one_waste_row_per_place": (RunWaste, {}),
     "one_actual_per_workload_week": (RunActual, {}),
     "one_peak_per_workload": (RunMeasuredPeak, {}),
     "one_coincidence_per_class": (RunClassActual, {}),
@@ -137,6 +153,9 @@ def test_the_database_refuses_what_breaks_a_rule_of_workloads_and_requests() -> 
     RunMove.objects.create(run=make_run(), against_run=1, experiment_key="e_rl", line={})
     make_usage_day()
     made()
+    WorkloadMove.objects.create(
+        key="cache", workload=Workload.objects.get(), kind="caching", title="Cache", amount="0.5"
+    )
     assert set(ATTEMPTS) == named_constraints(["workloads"])
     assert refusals(ATTEMPTS) == {name: name for name in ATTEMPTS}
 
