@@ -34,8 +34,8 @@ def queue_facts(rows: Sequence[Row], *, year: int | None) -> list[tuple[str, Any
     return [
         ("Rank", thousands(row["rank"])),
         ("Score", thousands(row["score"])),
-        ("Made of", _joined(written["parts"])),
-        ("Ahead, requests: accelerator-weeks", _joined(written["ahead"])),
+        ("Made of", _joined(written["criteria"])),
+        ("Ahead, requests: accelerator-weeks", _joined(written["ahead_words"])),
         ("Estimated start", week(Week.parse(start), year=year) if start else "no place in this plan"),
     ]
 

@@ -13,6 +13,7 @@ from capacity.lib.figures import RESTRICTED, Absent
 from capacity.review.fairness_figures import STARVED, starved_teams
 from capacity.review.request_standing import ended_requests, granted_facts, queue_facts
 from tests.factories import make_run, make_user
+from tests.imports.world import GOOD, import_texts
 from tests.workloads.requests import made, moved
 
 PARTS = [{"name": "class", "points": 400}, {"name": "fair share", "points": 8}, {"name": "waiting", "points": 0}]
@@ -66,6 +67,7 @@ def test_a_starved_team_is_counted_and_its_sentence_told() -> None:
 @pytest.mark.django_db
 def test_a_denied_request_stays_with_its_reason(client: Client) -> None:
     make_run()
+    assert import_texts(GOOD).applied
     request = made()
     moved("dan", request.key, "denied", reason="No room before March.")
     [row] = [each for each in ended_requests(now=datetime(2026, 12, 1, tzinfo=UTC)) if each["key"] == request.key]

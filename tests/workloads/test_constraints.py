@@ -131,7 +131,7 @@ ATTEMPTS: Attempts = {
     "move_key_form": (WorkloadMove, BAD_KEY),
     "move_kind_is_known": (WorkloadMove, {"kind": "magic"}),
     "move_state_is_known": (WorkloadMove, {"state": "lost"}),
-    "move_gate_is_known": (WorkloadMove, {"quality_gate": "maybe"}),
+    "move_gate_is_known": (WorkloadMove, {"quality_gate": "soon"}),
     "move_roles_are_of_the_meeting": (WorkloadMove, {"must_agree_role": "board"}),
     "accepted_move_has_decision_owner_and_date": (WorkloadMove, {"state": "accepted"}),
     "asked_move_has_its_what_if": (WorkloadMove, {"state": "asked"}),
