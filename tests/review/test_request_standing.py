@@ -31,7 +31,7 @@ def queued(**others: Any) -> dict[str, Any]:
 
 def test_the_queue_says_rank_score_who_is_ahead_and_the_start() -> None:
     facts = dict(queue_facts([queued()], year=2026))
-    assert (facts["Rank"], facts["Score"], facts["Made of"]) == ("3", "408", "class 400, fair share +8")
+    assert (facts["Rank"], facts["Score"], facts["Made of"]) == ("3", "408", "class 400, share +8")
     assert facts["Ahead, requests: accelerator-weeks"] == "P0 2: 12,000"
     assert "7 Dec" in facts["Estimated start"]
     assert dict(queue_facts([queued(start_week="", ahead=[])], year=2026))["Estimated start"] == "no place in this plan"
