@@ -1,7 +1,4 @@
-"""The requests page in parts: queue, moves with their causes, what yields, teams. Rows of a run in, context out.
-
-`placement_moves` is also what the page of one request shows of itself.
-"""
+"""The requests page in parts: queue, moves with their causes, what yields, teams. Rows of a run in, context out."""
 
 from __future__ import annotations
 
@@ -140,13 +137,6 @@ def changes_of(run: Run) -> dict[str, Any]:
     """What the run stored of the changes since the last frozen review. One query."""
     found = RunDocument.objects.filter(run_id=run.pk).values_list("changes", flat=True).first()
     return found or {}
-
-
-def placement_moves(run: Run, experiment_key: str, viewer: Viewer) -> dict[str, Any]:
-    """How one request stands against the last frozen review: {against, moves}. One query. See moved_lines."""
-    changes = changes_of(run)
-    lines = [line for line in _placement_lines(changes) if line["key"] == [experiment_key]]
-    return {"against": _against(changes), "moves": _shown(viewer, changes, lines)}
 
 
 def moved_lines(changes: Mapping[str, Any], viewer: Viewer) -> dict[str, Any]:
