@@ -38,16 +38,16 @@ def test_product_reads_what_it_is_told_and_chooses_how(visit: Open, checks: Chec
     page.go_back()
     page.get_by_role("button", name=re.compile("^Mark read")).first.click()
     expect(page.locator(".notices > .is-unread")).to_have_count(unread - 1)
-    page.get_by_label("Forecast missing").select_option("digest")
+    page.get_by_label("Forecast missing", exact=True).select_option("digest")
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".errorlist")).to_contain_text("Say where e-mails should go")
-    expect(page.get_by_label("Forecast missing")).to_have_value("digest")
+    expect(page.get_by_label("Forecast missing", exact=True)).to_have_value("digest")
     # The browser notes every answer that is no success; this one is meant.
     product.wrong.clear()
     page.get_by_label(re.compile("^E-mail address")).fill("pia@example.org")
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".strip-good")).to_contain_text("Saved.")
-    expect(page.get_by_label("Forecast missing")).to_have_value("digest")
+    expect(page.get_by_label("Forecast missing", exact=True)).to_have_value("digest")
 
 
 def test_the_page_fits_a_phone_and_sales_read_of_no_request(visit: Open) -> None:

@@ -102,5 +102,5 @@ def test_a_request_that_does_not_fit_becomes_one_that_does_and_is_scheduled(
     research.go(f"/requests/{key}/")
     expect(page.locator("h1")).to_contain_text("Scheduled")
     expect(page.locator("#place")).to_contain_text("accelerators", ignore_case=True)
-    research.go(f"/requests/?q={key}")
+    research.go(f"/requests/placed/?q={key}")
     expect(page.locator("#placed")).to_contain_text(NAME)

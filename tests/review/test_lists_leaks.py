@@ -100,7 +100,7 @@ def test_research_meets_a_blocking_contract_by_its_alias(client: Client) -> None
         ("research", "/contracts/?sort=customer_name"),
         ("product", "/contracts/?sort=flags"),
         ("sales", "/contracts/?shape=flat_fee"),
-        ("product", "/requests/?placed-sort=cost_usd"),
+        ("product", "/requests/placed/?sort=cost_usd"),
         ("sales", "/workloads/?sort=usd_per_week"),
         ("product", "/supply/?sort=usd_per_accelerator_hour"),
         ("research", "/api/v1/exposure/?shape=flat_fee"),

@@ -131,7 +131,9 @@ def warned(outcome: ImportOutcome) -> list[tuple[str, str]]:
 
 
 def of_workloads(outcome: ImportOutcome) -> list[Issue]:
-    return [issue for issue in outcome.warnings if issue.file.removesuffix(".csv") in OWN]
+    # The sample's override waits for a decision (test_import_tables).
+    found = [issue for issue in outcome.warnings if issue.file.removesuffix(".csv") in OWN]
+    return [issue for issue in found if issue.code != "override_not_decided"]
 
 
 @pytest.mark.django_db
