@@ -7,7 +7,6 @@ What belongs here: the rows a run stores and a page reads, under the names of th
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from functools import cache
 from typing import Any
 
 from capacity.allocation.domain.problem import Placement
@@ -211,6 +210,8 @@ def solution_to_json(solution: Solution) -> dict[str, Any]:
 
 # Stand in the form as they are; a plan has a hundred thousand of them.
 _PLAIN = frozenset({str, int, float, bool, type(None)})
+# Worked out once for each kind of row.
+_SHAPES: dict[type, tuple[tuple[str, str, bool], ...]] = {}
 
 
 def _to_json(value: Any) -> Any:
@@ -235,12 +236,13 @@ def _to_json(value: Any) -> Any:
     return row
 
 
-@cache
 def _shape(kind: type) -> tuple[tuple[str, str, bool], ...]:
     """(field, its name in the form, whether None is written out) of the fields that are in the form."""
-    nullable, left_out = _NULLABLE.get(kind, set()), _NOT_IN_FORM.get(kind, set())
-    names = [each.name for each in fields(kind) if each.name not in left_out]
-    return tuple((name, name.rstrip("_"), name in nullable) for name in names)
+    if kind not in _SHAPES:
+        nullable, left_out = _NULLABLE.get(kind, set()), _NOT_IN_FORM.get(kind, set())
+        names = [each.name for each in fields(kind) if each.name not in left_out]
+        _SHAPES[kind] = tuple((name, name.rstrip("_"), name in nullable) for name in names)
+    return _SHAPES[kind]
 
 
 def _is_beyond_form(value: Any) -> bool:
