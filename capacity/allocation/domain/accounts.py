@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 from capacity.allocation.domain.problem import Floor, Problem
@@ -26,18 +26,9 @@ Named = list[tuple[str, str | None, Week | None]]
 
 def wrong_names(problem: Problem, solution: Solution) -> list[str]:
     """Rows of pools, weeks, demands or tiers that the problem does not have, and rows that are told twice."""
-    pools, weeks = {pool.key for pool in problem.pools}, set(problem.horizon)
+    pools = {pool.key for pool in problem.pools}
     demands = {demand.key for demand in problem.serving}
-    wrong = []
-    for kind, rows in _named(solution):
-        for key, pool, week in rows:
-            if pool is not None and pool not in pools:
-                wrong.append(f"{kind} {key} is in {pool}, which is no pool of the problem.")
-            if week is not None and week not in weeks:
-                wrong.append(f"{kind} {key} is in {week}, which is not in the horizon.")
-        if len(set(rows)) < len(rows):
-            again = [row for row, count in Counter(rows).items() if count > 1]
-            wrong += [f"{kind} {key} is told more than once in {week}." for key, _, week in again]
+    wrong = _wrong_rows(problem, _named(solution))
     told = {row.key for row in solution.served} | {row.key for row in solution.capacity_shortfalls}
     wrong += [f"{key} is served or short, but is no demand of the problem." for key in sorted(told - demands)]
     for placement in solution.placements:
@@ -48,6 +39,33 @@ def wrong_names(problem: Problem, solution: Solution) -> list[str]:
     return wrong
 
 
+def wrong_names_of_prices(problem: Problem, solution: Solution) -> list[str]:
+    """Of `wrong_names`, what it says of prices."""
+    return _wrong_rows(problem, _named_prices(solution))
+
+
+def _wrong_rows(problem: Problem, named: Iterable[tuple[str, Named]]) -> list[str]:
+    pools, weeks = {pool.key for pool in problem.pools}, set(problem.horizon)
+    wrong = []
+    for kind, rows in named:
+        # Each name is looked up once: there are few, in many rows.
+        strange_pools = {pool for _, pool, _ in rows} - pools - {None}
+        strange_weeks = {week for _, _, week in rows} - weeks - {None}
+        for key, pool, week in rows if strange_pools or strange_weeks else ():
+            if pool in strange_pools:
+                wrong.append(f"{kind} {key} is in {pool}, which is no pool of the problem.")
+            if week in strange_weeks:
+                wrong.append(f"{kind} {key} is in {week}, which is not in the horizon.")
+        if len(set(rows)) < len(rows):
+            again = [row for row, count in Counter(rows).items() if count > 1]
+            wrong += [f"{kind} {key} is told more than once in {week}." for key, _, week in again]
+    return wrong
+
+
+def _named_prices(solution: Solution) -> Iterator[tuple[str, Named]]:
+    yield "Price of", [(row.pool, row.pool, row.week) for row in solution.scarcity_prices]
+
+
 def _named(solution: Solution) -> Iterator[tuple[str, Named]]:
     """(what, its rows as (key, pool, week)) of every list in which such a name stands once."""
     yield "Class", [(row.class_, row.pool, row.week) for row in solution.allocations]
@@ -55,7 +73,7 @@ def _named(solution: Solution) -> Iterator[tuple[str, Named]]:
     yield "Shortfall of", [(row.key, None, row.week) for row in solution.capacity_shortfalls]
     yield "Burst of", [(row.pool, row.pool, row.week) for row in solution.burst]
     yield "Idle of", [(row.pool, row.pool, row.week) for row in solution.idle]
-    yield "Price of", [(row.pool, row.pool, row.week) for row in solution.scarcity_prices]
+    yield from _named_prices(solution)
     yield "Unplaced", [(row.key, None, None) for row in solution.unplaced]
 
 
@@ -83,9 +101,10 @@ def _wrong_burst(problem: Problem, solution: Solution) -> Iterator[str]:
 def _wrong_shortfalls(problem: Problem, solution: Solution) -> Iterator[str]:
     """accelerators = ⌈work ÷ best rate⌉ of work above 0; where floats are too coarse it may stand a hair beside."""
     class_of = {demand.key: demand.class_ for demand in problem.serving}
+    short_classes = {class_of[row.key] for row in solution.capacity_shortfalls}
     best: dict[str, Fraction] = {}
     parts: dict[str, set[int]] = defaultdict(set)
-    for demand in problem.serving:
+    for demand in (demand for demand in problem.serving if demand.class_ in short_classes):
         rates = [Fraction(option.work_per_accelerator) for option in demand.options]
         best[demand.class_] = max(rates, default=Fraction(1))
         parts[demand.class_] |= {Fraction(amount).denominator for amount in (*rates, *demand.work)}

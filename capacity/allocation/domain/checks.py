@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from fractions import Fraction
 
-from capacity.allocation.domain.accounts import wrong_accounts, wrong_names
+from capacity.allocation.domain.accounts import wrong_accounts, wrong_names, wrong_names_of_prices
 from capacity.allocation.domain.problem import (
     MAX_WEEKS,
     Experiment,
@@ -24,10 +24,13 @@ from capacity.allocation.domain.problem import (
 from capacity.allocation.domain.problem_references import report_bad_references
 from capacity.allocation.domain.reading import Errors, report_repeated
 from capacity.allocation.domain.solution import Allocation, Solution
+from capacity.allocation.domain.told_rows import wrong_prices
 from capacity.lib.horizon import Week
 
 # Work and money of a solution are floats made from exact numbers.
 RELATIVE_TOLERANCE = Fraction(1, 10**9)
+# The same between two floats, of which a plan has tens of thousands.
+NEAR = float(RELATIVE_TOLERANCE)
 
 
 # Dollars lost per accelerator in one tier, the dearest over the cheapest: a solver weighs them in one row.
@@ -171,6 +174,13 @@ def check_solution(*, problem: Problem, solution: Solution) -> None:
         raise PlanInconsistent(judge.wrong)
 
 
+def check_prices(*, problem: Problem, solution: Solution) -> None:
+    """Raises PlanInconsistent for what `check_solution` would say of the prices: nothing else it looks at has any."""
+    wrong = [*wrong_names_of_prices(problem, solution), *wrong_prices(problem, solution)]
+    if wrong:
+        raise PlanInconsistent(wrong)
+
+
 class _Judge:
     """Sums of the solution's rows by name and week, and the balances over them."""
 
@@ -296,16 +306,15 @@ class _Judge:
 
     def check_burst(self) -> None:
         """Burst within what can be bought, and carried by serving of the tiers that may buy it."""
+        lying: dict[tuple[str, Week], list[Allocation]] = defaultdict(list)
+        for row in self.solution.allocations if any(self.burst.values()) else ():
+            lying[row.pool, row.week].append(row)
         for (key, week), bought in self.burst.items():
             burst = self.pools[key].burst
             limit = burst.accelerators[self.problem.horizon.index(week)] if burst is not None else 0
             self._require(0 <= bought <= limit, f"{key} buys {bought} of burst in {week}, of {limit}.")
             tiers = None if burst is None else burst.tiers
-            carried = sum(
-                self._carried(row, tiers)
-                for row in self.solution.allocations
-                if bought and (row.pool, row.week) == (key, week)
-            )
+            carried = sum(self._carried(row, tiers) for row in lying[key, week]) if bought else 0
             self._require(bought <= carried, f"{key} buys {bought} of burst in {week} for {carried} of serving.")
 
     def _carried(self, row: Allocation, tiers: tuple[str, ...] | None) -> int:
@@ -363,4 +372,4 @@ def _at_most(value: float | Fraction, limit: Fraction) -> bool:
 
 
 def _equal(value: float, other: float) -> bool:
-    return abs(value - other) <= max(abs(value), abs(other)) * RELATIVE_TOLERANCE
+    return abs(value - other) <= max(abs(value), abs(other)) * NEAR

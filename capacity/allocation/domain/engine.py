@@ -15,7 +15,7 @@ from typing import Literal
 from capacity.allocation.domain.arrays import Arrays, build_arrays
 from capacity.allocation.domain.assemble import assemble_solution
 from capacity.allocation.domain.by_parts import solve_by_parts, tidy
-from capacity.allocation.domain.checks import check_problem, check_solution
+from capacity.allocation.domain.checks import check_prices, check_problem, check_solution
 from capacity.allocation.domain.cp_sat import CP_SAT_VERSION
 from capacity.allocation.domain.ladder import StepResult
 from capacity.allocation.domain.node_worth import QUICK_COLUMNS, RECORD_COLUMNS
@@ -83,8 +83,9 @@ def solve(
         pin_issues=pin_issues,
         asked_gap=options.gap,
         most_columns=RECORD_COLUMNS if options.effort == "record" else QUICK_COLUMNS,
+        check=lambda unpriced: check_solution(problem=problem, solution=unpriced),
     )
-    check_solution(problem=problem, solution=solution)
+    check_prices(problem=problem, solution=solution)
     seconds = Seconds(
         check=round(checked - started, 6),
         build=round(built - checked, 6),

@@ -275,20 +275,21 @@ def define_demand_balance(program: Program) -> None:
         for c, row in enumerate(arrays.classes):
             tiers = [tier for tier, _ in row.work_by_tier[week]]
             unit = program.unmet_unit(c, week)
-            replicas: list[tuple[int, Fraction]] = []
+            replicas: list[tuple[int, float]] = []
+            works = [float(option.work) for option in row.options]
             unmet: Terms = []
             needed = Fraction(0)
             for tier in tiers:
-                for o, option in enumerate(row.options):
-                    replicas.append((program.variables.replicas[c, tier, o, week], option.work))
+                replicas += [(program.variables.replicas[c, tier, o, week], work) for o, work in enumerate(works)]
                 for d in row.demands:
                     if arrays.demands[d].tier == tier and arrays.demands[d].work[week]:
                         unmet.append((program.variables.unmet[d, week], 1.0))
                         needed += arrays.demands[d].work[week]
                 # A replica that can do more than all that is needed counts for what is needed: the same whole plans.
-                able = [(column, float(min(work, needed)) / unit) for column, work in replicas]
+                enough = float(needed)
+                able = [(column, min(work, enough) / unit) for column, work in replicas]
                 name = ("demand_balance", row.key, arrays.tiers[tier], program.week_name(week))
-                program.model.add_row(name, [*able, *unmet], lower=float(needed) / unit)
+                program.model.add_row(name, [*able, *unmet], lower=enough / unit)
 
 
 def define_burst_limit(program: Program) -> None:

@@ -102,11 +102,20 @@ class WeekPrices:
         program, model = self.program, self.program.model
         size: dict[int, int] = {}
         rate: dict[int, float] = {}
-        for (c, tier, o, week), column in program.variables.replicas.items():
-            option = self.arrays.classes[c].options[o]
-            size[column], rate[column] = option.replica, float(option.work / option.replica)
-            work = dict(self.arrays.classes[c].work_by_tier[week])[tier]
-            model.upper[column] = float(work / option.work * option.replica)
+        work_of = {
+            (c, tier): work for c, row in enumerate(self.arrays.classes) for tier, work in row.work_by_tier[self.week]
+        }
+        rates = {
+            (c, o): float(option.work / option.replica)
+            for c, row in enumerate(self.arrays.classes)
+            for o, option in enumerate(row.options)
+        }
+        for (c, tier, o, _), column in program.variables.replicas.items():
+            option, work = self.arrays.classes[c].options[o], work_of[c, tier]
+            size[column], rate[column] = option.replica, rates[c, o]
+            # Whole numbers divide to the float that their fraction is nearest to, without being cancelled down first.
+            above = work.numerator * option.work.denominator * option.replica
+            model.upper[column] = above / (work.denominator * option.work.numerator)
         units = {row.key: program.unmet_unit(c, self.week) for c, row in enumerate(self.arrays.classes)}
         for row, name in enumerate(model.row_names):
             if name[0] == "demand_balance":

@@ -7,7 +7,7 @@ divisible replicas is `price_program`; what a whole node more or less would chan
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from capacity.allocation.domain.arrays import Arrays
 from capacity.allocation.domain.node_worth import RECORD_COLUMNS, NodeWorth, NodeWorths, with_every_floor
@@ -19,6 +19,8 @@ from capacity.allocation.domain.solution import CapacityShortfall, ScarcityPrice
 from capacity.allocation.domain.solver import SolverFailed
 
 DECIMALS = 6
+# Dollars by (pool, week).
+Usd = Mapping[tuple[int, int], float]
 
 
 def scarcity_prices(
@@ -34,6 +36,12 @@ def scarcity_prices(
     unplaced: the plan's requests without a place, of which a price says which one more node would place.
     most_columns: up to which weeks are solved again for what a node is worth; the rest of it is None.
     """
+    usd = usd_by_place(arrays, plan, capacity_shortfalls(arrays, plan) if short is None else short)
+    return price_rows(arrays, usd, node_worths(arrays, plan, usd, most_columns=most_columns), unplaced)
+
+
+def usd_by_place(arrays: Arrays, plan: Plan, short: Iterable[CapacityShortfall]) -> Usd:
+    """Dollars of one accelerator more, above zero, by (pool, week). short: the plan's shortfalls."""
     held = ExperimentUse.of(arrays, plan)
     opened, used = with_every_floor(arrays), _options_used(plan)
 
@@ -46,13 +54,23 @@ def scarcity_prices(
         found = ((pool, prices.price(pool)) for pool in range(len(arrays.supply)))
         return {(pool, week): price for pool, price in found if price is not None and round(price, DECIMALS) > 0}
 
-    weeks = _weeks_that_cost(arrays, plan, capacity_shortfalls(arrays, plan) if short is None else short)
-    usd = {at: price for row in side_by_side(priced, weeks) for at, price in row.items()}
+    weeks = _weeks_that_cost(arrays, plan, short)
+    return {at: price for row in side_by_side(priced, weeks) for at, price in row.items()}
+
+
+def node_worths(arrays: Arrays, plan: Plan, usd: Usd, *, most_columns: int) -> dict[tuple[int, int], NodeWorth]:
+    """What a node more or less is worth where one accelerator is worth anything, within the limit of columns."""
     # Where not all can be solved again, those at which a node at this price would be worth most.
     dearest = sorted(usd, key=lambda at: (-usd[at] * arrays.node_size[at[0]], at))
-    worth = NodeWorths(arrays, plan, held).of(dearest, most_columns=most_columns)
-    nodes = _requests_by_node(arrays, unplaced)
-    rows = [_price_row(arrays, at, price, worth.get(at, NodeWorth()), nodes.get(at, ())) for at, price in usd.items()]
+    return NodeWorths(arrays, plan, ExperimentUse.of(arrays, plan)).of(dearest, most_columns=most_columns)
+
+
+def price_rows(
+    arrays: Arrays, usd: Usd, worths: Mapping[tuple[int, int], NodeWorth], unplaced: Iterable[Unplaced]
+) -> tuple[ScarcityPrice, ...]:
+    """Rows by pool and week; unplaced as in `scarcity_prices`."""
+    placed = _requests_by_node(arrays, unplaced)
+    rows = [_price_row(arrays, at, price, worths.get(at, NodeWorth()), placed.get(at, ())) for at, price in usd.items()]
     return tuple(sorted(rows, key=lambda row: (row.pool, row.week)))
 
 

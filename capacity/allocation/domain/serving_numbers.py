@@ -136,10 +136,12 @@ class ServingNumbers:
 class WorkOfDemand(Sequence[Fraction]):
     """Weekly work of one demand in accelerators at its class's best rate, made exact when it is looked at."""
 
-    __slots__ = ("_best", "_column", "_numbers")
+    __slots__ = ("_best", "_column", "_last", "_numbers")
 
     def __init__(self, numbers: ServingNumbers, column: int, best_rate: Fraction) -> None:
         self._numbers, self._column, self._best = numbers, column, best_rate * numbers.scale
+        # The week looked at last and its work: a week's program looks at it several times.
+        self._last: tuple[Any, Any] = (None, None)
 
     def __len__(self) -> int:
         return len(self._numbers.work)
@@ -147,27 +149,37 @@ class WorkOfDemand(Sequence[Fraction]):
     def __getitem__(self, week: Any) -> Any:
         if isinstance(week, slice):
             return tuple(self[each] for each in range(*week.indices(len(self))))
-        amount = self._numbers.work[week, self._column]
-        amount = amount if isinstance(amount, Fraction) else int(amount)
-        return Fraction(amount * self._best.denominator, self._best.numerator)
+        known, found = self._last
+        if known != week:
+            amount = self._numbers.work[week, self._column]
+            amount = amount if isinstance(amount, Fraction) else int(amount)
+            found = Fraction(amount * self._best.denominator, self._best.numerator)
+            self._last = week, found
+        return found
 
 
 class WorkByTier(Sequence[tuple[tuple[int, Fraction], ...]]):
     """Per week, (tier, work of a class in it) where there is any, in tier order; accelerators at the best rate."""
 
-    __slots__ = ("_best", "_groups", "_numbers")
+    __slots__ = ("_best", "_groups", "_last", "_numbers")
 
     def __init__(self, numbers: ServingNumbers, groups: Sequence[tuple[int, int, int]], best_rate: Fraction) -> None:
         """groups: (tier, first column, column after the last)."""
         self._numbers, self._groups, self._best = numbers, groups, best_rate * numbers.scale
+        # The week looked at last and its row: a week's program looks at it many times.
+        self._last: tuple[Any, Any] = (None, ())
 
     def __len__(self) -> int:
         return len(self._numbers.work)
 
     def __getitem__(self, week: Any) -> Any:
-        row = self._numbers.work[week]
-        sums = ((tier, _fraction(row[first:last].sum())) for tier, first, last in self._groups)
-        return tuple((tier, total / self._best) for tier, total in sums if total)
+        known, found = self._last
+        if known != week:
+            row = self._numbers.work[week]
+            sums = ((tier, _fraction(row[first:last].sum())) for tier, first, last in self._groups)
+            found = tuple((tier, total / self._best) for tier, total in sums if total)
+            self._last = week, found
+        return found
 
 
 def serving_numbers(

@@ -208,27 +208,41 @@ def solution_to_json(solution: Solution) -> dict[str, Any]:
     return {"version": SOLUTION_VERSION, **_to_json(solution)}
 
 
+# Stand in the form as they are; a plan has a hundred thousand of them.
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+# Worked out once for each kind of row.
+_SHAPES: dict[type, tuple[tuple[str, str, bool], ...]] = {}
+
+
 def _to_json(value: Any) -> Any:
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Week):
         return value.monday.isoformat()
     if isinstance(value, tuple):
         return [_to_json(item) for item in value if not _is_beyond_form(item)]
     if not hasattr(value, "__dataclass_fields__"):
         return value
-    nullable, left_out = _NULLABLE.get(type(value), set()), _NOT_IN_FORM.get(type(value), set())
-    if isinstance(value, SmallestChange) and value.change in _CHANGES_WITHOUT_SIZE:
-        left_out = {"accelerators"}
     row: dict[str, Any] = {}
-    for each in fields(value):
-        if each.name in left_out:
-            continue
-        content = getattr(value, each.name)
-        if content is not None or each.name in nullable:
-            row[each.name.rstrip("_")] = _to_json(content)
+    for name, written, is_nullable in _shape(type(value)):
+        content = getattr(value, name)
+        if content is not None or is_nullable:
+            row[written] = content if type(content) in _PLAIN else _to_json(content)
+    if isinstance(value, SmallestChange) and value.change in _CHANGES_WITHOUT_SIZE:
+        row.pop("accelerators", None)
     order = ("termination", "seconds")
     if isinstance(value, Solution):
         row = {name: row[name] for name in (*order, *(key for key in row if key not in order))}
     return row
+
+
+def _shape(kind: type) -> tuple[tuple[str, str, bool], ...]:
+    """(field, its name in the form, whether None is written out) of the fields that are in the form."""
+    if kind not in _SHAPES:
+        nullable, left_out = _NULLABLE.get(kind, set()), _NOT_IN_FORM.get(kind, set())
+        names = [each.name for each in fields(kind) if each.name not in left_out]
+        _SHAPES[kind] = tuple((name, name.rstrip("_"), name in nullable) for name in names)
+    return _SHAPES[kind]
 
 
 def _is_beyond_form(value: Any) -> bool:

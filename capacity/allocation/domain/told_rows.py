@@ -21,7 +21,7 @@ def wrong_told(problem: Problem, solution: Solution) -> list[str]:
     """Sentences on issues, prices, unplaced requests, and lists that must be complete."""
     return [
         *_wrong_issues(problem, solution),
-        *_wrong_prices(problem, solution),
+        *wrong_prices(problem, solution),
         *_wrong_needs(problem, solution),
         *_missing_rows(problem, solution),
     ]
@@ -36,7 +36,7 @@ def _missing_rows(problem: Problem, solution: Solution) -> Iterator[str]:
         yield f"Burst is told {len(solution.burst)} times, not once for each pool that can burst and week."
 
 
-def _wrong_prices(problem: Problem, solution: Solution) -> Iterator[str]:
+def wrong_prices(problem: Problem, solution: Solution) -> Iterator[str]:
     """Above 0, and only in weeks in which dollars are lost or burst is paid for."""
     pays = {demand.key for demand in problem.serving if demand.usd_lost_per_work_week}
     weeks = {row.week for row in solution.capacity_shortfalls if row.key in pays}

@@ -6,11 +6,11 @@ for bad input, with nothing written. The form of both files is docs/allocation-p
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser
 from typing import Any
 
 from capacity.allocation.domain.engine import SolveOptions, solve
+from capacity.allocation.domain.json_text import indented_json
 from capacity.allocation.domain.problem import Problem
 from capacity.allocation.domain.problem_file import problem_from_bytes
 from capacity.allocation.domain.solution import solution_to_json
@@ -37,4 +37,4 @@ class Command(FileCommand):
 
     def answer(self, asked: Problem, **options: Any) -> str:
         solution = solve(problem=asked, options=SolveOptions(effort=options["effort"]))
-        return json.dumps(solution_to_json(solution), indent=1, allow_nan=False)
+        return indented_json(solution_to_json(solution))
