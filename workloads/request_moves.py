@@ -26,11 +26,12 @@ from capacity.imports.rows import as_json
 from capacity.imports.tables import tables
 from capacity.lib.canonical import content_hash
 from workloads.domain.request_form import next_key
-from workloads.domain.request_workflow import BEGINNING, BY_MOVE, FINAL, refusal
+from workloads.domain.request_workflow import BEGINNING, BY_MOVE, FINAL, PLANNED, refusal
 from workloads.models import Experiment, RequestMove
 
 SOURCE = "requests"
 LONGEST_FORM_KEY = 80
+_VERBS = {"change": "changes", "extension": "extends"}
 REPLACED = "Replaced by {key}, which was approved."
 # What a request asks for; the rest is about it.
 _NOT_TERMS = frozenset(
@@ -146,6 +147,8 @@ def move_request(
             message = "Somebody changed this request since you opened it. Look at it again."
             raise RequestRefused(RequestError("", message), code="moved_on")
         _refuse(request, target, reason, mover)
+        if target == "approved":
+            _refuse_second(request)
         where = _place_of(request, target, place or {})
         move = _move(request, target, reason.strip(), mover, now, answer, where)
         if target == "approved" and request.request_kind == "change" and request.replaces is not None:
@@ -282,10 +285,27 @@ def _record(
     return made
 
 
+def _refuse_second(request: Experiment) -> None:
+    """What was replaced already, or has ended, is neither changed nor extended: approved twice it would be granted twice."""
+    before = request.replaces
+    if before is None:
+        return
+    if before.state in FINAL:
+        message = (
+            f"{before.key}, which it {_VERBS[request.request_kind]}, is {before.get_state_display().lower()} already."
+        )
+        raise RequestRefused(
+            RequestError("", f"{message} Deny it, or have it asked as a new request."), code="not_allowed"
+        )
+    others = Experiment.objects.filter(replaces=before, request_kind=request.request_kind, state__in=PLANNED)
+    other = others.exclude(pk=request.pk).order_by("key").first()
+    if other is not None:
+        message = f"{other.key} {_VERBS[request.request_kind]} {before.key} already. Deny this one, or change that one."
+        raise RequestRefused(RequestError("", message), code="not_allowed")
+
+
 def _withdraw_replaced(request: Experiment, mover: Mover, now: datetime) -> None:
     before = _found(request.replaces.key, lock=True)  # type: ignore[union-attr]
-    if before.state in FINAL:
-        return
     reason = REPLACED.format(key=request.key)
     _refuse(before, "withdrawn", reason, mover)
     _move(before, "withdrawn", reason, mover, now, None, {})

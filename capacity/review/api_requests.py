@@ -6,7 +6,7 @@ is repeated the same request.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from uuid import uuid4
 
@@ -22,14 +22,17 @@ from capacity.access.api_errors import ApiRefusal, FieldError, refusal
 from capacity.access.idempotency import Answer
 from capacity.access.models import User
 from capacity.access.viewer import PermitsByMethod, viewer_of
+from capacity.access.visibility import ContractLabel, Viewer, redact
 from capacity.imports.api_json import StrictJSONParser
 from capacity.imports.api_tables import refusals
 from capacity.review.api_bodies import answered, fields_of_body
 from capacity.review.api_quotes import in_json
 from capacity.review.quote_asking import run_room
+from capacity.review.quote_moves import current_run
 from capacity.review.request_answer import request_answer, visible_request_answer
 from capacity.review.request_form import COLUMNS, Cells, sent_cells, whole_cells
 from capacity.review.request_page import known_request, moves_of
+from capacity.review.tables import contract_labels
 from capacity.review.what_if import WhatIfRefused
 from capacity.review.what_if_asking import NoRun, asked_run_id
 from workloads.domain.request_workflow import KINDS, STATES
@@ -221,7 +224,8 @@ class MovesOfRequest(APIView):
         found = known_request(key)
         if found is None:
             raise Http404
-        return Response([_move_row(found, move) for move in moves_of(found)])
+        labels = _labels()
+        return Response([_move_row(viewer_of(request), found, move, labels) for move in moves_of(found)])
 
 
 # --- the calls ----------------------------------------------------------------------------------------------------
@@ -268,7 +272,7 @@ def _moved(request: Request, asked: Mapping[str, str]) -> Answer:
             place=asked,
         )
     )
-    return Answer(status=201, body=_move_row(made.experiment, made))
+    return Answer(status=201, body=_move_row(viewer_of(request), made.experiment, made, _labels()))
 
 
 def _refusing(do: Any) -> Any:
@@ -335,6 +339,13 @@ def _row(request: Request, made: Experiment) -> dict[str, Any]:
     return {"key": made.key, "state": made.state, "row_version": made.row_version, "url": _url(request, made)}
 
 
-def _move_row(found: Experiment, move: RequestMove) -> dict[str, Any]:
-    row = {name: getattr(move, name) for name in ("from_state", "to_state", "at", "reason")}
+def _labels() -> list[ContractLabel]:
+    """Of every contract of the plan shown: a typed reason may name one."""
+    run = current_run()
+    return [] if run is None else contract_labels(run)
+
+
+def _move_row(viewer: Viewer, found: Experiment, move: RequestMove, labels: Sequence[ContractLabel]) -> dict[str, Any]:
+    row = {name: getattr(move, name) for name in ("from_state", "to_state", "at")}
+    row["reason"] = redact(viewer, move.reason, contracts=labels)
     return dict(RequestMoveRow({**row, "request": found.key, "by": move.by.get_username()}).data)

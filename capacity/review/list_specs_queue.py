@@ -30,7 +30,7 @@ QUEUE_LIST = ListSpec(
     search=("name", "experiment_key", "team_name"),
     sort="rank",
     prefix="queue-",
-    rows_per_page=20,
+    rows_per_page=17,
     empty="No approved request waits for its start.",
 )
 

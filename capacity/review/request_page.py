@@ -18,7 +18,7 @@ from django.urls import reverse
 
 from capacity.access.models import User
 from capacity.access.roles import Role
-from capacity.access.visibility import RESTRICTED, Viewer, see_row
+from capacity.access.visibility import RESTRICTED, ContractLabel, Viewer, redact, see_row
 from capacity.imports.limits import KEY
 from capacity.inventory.models import AcceleratorType, Pool
 from capacity.lib.figures import NOTHING, UNKNOWN_COST, compact, counted, day, thousands, usd, week
@@ -133,8 +133,11 @@ def page_context(
     problem: Problem | None = None,
     moved: Mapping[str, Any] | None = None,
     names: Mapping[str, str] | None = None,
+    labels: Sequence[ContractLabel] = (),
 ) -> dict[str, Any]:
     """Everything requests/request.html shows. live: what the plan says now, where it is not in it.
+
+    labels: of every contract, because a typed reason may name one.
 
     moved: request_moved's; names: of pools and accelerator types by key.
     """
@@ -149,7 +152,7 @@ def page_context(
         "state": words,
         "verdict": (
             f"{words}.",
-            f"{_waits(request, placed, unplaced)} {_last_word(viewer, request, moves, now)}".strip(),
+            f"{_waits(request, placed, unplaced)} {_last_word(viewer, request, moves, now, labels)}".strip(),
         ),
         "is_final": request.state in FINAL,
         "asks": _asks(viewer, request, now.year, names),
@@ -157,7 +160,7 @@ def page_context(
         "places": [_place(row, now.year, names) for row in placed],
         "unplaced": [_unplaced(row) for row in unplaced],
         "live": None if live is None else answer_context(viewer, live),
-        "history": [_move(viewer, move, now) for move in moves],
+        "history": [_move(viewer, move, now, labels) for move in moves],
         "terms_changed": _terms_changed(request, moves),
         "replaces": _replaces(request),
         "row_version": request.row_version,
@@ -234,11 +237,13 @@ def _waits(request: Experiment, placed: Sequence[Row], unplaced: Sequence[Row]) 
     return str(unplaced[0]["sentence"]) if unplaced else "The next plan looks for a place."
 
 
-def _last_word(viewer: Viewer, request: Experiment, moves: Sequence[RequestMove], now: datetime) -> str:
+def _last_word(
+    viewer: Viewer, request: Experiment, moves: Sequence[RequestMove], now: datetime, labels: Sequence[ContractLabel]
+) -> str:
     """Who returned, denied or withdrew it, and why."""
     if not moves or request.state not in ("returned", "denied", "withdrawn") or moves[0].to_state != request.state:
         return ""
-    last = _move(viewer, moves[0], now)
+    last = _move(viewer, moves[0], now, labels)
     if not isinstance(last["reason"], str) or not last["reason"]:
         return ""
     return f"{last['by']}: {last['reason']}"
@@ -302,13 +307,13 @@ def _unplaced(row: Row) -> dict[str, Any]:
     return {"sentence": row["sentence"], "changes": texts}
 
 
-def _move(viewer: Viewer, move: RequestMove, now: datetime) -> dict[str, Any]:
+def _move(viewer: Viewer, move: RequestMove, now: datetime, labels: Sequence[ContractLabel]) -> dict[str, Any]:
     facts = {
         "at": f"{day(move.at, year=now.year)} {move.at:%H:%M}",
         "from_state": STATE_NAMES.get(move.from_state, "New"),
         "to_state": STATE_NAMES[move.to_state],
         "by": str(move.by),
-        "reason": move.reason,
+        "reason": redact(viewer, move.reason, contracts=labels),
         "answer": None if move.answer is None else move.answer.get("sentence", ""),
     }
     shown = see_row(viewer, "request_move", facts)

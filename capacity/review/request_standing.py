@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db.models import OuterRef, Subquery
 
+from capacity.access.visibility import ContractLabel, Viewer, redact
 from capacity.lib.figures import RESTRICTED, Absent, counted, day, share, thousands, week
 from capacity.lib.horizon import Week
 from capacity.review.actuals_page import ABOVE, grant_rows
@@ -68,7 +69,7 @@ def _share(row: Mapping[str, Any]) -> Any:
     return f"{share(value)}: {ABOVE}" if row["above"] else share(value)
 
 
-def ended_requests(*, now: datetime) -> list[dict[str, Any]]:
+def ended_requests(*, viewer: Viewer, labels: Sequence[ContractLabel], now: datetime) -> list[dict[str, Any]]:
     """What is done, denied or withdrawn, the last ended first, each with the reason it was given. One query."""
     last = RequestMove.objects.filter(experiment=OuterRef("pk")).order_by("-id")
     found = Experiment.objects.filter(state__in=FINAL).select_related("team")
@@ -86,7 +87,7 @@ def ended_requests(*, now: datetime) -> list[dict[str, Any]]:
             "pill": ENDED_PILLS[each.state],
             "state": each.get_state_display(),
             "when": day(each.ended, year=now.year) if each.ended else "",
-            "reason": each.reason or "",
+            "reason": redact(viewer, each.reason or "", contracts=labels),
         }
         for each in rows[:MOST_ENDED]
     ]

@@ -150,7 +150,7 @@ def placed(request: HttpRequest) -> HttpResponse:
     )
     if asks_for_file(request, spec):
         return list_file(request, chosen, listing)
-    context = {
+    context: dict[str, Any] = {
         "verdict": verdicts.request_verdict(rows, []),
         "run_line": run_line(chosen, now=now),
         "controls": controls(listing),
@@ -163,7 +163,7 @@ def placed(request: HttpRequest) -> HttpResponse:
             extra=lambda row: {"key": row["experiment_key"]},
         ),
     }
-    context["ended"] = ended_requests(now=now)
+    context["ended"] = ended_requests(viewer=viewer, labels=contract_labels(chosen.run_id), now=now)
     return render(request, "requests/placed.html", context)
 
 

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from capacity.access.models import User
 from capacity.access.roles import Role
 from capacity.access.viewer import deny, may_do, requires, requires_by_method, viewer_of
-from capacity.access.visibility import Viewer
+from capacity.access.visibility import ContractLabel, Viewer
 from capacity.allocation.what_ifs import TooManyWaiting
 from capacity.imports.record_words import row_url
 from capacity.imports.tables import tables
@@ -280,10 +280,10 @@ def _page(request: HttpRequest, key: str, *, problem: Problem | None = None, sta
     chosen = chosen_run(request)
     placed: list[Row] = []
     unplaced: list[Row] = []
+    labels = contract_labels(chosen.run_id) if chosen.run is not None else []
     if chosen.run is not None and found.state in PLANNED:
         placed = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=PLACEMENTS, experiment_key=key)
         if not placed:
-            labels = contract_labels(chosen.run_id)
             unplaced = visible_rows(
                 viewer=viewer, run_id=chosen.run_id, spec=UNPLACED, labels=labels, experiment_key=key
             )
@@ -298,8 +298,9 @@ def _page(request: HttpRequest, key: str, *, problem: Problem | None = None, sta
         live=_live(found),
         now=now,
         problem=problem,
-        moved=_moved(viewer, chosen, found, placed, names, now.year),
+        moved=_moved(viewer, chosen, found, placed, names, labels, now.year),
         names=names,
+        labels=labels,
     )
     context |= {"run_line": run_line(chosen, now=now) if chosen.run is not None else None}
     context |= _standing(viewer, chosen, key, now.year)
@@ -317,7 +318,13 @@ def _standing(viewer: Viewer, chosen: ChosenRun, key: str, year: int) -> dict[st
 
 
 def _moved(
-    viewer: Viewer, chosen: ChosenRun, found: Experiment, placed: list[Row], names: dict[str, str], year: int
+    viewer: Viewer,
+    chosen: ChosenRun,
+    found: Experiment,
+    placed: list[Row],
+    names: dict[str, str],
+    labels: Sequence[ContractLabel],
+    year: int,
 ) -> dict[str, Any] | None:
     """Where an earlier plan had it, if elsewhere. Nothing of what is planned no more."""
     if chosen.run is None or found.state not in PLANNED:
@@ -332,7 +339,7 @@ def _moved(
         run_id=chosen.run_id,
         since_run=plan.run_id,
         viewer=viewer,
-        labels=contract_labels(chosen.run_id),
+        labels=labels,
     )
     return moved_context(plan=plan, before=before, now=placed, names=names, cause=cause, year=year)
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from capacity.access.roles import Role
+from capacity.access.visibility import Viewer
 from capacity.lib.figures import RESTRICTED, Absent
 from capacity.review.fairness_figures import STARVED, starved_teams
 from capacity.review.request_standing import ended_requests, granted_facts, queue_facts
@@ -70,10 +72,27 @@ def test_a_denied_request_stays_with_its_reason(client: Client) -> None:
     assert import_texts(GOOD).applied
     request = made()
     moved("dan", request.key, "denied", reason="No room before March.")
-    [row] = [each for each in ended_requests(now=datetime(2026, 12, 1, tzinfo=UTC)) if each["key"] == request.key]
+    chair = Viewer(username="dan", roles=frozenset({Role.CHAIR}))
+    rows = ended_requests(viewer=chair, labels=[], now=datetime(2026, 12, 1, tzinfo=UTC))
+    [row] = [each for each in rows if each["key"] == request.key]
     assert (row["state"], row["reason"]) == ("Denied", "No room before March.")
     client.force_login(make_user("research"))
     html = client.get("/requests/placed/").content.decode()
     assert "No room before March." in html
     client.force_login(make_user("sales"))
     assert client.get("/requests/placed/").status_code == 403
+
+
+@pytest.mark.django_db
+def test_a_reason_that_names_a_customer_is_told_in_the_readers_words(client: Client) -> None:
+    make_run()
+    assert import_texts(GOOD).applied
+    request = made()
+    moved("dan", request.key, "denied", reason="The room is held for Acme Robotics.")
+    addresses = [f"/requests/{request.key}/", "/requests/placed/", f"/api/v1/request-moves/{request.key}/"]
+    for role, is_told in (("research", False), ("product", False), ("finance", True)):
+        client.force_login(make_user(role))
+        for address in addresses:
+            said = client.get(address).content.decode()
+            assert "The room is held for" in said, (role, address)
+            assert ("Acme Robotics" in said) is is_told, (role, address)

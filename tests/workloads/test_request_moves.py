@@ -248,3 +248,41 @@ def test_the_database_refuses_the_approval_of_whoever_submitted() -> None:
             at=NOW,
             terms_hash="0" * 64,
         )
+
+
+# --- granted once ----------------------------------------------------------------------------------------------------
+
+
+def replacing(key: str, kind: str, form_key: str) -> Experiment:
+    request, _ = make_request(
+        cells=CELLS,
+        form_key=form_key,
+        mover=mover("ada"),
+        now=NOW,
+        submits=True,
+        replaces=Replaced(kind=kind, key=key),
+    )
+    return request
+
+
+def test_two_changes_of_one_request_are_not_both_approved() -> None:
+    first = made()
+    moved("dan", first.key, "approved")
+    one, two = replacing(first.key, "change", "form-2"), replacing(first.key, "change", "form-3")
+    moved("dan", one.key, "approved")
+    assert (state_of(first.key), state_of(one.key)) == ("withdrawn", "approved")
+    assert "R-0001, which it changes, is withdrawn already." in str(refused("dan", two.key, "approved"))
+    assert state_of(two.key) == "submitted"
+    moved("dan", two.key, "denied")
+
+
+def test_a_run_is_extended_once_and_not_after_it_has_ended() -> None:
+    first = made()
+    moved("dan", first.key, "approved")
+    moved("dan", first.key, "running", place={"pool": "pool-1", "started_date": "2026-11-23"})
+    one, two = replacing(first.key, "extension", "form-2"), replacing(first.key, "extension", "form-3")
+    moved("dan", one.key, "approved")
+    assert f"{one.key} extends R-0001 already." in str(refused("dan", two.key, "approved"))
+    moved("dan", one.key, "withdrawn")
+    moved("ada", first.key, "done")
+    assert "which it extends, is done already." in str(refused("dan", two.key, "approved"))

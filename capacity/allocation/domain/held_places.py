@@ -200,10 +200,15 @@ def _divided(residual: Residual, experiment: Experiment) -> tuple[Placement, ...
     left, rows = option.accelerators * option.weeks, []
     for week in range(*arrays.experiments[0].span):
         here = min(option.accelerators, left)
+        # What it takes of one pool leaves less under a floor that several pools keep together.
+        under: dict[int, int] = {}
         for key in sorted(option.pools):
             pool = arrays.pool_index[key]
-            got = max(0, min(here, residual.free(arrays.domains_of[pool][0])[week]))
+            floors = list(residual.floors(pool))
+            room = [int(residual.held.floor[f, week]) - under.get(f, 0) for f in floors]
+            got = max(0, min([here, int(residual.free(arrays.domains_of[pool][0])[week]), *room]))
             here, left = here - got, left - got
+            under |= {f: under.get(f, 0) + got for f in floors}
             if got:
                 rows.append(Placement(experiment.key, key, None, arrays.problem.first_week.plus(week), 1, got))
     return tuple(_joined(rows))

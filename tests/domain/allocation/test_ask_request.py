@@ -19,7 +19,7 @@ from capacity.allocation.domain.problem_file import problem_from_bytes
 from capacity.allocation.domain.solution import SmallestChange
 from capacity.lib.horizon import Week
 from tests.domain.allocation.small_problems import small_problem
-from tests.domain.allocation.test_explanations import domains, pool, problem, request, serves
+from tests.domain.allocation.test_explanations import domains, floor, pool, problem, request, serves
 from tests.domain.allocation.tiny_problems import as_problem, monday
 
 CASE = Path(__file__).resolve().parents[2] / "cases" / "4_short_by_four.problem.json"
@@ -208,3 +208,28 @@ def test_on_many_problems_what_is_placed_has_room_and_each_change_is_the_smalles
                     assert not plan.answer(beyond).placed, (seed, row.key, change)
     assert seen["placed"] > 10 and seen["refused"] > 10 and seen["displaced"] and seen["fewer_accelerators"], seen
     assert seen["later_start"] and seen["shorter"] and seen["other_pool"], seen
+
+
+def divisible(accelerators: int, *, pools: tuple[str, ...] = ("west",), weeks: int = 1) -> Experiment:
+    option = ExperimentOption(pools=pools, accelerators=accelerators, weeks=weeks)
+    return asks(accelerators, weeks=weeks, options=(option,), divisible=True, preemptible=True)
+
+
+def test_divisible_work_that_room_limits_is_told_in_plain_numbers() -> None:
+    """10 there, 6 run: of 8 asked 4 are left, a number that can be written down."""
+    rows = [request("runs", 6, pinned={"pool": "west", "domain": None, "start": monday(0)})]
+    answer = held(as_problem(problem(allocatable=[10], requests=rows))).answer(divisible(8))
+    assert [(type(row.accelerators), row.accelerators) for row in answer.placed] == [(int, 4)]
+    assert json.dumps([row.accelerators for row in answer.placed]) == "[4]"
+
+
+def test_divisible_work_of_several_pools_leaves_the_floor_that_they_keep_together() -> None:
+    """5 and 5 there under one floor of 6: work that is not model development has 4 in all, wherever it takes them."""
+    given = problem(
+        allocatable=[5],
+        requests=[],
+        pools=[pool("east", [5]), pool("west", [5])],
+        floors=[floor([6], pools=["east", "west"])],
+    )
+    answer = held(as_problem(given)).answer(divisible(8, pools=("east", "west")))
+    assert sum(row.accelerators for row in answer.placed) == 4
