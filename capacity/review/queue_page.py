@@ -17,7 +17,7 @@ from workloads.models import RunMove
 CHECKPOINT_UNKNOWN = Absent(
     "not known", "unknown", "The request does not say how often it saves a checkpoint: its team can add that."
 )
-MOST_MOVES = 20
+MOST_MOVES = 12
 _CLASS_WORDS = {"preemptible": "preemptible"}
 _PARTS = {
     "class": "class",
