@@ -19,6 +19,9 @@ Row = Mapping[str, Any]
 Line = Mapping[str, Any]
 # (pool, week key)
 Cell = tuple[str, str]
+# The inputs of both plans: documents with `tables`.
+Documents = tuple[Mapping[str, Any], Mapping[str, Any]]
+NO_DOCUMENTS: Documents = ({}, {})
 SEE_INPUTS = "see the input changes"
 SERVING = ("serving", "product", "internal", "no_choice")
 
@@ -71,6 +74,7 @@ class Causes:
         after: Mapping[str, Sequence[Row]],
         weeks: Collection[str],
         inputs: Sequence[Line],
+        documents: Documents = NO_DOCUMENTS,
     ) -> None:
         self.before, self.after = Side.of(before, weeks), Side.of(after, weeks)
         self.inputs = inputs
@@ -85,6 +89,8 @@ class Causes:
         self.classes = {
             row["experiment_key"]: row.get("priority", "") for side in both for row in side.get("placements", ())
         }
+        asked = (row for document in documents for row in document.get("tables", {}).get("experiments", ()))
+        self.preemptible = {row["key"]: bool(row.get("preemptible")) for row in asked}
         self.weights = tuple({row["team_key"]: row["engine_weight"] for row in side.get("teams", ())} for side in both)
         self.was_unplaced = {row["experiment_key"] for row in before.get("unplaced", ())}
 
@@ -194,7 +200,11 @@ class Causes:
 
     def _is_below(self, other: str, key: str) -> bool:
         """Whether the other is of a lower class, which can displace nobody: where it stands is a consequence."""
-        return self.classes.get(other, "") > self.classes.get(key, "")
+        return self._tier(other) > self._tier(key)
+
+    def _tier(self, key: str) -> tuple[bool, str]:
+        """In the order in which the plan gives places: preemptible work after every class."""
+        return self.preemptible.get(key, False), self.classes.get(key, "")
 
     def _is_near(self, key: str, other: str) -> bool:
         """Whether the other stands now in a domain in which this one stood."""

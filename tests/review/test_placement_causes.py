@@ -48,8 +48,12 @@ def plan(*placements: Row, weeks: list[Row] | None = None, **more: list[Row]) ->
     return {"pool_weeks": weeks or cells(), "placements": list(placements), **more}
 
 
-def causes(before: Any, after: Any, inputs: list[Row] | None = None) -> Causes:
-    return Causes(before=before, after=after, weeks=set(WEEKS), inputs=inputs or [])
+def causes(before: Any, after: Any, inputs: list[Row] | None = None, documents: Any = ({}, {})) -> Causes:
+    return Causes(before=before, after=after, weeks=set(WEEKS), inputs=inputs or [], documents=documents)
+
+
+def document(*experiments: Row, overrides: tuple[Row, ...] = (), as_of: str = "2026-11-25") -> Row:
+    return {"as_of": as_of, "tables": {"experiments": list(experiments), "priority_overrides": list(overrides)}}
 
 
 def line(table: str, key: list[str], kind: str = "changed", labels: tuple[str, ...] = ("Accelerators",)) -> Row:
@@ -150,3 +154,15 @@ def test_a_lower_class_is_never_the_cause_of_a_higher_one() -> None:
     after = plan(stands("E7", 3), stands("fill", 1, priority="P3"))
     assert causes(before, after).of_move("E7") == SEE_INPUTS
     assert causes(before, after).of_move("fill").startswith("Run E7 (E7) has its place now")
+
+
+def test_preemptible_work_is_below_every_class_whatever_letter_it_has() -> None:
+    before = plan(stands("low", 1, priority="P0"))
+    after = plan(stands("low", 3, priority="P0"), stands("gang", 1, priority="P2"))
+    asked = document({"key": "low", "preemptible": True}, {"key": "gang", "preemptible": False})
+    told = causes(before, after, documents=(asked, asked))
+    assert told.of_move("low").startswith("Run gang (gang) has its place now")
+    back = causes(
+        plan(stands("gang", 1, priority="P1")), plan(stands("low", 1, priority="P0")), documents=(asked, asked)
+    )
+    assert back.of_loss("gang") == SEE_INPUTS
