@@ -10,10 +10,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from capacity.lib.figures import counted, thousands
 from capacity.lib.horizon import Week
+from capacity.review.input_changes import column_label
+from workloads.request_weights import overrides_on
 
 Row = Mapping[str, Any]
 Line = Mapping[str, Any]
@@ -23,6 +27,28 @@ Cell = tuple[str, str]
 Documents = tuple[Mapping[str, Any], Mapping[str, Any]]
 NO_DOCUMENTS: Documents = ({}, {})
 SEE_INPUTS = "see the input changes"
+# What of a request's row says where, when and with what it can stand; its other words move nobody.
+ASKED = frozenset(
+    column_label(name)
+    for name in [
+        "accelerators",
+        "accelerators_least",
+        "weeks",
+        "earliest_start_date",
+        "latest_start_date",
+        "accelerator_types",
+        "pool_keys",
+        "least_gbit_per_second",
+        "experiment_priority",
+        "is_model_development",
+        "preemptible",
+        "divisible",
+        "state",
+        "pool",
+        "domain_key",
+        "started_date",
+    ]
+)
 SERVING = ("serving", "product", "internal", "no_choice")
 
 
@@ -91,6 +117,7 @@ class Causes:
         }
         asked = (row for document in documents for row in document.get("tables", {}).get("experiments", ()))
         self.preemptible = {row["key"]: bool(row.get("preemptible")) for row in asked}
+        self.overrides = tuple(_in_force(document) for document in documents)
         self.weights = tuple({row["team_key"]: row["engine_weight"] for row in side.get("teams", ())} for side in both)
         self.was_unplaced = {row["experiment_key"] for row in before.get("unplaced", ())}
 
@@ -117,16 +144,23 @@ class Causes:
         line = self._line("experiments", key)
         if line is not None and line["kind"] == "added" and key not in self.was_unplaced:
             return "it is a new request"
-        if line is not None and line["fields"]:
-            return "its request changed: " + ", ".join(field["label"].lower() for field in line["fields"])
+        if line is not None and line["kind"] == "changed":
+            asked = [field["label"] for field in line["fields"] if field["label"] in ASKED]
+            if asked:
+                return "its request changed: " + ", ".join(label.lower() for label in asked)
         return self._override(key)
 
     def _line(self, table: str, key: str) -> Line | None:
         return next((line for line in self.inputs if line["table"] == table and line["key"] == [key]), None)
 
     def _override(self, key: str) -> str:
-        lines = (line for line in self.inputs if line["table"] == "priority_overrides" and line["key"][0] == key)
-        return next((f"a decision weighs it otherwise (override {line['key'][1]})" for line in lines), "")
+        """Of the overrides in force on the day of each plan; one that does not weigh yet, or no more, is none."""
+        was, now = (overrides.get(key) for overrides in self.overrides)
+        if now is not None and (was is None or was[1] != now[1]):
+            return f"a decision weighs it otherwise (override {now[0]})"
+        if was is not None and now is None:
+            return f"the decision that weighed it has ended (override {was[0]})"
+        return ""
 
     # --- where it was ---------------------------------------------------------------------------------------------
 
@@ -277,6 +311,17 @@ class Causes:
 
     def _named(self, key: str) -> str:
         return f"{self.names.get(key, key)} ({key})"
+
+
+def _in_force(document: Mapping[str, Any]) -> dict[str, tuple[str, Decimal]]:
+    """Request → key and weight of its override in force on the day of the plan."""
+    rows = document.get("tables", {}).get("priority_overrides", ())
+    if not rows or not document.get("as_of"):
+        return {}
+    dates = ("starts_date", "ends_date")
+    typed = [{**row, **{name: date.fromisoformat(str(row[name])) for name in dates}} for row in rows]
+    found = overrides_on(tables={"priority_overrides": typed}, day=date.fromisoformat(str(document["as_of"])))
+    return {key: (row["key"], Decimal(str(row["weight"]))) for key, row in found.items()}
 
 
 def _in_time(cell: Cell) -> tuple[Any, str]:

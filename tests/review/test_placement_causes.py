@@ -52,6 +52,18 @@ def causes(before: Any, after: Any, inputs: list[Row] | None = None, documents: 
     return Causes(before=before, after=after, weeks=set(WEEKS), inputs=inputs or [], documents=documents)
 
 
+def override(**more: Any) -> Row:
+    return {
+        "key": "launch",
+        "experiment": "E7",
+        "weight": "1.50",
+        "starts_date": "2026-11-01",
+        "ends_date": "2026-12-01",
+        "is_decided": True,
+        **more,
+    }
+
+
 def document(*experiments: Row, overrides: tuple[Row, ...] = (), as_of: str = "2026-11-25") -> Row:
     return {"as_of": as_of, "tables": {"experiments": list(experiments), "priority_overrides": list(overrides)}}
 
@@ -117,8 +129,8 @@ def test_room_that_somebody_left_is_why_it_goes_there() -> None:
 
 def test_its_own_row_a_decision_or_a_pool_that_is_gone_come_first() -> None:
     before, after = plan(stands("E2", 3), stands("E7", 1)), plan(stands("E2", 1), stands("E7", 3))
-    weighed = [line("priority_overrides", ["E7", "launch"], "added")]
-    assert causes(before, after, weighed).of_move("E7") == "a decision weighs it otherwise (override launch)"
+    weighed = (document(), document(overrides=(override(),)))
+    assert causes(before, after, documents=weighed).of_move("E7") == "a decision weighs it otherwise (override launch)"
     before = plan(stands("E7", 1, pool="old"), weeks=[*cells(), *cells("old")])
     assert causes(before, plan(stands("E7", 1))).of_move("E7") == "pool old is gone"
     running = {**stands("E7", 2), "is_running": True}
@@ -166,3 +178,26 @@ def test_preemptible_work_is_below_every_class_whatever_letter_it_has() -> None:
         plan(stands("gang", 1, priority="P1")), plan(stands("low", 1, priority="P0")), documents=(asked, asked)
     )
     assert back.of_loss("gang") == SEE_INPUTS
+
+
+def test_an_edit_of_words_is_no_cause_and_what_is_asked_for_is_told_alone() -> None:
+    before = plan(stands("E7", 1))
+    after = plan(stands("E7", 3), stands("new", 1, priority="P0"))
+    words = [line("experiments", ["E7"], labels=("Hypothesis", "Name"))]
+    assert causes(before, after, words).of_move("E7").startswith("Run new (new) has its place now")
+    both = [line("experiments", ["E7"], labels=("Hypothesis", "Latest start date", "Pool keys"))]
+    assert causes(before, after, both).of_move("E7") == "its request changed: latest start date, pool keys"
+
+
+def test_an_override_counts_from_the_day_it_is_in_force_to_the_day_it_ends() -> None:
+    before, after = plan(stands("E7", 1)), plan(stands("E7", 3))
+    added = [line("priority_overrides", ["E7", "launch"], "added")]
+    for row in (override(starts_date="2026-11-30"), override(is_decided=False)):
+        sides = (document(), document(overrides=(row,)))
+        assert causes(before, after, added, sides).of_move("E7") == SEE_INPUTS
+    rows = (override(),)
+    assert causes(before, after, [], (document(overrides=rows),) * 2).of_move("E7") == SEE_INPUTS
+    ended = (document(overrides=rows), document(overrides=rows, as_of="2026-12-01"))
+    assert causes(before, after, [], ended).of_move("E7") == "the decision that weighed it has ended (override launch)"
+    weighs = (document(overrides=rows), document(overrides=(override(weight="2"),)))
+    assert causes(before, after, [], weighs).of_move("E7") == "a decision weighs it otherwise (override launch)"
