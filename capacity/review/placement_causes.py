@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any
 
 from capacity.lib.figures import counted, thousands
@@ -23,6 +24,8 @@ Row = Mapping[str, Any]
 Line = Mapping[str, Any]
 # (pool, week key)
 Cell = tuple[str, str]
+# (lot, week key, accelerators): below zero where it leaves
+Event = tuple[str, str, int]
 # The inputs of both plans: documents with `tables`.
 Documents = tuple[Mapping[str, Any], Mapping[str, Any]]
 NO_DOCUMENTS: Documents = ({}, {})
@@ -103,6 +106,7 @@ class Causes:
         documents: Documents = NO_DOCUMENTS,
     ) -> None:
         self.before, self.after = Side.of(before, weeks), Side.of(after, weeks)
+        self.weeks = weeks
         self.inputs = inputs
         both = (before, after)
         self.names = {row["experiment_key"]: row["name"] for side in both for row in side.get("placements", ())}
@@ -199,14 +203,32 @@ class Causes:
         """Which lots of the pool come, leave or count otherwise: `: lot L9 comes in 2026-W50 instead of 2026-W48`."""
         was, now = self.before.lots.get(pool, frozenset()), self.after.lots.get(pool, frozenset())
         changed = sorted({lot for lot, _, _ in was ^ now})
-        named = [lot for lot in changed if any(self._line(table, lot) for table in ("lots",))] or changed
+        told = {lot: self._event(lot, was=was, now=now) for lot in changed}
+        changed = [lot for lot in changed if told[lot]]
+        named = [lot for lot in changed if self._line("lots", lot)] or changed
         if not named:
             return self._outage(pool)
-        lot = named[0]
-        before = [(week, count) for name, week, count in sorted(was) if name == lot]
-        after = [(week, count) for name, week, count in sorted(now) if name == lot]
         more = f" (and {counted(len(named) - 1, 'other lot')})" if len(named) > 1 else ""
-        return f": lot {lot} {_event(before, after)}{more}"
+        return f": lot {named[0]} {told[named[0]]}{more}"
+
+    def _event(self, lot: str, *, was: frozenset[Event], now: frozenset[Event]) -> str:
+        """The events of a lot that only one of the plans has, comings and leavings each by themselves, in words."""
+        parts: list[str] = []
+        for sign in (1, -1):
+            before, after = (
+                [(week, count) for name, week, count in sorted(side) if name == lot and count * sign > 0]
+                for side in (was - now, now - was)
+            )
+            for old, new in zip_longest(before, after):
+                words = _event_words(old, new)
+                if not self._is_outside(old, new) and words not in parts:
+                    parts.append(words)
+        return " and ".join(parts)
+
+    def _is_outside(self, old: tuple[str, int] | None, new: tuple[str, int] | None) -> bool:
+        """Whether only one plan could have the event: it lies before the weeks that both cover, or after them."""
+        at = old or new
+        return (old is None or new is None) and at is not None and at[0] not in self.weeks
 
     def _outage(self, pool: str) -> str:
         for line in self.inputs:
@@ -332,15 +354,18 @@ def _first(spots: Mapping[Cell, int]) -> Cell:
     return min(spots, key=_in_time)
 
 
-def _event(before: Sequence[tuple[str, int]], after: Sequence[tuple[str, int]]) -> str:
-    """A lot's first event in both plans, in words."""
-    if before and after:
-        (was, had), (now, has) = before[0], after[0]
-        if was != now:
-            verb = "comes" if has > 0 else "leaves"
-            return f"{verb} in {now} instead of {was}"
-        return f"of {thousands(abs(has))} instead of {thousands(abs(had))}"
-    week, count = (after or before)[0]
-    if after:
-        return f"comes in {week}" if count > 0 else f"leaves in {week}"
-    return f"no longer comes in {week}" if count > 0 else f"no longer leaves in {week}"
+def _event_words(before: tuple[str, int] | None, after: tuple[str, int] | None) -> str:
+    """One event of a lot in both plans: `comes in 2026-W50 instead of 2026-W48, of 32 instead of 64`."""
+    found = after or before
+    if found is None:
+        return ""
+    verb = "comes" if found[1] > 0 else "leaves"
+    if before is None:
+        return f"{verb} in {found[0]}"
+    if after is None:
+        return f"no longer {verb} in {found[0]}"
+    size = f"of {thousands(abs(after[1]))} instead of {thousands(abs(before[1]))}"
+    if before[0] == after[0]:
+        return size
+    when = f"{verb} in {after[0]} instead of {before[0]}"
+    return when if before[1] == after[1] else f"{when}, {size}"

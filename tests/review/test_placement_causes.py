@@ -201,3 +201,21 @@ def test_an_override_counts_from_the_day_it_is_in_force_to_the_day_it_ends() -> 
     assert causes(before, after, [], ended).of_move("E7") == "the decision that weighed it has ended (override launch)"
     weighs = (document(overrides=rows), document(overrides=(override(weight="2"),)))
     assert causes(before, after, [], weighs).of_move("E7") == "a decision weighs it otherwise (override launch)"
+
+
+def test_every_event_of_a_lot_is_compared_and_not_its_first_alone() -> None:
+    room = {"before": cells(supply=[64] * 6), "after": cells(supply=[64, 64, 64, 0, 0, 0])}
+
+    def told(was: list[Row], now: list[Row]) -> str:
+        before = plan(stands("E7", 3), weeks=room["before"], lot_events=was)
+        return causes(before, plan(stands("E7", 0), weeks=room["after"], lot_events=now)).of_move("E7")
+
+    fewer = "h100 has 64 fewer in 2026-W51: lot L9 "
+    assert told(lot(0) + lot(5, -64), lot(0) + lot(3, -64)) == fewer + "leaves in 2026-W51 instead of 2026-W53"
+    assert told(lot(0) + lot(5, -64), lot(1, 32) + lot(3, -32)) == (
+        fewer + "comes in 2026-W49 instead of 2026-W48, of 32 instead of 64 and "
+        "leaves in 2026-W51 instead of 2026-W53, of 32 instead of 64"
+    )
+    assert told(lot(0), lot(0) + lot(3, -64)) == fewer + "leaves in 2026-W51"
+    passed = [{**lot(0)[0], "week": FIRST.plus(-1).key}]
+    assert told(passed + lot(5, -64), lot(3, -64)) == fewer + "leaves in 2026-W51 instead of 2026-W53"
