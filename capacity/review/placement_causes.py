@@ -1,8 +1,9 @@
 """Why a request stands elsewhere than in the last frozen review: the cause that the rows of both plans name. Pure.
 
-Looked for in one order (methods: Moved since last week): it runs; its own row changed; a decision weighs it; its pool is
-gone; in the weeks it had there is less supply, somebody else in its place, more serving or a larger floor; in the weeks it
-has now there is more supply, somebody gone, less serving. Where the rows name none: the input changes.
+Looked for in one order (methods: Moved since last week): it runs; its own row changed; a decision weighs it; its pool
+is gone; in the weeks it had there is less supply than would hold it, somebody else in its place, more serving or a
+larger floor; in the weeks it has now there is more supply, somebody gone, less serving. Where the rows name none: the
+input changes.
 """
 
 from __future__ import annotations
@@ -183,12 +184,34 @@ class Causes:
         gone = sorted({pool for pool, _ in cells} - {pool for pool, _ in self.after.cells})
         if gone:
             return f"pool {gone[0]} is gone"
-        return self._less_supply(cells) or self._successor(key, cells) or self._more_of(cells, grew=True)
+        near = self._successor(key, cells, nearness=(True,)) if self._is_gang(key) else ""
+        return (
+            self._less_supply(key, cells)
+            or near
+            or self._less_of_domain(key, cells)
+            or self._successor(key, cells, nearness=(True, False))
+            or self._more_of(cells, grew=True)
+        )
 
-    def _less_supply(self, cells: Sequence[Cell]) -> str:
+    def _is_gang(self, key: str) -> bool:
+        """Whether it stood in network domains, of which the sums of a pool say nothing."""
+        return any(domain for _, domain in self.before.domains.get(key, frozenset()))
+
+    def _less_of_domain(self, key: str, cells: Sequence[Cell]) -> str:
+        """Of a gang any loss of its pool: what is left of the pool may hold it, and none of its domains."""
+        return self._less_supply(key, cells, is_any=True) if self._is_gang(key) else ""
+
+    def _holds(self, key: str, cell: Cell) -> bool:
+        """Whether what is left holds it still beside serving, idle floor and all who stood there, not below it."""
+        was = self.before.cells.get(cell, {})
+        stood = sum(count for other, count in self.before.held.get(cell, {}).items() if not self._is_below(other, key))
+        others = sum(int(was.get(name) or 0) for name in (*SERVING, "idle_floor")) - int(was.get("burst") or 0)
+        return stood + others <= int(self.after.cells.get(cell, {}).get("allocatable") or 0)
+
+    def _less_supply(self, key: str, cells: Sequence[Cell], *, is_any: bool = False) -> str:
         for pool, week in cells:
             change = self._change((pool, week), "allocatable")
-            if change < 0:
+            if change < 0 and (is_any or not self._holds(key, (pool, week))):
                 return f"{pool} has {thousands(-change)} fewer in {week}{self._lots(pool)}"
         return ""
 
@@ -239,9 +262,9 @@ class Causes:
                 return f": {line['noun'].lower()} {line['key'][0]} {line['kind']}"
         return ""
 
-    def _successor(self, key: str, cells: Sequence[Cell]) -> str:
+    def _successor(self, key: str, cells: Sequence[Cell], *, nearness: tuple[bool, ...]) -> str:
         """Who has the place now: of its own network domain first; the one with most of it."""
-        for is_near in (True, False):
+        for is_near in nearness:
             more: dict[str, int] = defaultdict(int)
             for cell in cells:
                 was = self.before.held.get(cell, {})
@@ -284,7 +307,12 @@ class Causes:
         cause = self._own(other)
         if not cause:
             was, now = self._left(other), self._taken(other)
-            cause = self._less_supply(was) or self._more_supply(now) or self._more_of(was, grew=True)
+            cause = (
+                self._less_supply(other, was)
+                or self._less_of_domain(other, was)
+                or self._more_supply(now)
+                or self._more_of(was, grew=True)
+            )
         if not cause and other in self.before.spots and other in self.after.spots:
             first, then = _first(self.before.spots[other]), _first(self.after.spots[other])
             cause = f"it moved from {first[0]} in {first[1]} to {then[0]} in {then[1]}" if first != then else ""

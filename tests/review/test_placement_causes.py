@@ -219,3 +219,15 @@ def test_every_event_of_a_lot_is_compared_and_not_its_first_alone() -> None:
     assert told(lot(0), lot(0) + lot(3, -64)) == fewer + "leaves in 2026-W51"
     passed = [{**lot(0)[0], "week": FIRST.plus(-1).key}]
     assert told(passed + lot(5, -64), lot(3, -64)) == fewer + "leaves in 2026-W51 instead of 2026-W53"
+
+
+def test_a_loss_after_which_enough_is_left_is_not_named_before_who_stands_there() -> None:
+    before = plan(stands("E7", 1), weeks=cells(supply=[1000] * 6))
+    after = plan(stands("E7", 3), stands("E2", 1, priority="P0"), weeks=cells(supply=[992] * 6))
+    new = [line("experiments", ["E2"], "added")]
+    assert causes(before, after, new).of_move("E7") == "Run E2 (E2) has its place now: it is a new request"
+    spread = plan(stands("E7", 1, domain=""), weeks=cells(supply=[1000] * 6))
+    then = plan(stands("E7", 3, domain=""), weeks=cells(supply=[992] * 6))
+    assert causes(spread, then).of_move("E7") == SEE_INPUTS
+    full = plan(stands("E7", 1), stands("rest", 1, count=936, priority="P0"), weeks=cells(supply=[1000] * 6))
+    assert causes(full, after, new).of_move("E7") == "h100 has 8 fewer in 2026-W49"
