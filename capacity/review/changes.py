@@ -39,7 +39,13 @@ def compare(
         return {"against": None, "is_first": True, "contracts": [], "lines": []}
     inputs = input_changes(before=before_inputs, after=after_inputs)
     names = contract_names(as_json(before_inputs["tables"])) | contract_names(as_json(after_inputs["tables"]))
-    outcomes = outcome_changes(before=before_results, after=after_results, inputs=inputs, contracts=names)
+    outcomes = outcome_changes(
+        before=before_results,
+        after=after_results,
+        inputs=inputs,
+        contracts=names,
+        documents=(before_inputs, after_inputs),
+    )
     return {
         "against": dict(against) if against else None,
         "is_first": False,

@@ -12,7 +12,7 @@ from typing import Any
 
 from capacity.imports.rows import as_json
 from capacity.lib.horizon import Week
-from capacity.review.placement_causes import Causes
+from capacity.review.placement_causes import NO_DOCUMENTS, Causes, Documents
 
 Row = Mapping[str, Any]
 Line = dict[str, Any]
@@ -45,15 +45,23 @@ _EXPOSURE_FIELDS = (
 
 
 def outcome_changes(
-    *, before: Results, after: Results, inputs: Sequence[Line], contracts: Mapping[str, Mapping[str, str]]
+    *,
+    before: Results,
+    after: Results,
+    inputs: Sequence[Line],
+    contracts: Mapping[str, Mapping[str, str]],
+    documents: Documents = NO_DOCUMENTS,
 ) -> list[Line]:
-    """The lines of every kind of outcome, headline figures first. inputs: lines of input_changes; contracts: their names."""
+    """The lines of every kind of outcome, headline figures first.
+
+    inputs: lines of input_changes; contracts: their names; documents: the inputs of both.
+    """
     old = {name: as_json(list(rows)) for name, rows in before.items()}
     new = {name: as_json(list(rows)) for name, rows in after.items()}
     return [
         *figure_lines(old.get("figures", []), new.get("figures", [])),
         *shortfall_lines(old.get("pool_weeks", []), new.get("pool_weeks", [])),
-        *placement_lines(before=old, after=new, inputs=inputs),
+        *placement_lines(before=old, after=new, inputs=inputs, documents=documents),
         *promise_lines(old.get("exposure", []), new.get("exposure", []), contracts),
     ]
 
@@ -85,7 +93,11 @@ def shortfall_lines(before: Sequence[Row], after: Sequence[Row]) -> Iterator[Lin
 
 
 def placement_lines(
-    *, before: Mapping[str, list[Row]], after: Mapping[str, list[Row]], inputs: Sequence[Line]
+    *,
+    before: Mapping[str, list[Row]],
+    after: Mapping[str, list[Row]],
+    inputs: Sequence[Line],
+    documents: Documents = NO_DOCUMENTS,
 ) -> Iterator[Line]:
     """Experiments that moved, lost their place or gained one, each with the cause the rows themselves name."""
     weeks = shared_weeks(before.get("pool_weeks", []), after.get("pool_weeks", []))
@@ -95,7 +107,8 @@ def placement_lines(
     was, now = _places(before.get("placements", []), span), _places(after.get("placements", []), span)
     all_now = {row["experiment_key"] for row in after.get("placements", [])}
     unplaced_now = {row["experiment_key"] for row in after.get("unplaced", [])}
-    causes = Causes(before=before, after=after, weeks={week.key for week in weeks}, inputs=inputs)
+    keys = {week.key for week in weeks}
+    causes = Causes(before=before, after=after, weeks=keys, inputs=inputs, documents=documents)
     rows = {row["experiment_key"]: row for row in [*before.get("placements", []), *after.get("placements", [])]}
     for key in sorted(was.keys() | now.keys()):
         old, new, row = was.get(key, ()), now.get(key, ()), rows[key]

@@ -1,8 +1,9 @@
 """Why a request stands elsewhere than in the last frozen review: the cause that the rows of both plans name. Pure.
 
-Looked for in one order (methods: Moved since last week): it runs; its own row changed; a decision weighs it; its pool is
-gone; in the weeks it had there is less supply, somebody else in its place, more serving or a larger floor; in the weeks it
-has now there is more supply, somebody gone, less serving. Where the rows name none: the input changes.
+Looked for in one order (methods: Moved since last week): it runs; its own row changed; a decision weighs it; its pool
+is gone; in the weeks it had there is less supply than would hold it, somebody else in its place, more serving or a
+larger floor; in the weeks it has now there is more supply, somebody gone, less serving. Where the rows name none: the
+input changes.
 """
 
 from __future__ import annotations
@@ -10,16 +11,48 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from itertools import zip_longest
 from typing import Any
 
 from capacity.lib.figures import counted, thousands
 from capacity.lib.horizon import Week
+from capacity.review.input_changes import column_label
+from workloads.request_weights import overrides_on
 
 Row = Mapping[str, Any]
 Line = Mapping[str, Any]
 # (pool, week key)
 Cell = tuple[str, str]
+# (lot, week key, accelerators): below zero where it leaves
+Event = tuple[str, str, int]
+# The inputs of both plans: documents with `tables`.
+Documents = tuple[Mapping[str, Any], Mapping[str, Any]]
+NO_DOCUMENTS: Documents = ({}, {})
 SEE_INPUTS = "see the input changes"
+# What of a request's row says where, when and with what it can stand; its other words move nobody.
+ASKED = frozenset(
+    column_label(name)
+    for name in [
+        "accelerators",
+        "accelerators_least",
+        "weeks",
+        "earliest_start_date",
+        "latest_start_date",
+        "accelerator_types",
+        "pool_keys",
+        "least_gbit_per_second",
+        "experiment_priority",
+        "is_model_development",
+        "preemptible",
+        "divisible",
+        "state",
+        "pool",
+        "domain_key",
+        "started_date",
+    ]
+)
 SERVING = ("serving", "product", "internal", "no_choice")
 
 
@@ -71,8 +104,10 @@ class Causes:
         after: Mapping[str, Sequence[Row]],
         weeks: Collection[str],
         inputs: Sequence[Line],
+        documents: Documents = NO_DOCUMENTS,
     ) -> None:
         self.before, self.after = Side.of(before, weeks), Side.of(after, weeks)
+        self.weeks = weeks
         self.inputs = inputs
         both = (before, after)
         self.names = {row["experiment_key"]: row["name"] for side in both for row in side.get("placements", ())}
@@ -85,6 +120,9 @@ class Causes:
         self.classes = {
             row["experiment_key"]: row.get("priority", "") for side in both for row in side.get("placements", ())
         }
+        asked = (row for document in documents for row in document.get("tables", {}).get("experiments", ()))
+        self.preemptible = {row["key"]: bool(row.get("preemptible")) for row in asked}
+        self.overrides = tuple(_in_force(document) for document in documents)
         self.weights = tuple({row["team_key"]: row["engine_weight"] for row in side.get("teams", ())} for side in both)
         self.was_unplaced = {row["experiment_key"] for row in before.get("unplaced", ())}
 
@@ -111,16 +149,23 @@ class Causes:
         line = self._line("experiments", key)
         if line is not None and line["kind"] == "added" and key not in self.was_unplaced:
             return "it is a new request"
-        if line is not None and line["fields"]:
-            return "its request changed: " + ", ".join(field["label"].lower() for field in line["fields"])
+        if line is not None and line["kind"] == "changed":
+            asked = [field["label"] for field in line["fields"] if field["label"] in ASKED]
+            if asked:
+                return "its request changed: " + ", ".join(label.lower() for label in asked)
         return self._override(key)
 
     def _line(self, table: str, key: str) -> Line | None:
         return next((line for line in self.inputs if line["table"] == table and line["key"] == [key]), None)
 
     def _override(self, key: str) -> str:
-        lines = (line for line in self.inputs if line["table"] == "priority_overrides" and line["key"][0] == key)
-        return next((f"a decision weighs it otherwise (override {line['key'][1]})" for line in lines), "")
+        """Of the overrides in force on the day of each plan; one that does not weigh yet, or no more, is none."""
+        was, now = (overrides.get(key) for overrides in self.overrides)
+        if now is not None and (was is None or was[1] != now[1]):
+            return f"a decision weighs it otherwise (override {now[0]})"
+        if was is not None and now is None:
+            return f"the decision that weighed it has ended (override {was[0]})"
+        return ""
 
     # --- where it was ---------------------------------------------------------------------------------------------
 
@@ -139,12 +184,34 @@ class Causes:
         gone = sorted({pool for pool, _ in cells} - {pool for pool, _ in self.after.cells})
         if gone:
             return f"pool {gone[0]} is gone"
-        return self._less_supply(cells) or self._successor(key, cells) or self._more_of(cells, grew=True)
+        near = self._successor(key, cells, nearness=(True,)) if self._is_gang(key) else ""
+        return (
+            self._less_supply(key, cells)
+            or near
+            or self._less_of_domain(key, cells)
+            or self._successor(key, cells, nearness=(True, False))
+            or self._more_of(cells, grew=True)
+        )
 
-    def _less_supply(self, cells: Sequence[Cell]) -> str:
+    def _is_gang(self, key: str) -> bool:
+        """Whether it stood in network domains, of which the sums of a pool say nothing."""
+        return any(domain for _, domain in self.before.domains.get(key, frozenset()))
+
+    def _less_of_domain(self, key: str, cells: Sequence[Cell]) -> str:
+        """Of a gang any loss of its pool: what is left of the pool may hold it, and none of its domains."""
+        return self._less_supply(key, cells, is_any=True) if self._is_gang(key) else ""
+
+    def _holds(self, key: str, cell: Cell) -> bool:
+        """Whether what is left holds it still beside serving, idle floor and all who stood there, not below it."""
+        was = self.before.cells.get(cell, {})
+        stood = sum(count for other, count in self.before.held.get(cell, {}).items() if not self._is_below(other, key))
+        others = sum(int(was.get(name) or 0) for name in (*SERVING, "idle_floor")) - int(was.get("burst") or 0)
+        return stood + others <= int(self.after.cells.get(cell, {}).get("allocatable") or 0)
+
+    def _less_supply(self, key: str, cells: Sequence[Cell], *, is_any: bool = False) -> str:
         for pool, week in cells:
             change = self._change((pool, week), "allocatable")
-            if change < 0:
+            if change < 0 and (is_any or not self._holds(key, (pool, week))):
                 return f"{pool} has {thousands(-change)} fewer in {week}{self._lots(pool)}"
         return ""
 
@@ -159,14 +226,32 @@ class Causes:
         """Which lots of the pool come, leave or count otherwise: `: lot L9 comes in 2026-W50 instead of 2026-W48`."""
         was, now = self.before.lots.get(pool, frozenset()), self.after.lots.get(pool, frozenset())
         changed = sorted({lot for lot, _, _ in was ^ now})
-        named = [lot for lot in changed if any(self._line(table, lot) for table in ("lots",))] or changed
+        told = {lot: self._event(lot, was=was, now=now) for lot in changed}
+        changed = [lot for lot in changed if told[lot]]
+        named = [lot for lot in changed if self._line("lots", lot)] or changed
         if not named:
             return self._outage(pool)
-        lot = named[0]
-        before = [(week, count) for name, week, count in sorted(was) if name == lot]
-        after = [(week, count) for name, week, count in sorted(now) if name == lot]
         more = f" (and {counted(len(named) - 1, 'other lot')})" if len(named) > 1 else ""
-        return f": lot {lot} {_event(before, after)}{more}"
+        return f": lot {named[0]} {told[named[0]]}{more}"
+
+    def _event(self, lot: str, *, was: frozenset[Event], now: frozenset[Event]) -> str:
+        """The events of a lot that only one of the plans has, comings and leavings each by themselves, in words."""
+        parts: list[str] = []
+        for sign in (1, -1):
+            before, after = (
+                [(week, count) for name, week, count in sorted(side) if name == lot and count * sign > 0]
+                for side in (was - now, now - was)
+            )
+            for old, new in zip_longest(before, after):
+                words = _event_words(old, new)
+                if not self._is_outside(old, new) and words not in parts:
+                    parts.append(words)
+        return " and ".join(parts)
+
+    def _is_outside(self, old: tuple[str, int] | None, new: tuple[str, int] | None) -> bool:
+        """Whether only one plan could have the event: it lies before the weeks that both cover, or after them."""
+        at = old or new
+        return (old is None or new is None) and at is not None and at[0] not in self.weeks
 
     def _outage(self, pool: str) -> str:
         for line in self.inputs:
@@ -177,9 +262,9 @@ class Causes:
                 return f": {line['noun'].lower()} {line['key'][0]} {line['kind']}"
         return ""
 
-    def _successor(self, key: str, cells: Sequence[Cell]) -> str:
+    def _successor(self, key: str, cells: Sequence[Cell], *, nearness: tuple[bool, ...]) -> str:
         """Who has the place now: of its own network domain first; the one with most of it."""
-        for is_near in (True, False):
+        for is_near in nearness:
             more: dict[str, int] = defaultdict(int)
             for cell in cells:
                 was = self.before.held.get(cell, {})
@@ -194,7 +279,11 @@ class Causes:
 
     def _is_below(self, other: str, key: str) -> bool:
         """Whether the other is of a lower class, which can displace nobody: where it stands is a consequence."""
-        return self.classes.get(other, "") > self.classes.get(key, "")
+        return self._tier(other) > self._tier(key)
+
+    def _tier(self, key: str) -> tuple[bool, str]:
+        """In the order in which the plan gives places: preemptible work after every class."""
+        return self.preemptible.get(key, False), self.classes.get(key, "")
 
     def _is_near(self, key: str, other: str) -> bool:
         """Whether the other stands now in a domain in which this one stood."""
@@ -218,7 +307,12 @@ class Causes:
         cause = self._own(other)
         if not cause:
             was, now = self._left(other), self._taken(other)
-            cause = self._less_supply(was) or self._more_supply(now) or self._more_of(was, grew=True)
+            cause = (
+                self._less_supply(other, was)
+                or self._less_of_domain(other, was)
+                or self._more_supply(now)
+                or self._more_of(was, grew=True)
+            )
         if not cause and other in self.before.spots and other in self.after.spots:
             first, then = _first(self.before.spots[other]), _first(self.after.spots[other])
             cause = f"it moved from {first[0]} in {first[1]} to {then[0]} in {then[1]}" if first != then else ""
@@ -269,6 +363,17 @@ class Causes:
         return f"{self.names.get(key, key)} ({key})"
 
 
+def _in_force(document: Mapping[str, Any]) -> dict[str, tuple[str, Decimal]]:
+    """Request → key and weight of its override in force on the day of the plan."""
+    rows = document.get("tables", {}).get("priority_overrides", ())
+    if not rows or not document.get("as_of"):
+        return {}
+    dates = ("starts_date", "ends_date")
+    typed = [{**row, **{name: date.fromisoformat(str(row[name])) for name in dates}} for row in rows]
+    found = overrides_on(tables={"priority_overrides": typed}, day=date.fromisoformat(str(document["as_of"])))
+    return {key: (row["key"], Decimal(str(row["weight"]))) for key, row in found.items()}
+
+
 def _in_time(cell: Cell) -> tuple[Any, str]:
     return Week.parse(cell[1]).monday, cell[0]
 
@@ -277,15 +382,18 @@ def _first(spots: Mapping[Cell, int]) -> Cell:
     return min(spots, key=_in_time)
 
 
-def _event(before: Sequence[tuple[str, int]], after: Sequence[tuple[str, int]]) -> str:
-    """A lot's first event in both plans, in words."""
-    if before and after:
-        (was, had), (now, has) = before[0], after[0]
-        if was != now:
-            verb = "comes" if has > 0 else "leaves"
-            return f"{verb} in {now} instead of {was}"
-        return f"of {thousands(abs(has))} instead of {thousands(abs(had))}"
-    week, count = (after or before)[0]
-    if after:
-        return f"comes in {week}" if count > 0 else f"leaves in {week}"
-    return f"no longer comes in {week}" if count > 0 else f"no longer leaves in {week}"
+def _event_words(before: tuple[str, int] | None, after: tuple[str, int] | None) -> str:
+    """One event of a lot in both plans: `comes in 2026-W50 instead of 2026-W48, of 32 instead of 64`."""
+    found = after or before
+    if found is None:
+        return ""
+    verb = "comes" if found[1] > 0 else "leaves"
+    if before is None:
+        return f"{verb} in {found[0]}"
+    if after is None:
+        return f"no longer {verb} in {found[0]}"
+    size = f"of {thousands(abs(after[1]))} instead of {thousands(abs(before[1]))}"
+    if before[0] == after[0]:
+        return size
+    when = f"{verb} in {after[0]} instead of {before[0]}"
+    return when if before[1] == after[1] else f"{when}, {size}"

@@ -32,11 +32,13 @@ def moves_against_current(*, run_id: int, inputs: Mapping[str, Any], tables: Row
     document = RunDocument.objects.filter(run_id=before).values_list("inputs", flat=True).first()
     if document is None:
         return []
-    changed = input_changes(before=_part(document), after=_part(inputs))
+    documents = (_part(document), _part(inputs))
+    changed = input_changes(before=documents[0], after=documents[1])
     lines = placement_lines(
         before={name: as_json(rows) for name, rows in result_rows(before, RESULTS).items()},
         after={name: as_json(list(tables[name])) for name in RESULTS},
         inputs=changed,
+        documents=documents,
     )
     return [
         RunMove(run_id=run_id, against_run=before, experiment_key=line["key"][0], line=line)
@@ -46,7 +48,7 @@ def moves_against_current(*, run_id: int, inputs: Mapping[str, Any], tables: Row
 
 
 def _part(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {"tables": {name: document["tables"].get(name, []) for name in INPUTS}}
+    return {"as_of": document.get("as_of"), "tables": {name: document["tables"].get(name, []) for name in INPUTS}}
 
 
 def moves_up_to(run_id: int) -> list[RunMove]:

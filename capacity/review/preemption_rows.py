@@ -165,11 +165,14 @@ def _by_week(use: Use, key: str) -> dict[Week, int]:
 
 
 def _taken_by(rows: PlanRows, before: Use, now: Use, *, pool: str, one: Week, key: str) -> tuple[str, str]:
-    """The request that has more of the pool that week than the review gave it; else what the plan names first."""
+    """The request of its class or above that has more of the pool that week; else what the plan names first."""
+    tiers = rows.plan.policy.tiers
+    lowest = tiers.index(rows.requests[key].tier)
     more = {
         other: accelerators - before.get((other, place, at), 0)
         for (other, place, at), accelerators in now.items()
         if (place, at) == (pool, one) and other != key and accelerators > before.get((other, place, at), 0)
+        if tiers.index(rows.requests[other].tier) <= lowest
     }
     if more:
         return "experiment", max(sorted(more), key=lambda other: more[other])

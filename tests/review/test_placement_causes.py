@@ -48,8 +48,24 @@ def plan(*placements: Row, weeks: list[Row] | None = None, **more: list[Row]) ->
     return {"pool_weeks": weeks or cells(), "placements": list(placements), **more}
 
 
-def causes(before: Any, after: Any, inputs: list[Row] | None = None) -> Causes:
-    return Causes(before=before, after=after, weeks=set(WEEKS), inputs=inputs or [])
+def causes(before: Any, after: Any, inputs: list[Row] | None = None, documents: Any = ({}, {})) -> Causes:
+    return Causes(before=before, after=after, weeks=set(WEEKS), inputs=inputs or [], documents=documents)
+
+
+def override(**more: Any) -> Row:
+    return {
+        "key": "launch",
+        "experiment": "E7",
+        "weight": "1.50",
+        "starts_date": "2026-11-01",
+        "ends_date": "2026-12-01",
+        "is_decided": True,
+        **more,
+    }
+
+
+def document(*experiments: Row, overrides: tuple[Row, ...] = (), as_of: str = "2026-11-25") -> Row:
+    return {"as_of": as_of, "tables": {"experiments": list(experiments), "priority_overrides": list(overrides)}}
 
 
 def line(table: str, key: list[str], kind: str = "changed", labels: tuple[str, ...] = ("Accelerators",)) -> Row:
@@ -113,8 +129,8 @@ def test_room_that_somebody_left_is_why_it_goes_there() -> None:
 
 def test_its_own_row_a_decision_or_a_pool_that_is_gone_come_first() -> None:
     before, after = plan(stands("E2", 3), stands("E7", 1)), plan(stands("E2", 1), stands("E7", 3))
-    weighed = [line("priority_overrides", ["E7", "launch"], "added")]
-    assert causes(before, after, weighed).of_move("E7") == "a decision weighs it otherwise (override launch)"
+    weighed = (document(), document(overrides=(override(),)))
+    assert causes(before, after, documents=weighed).of_move("E7") == "a decision weighs it otherwise (override launch)"
     before = plan(stands("E7", 1, pool="old"), weeks=[*cells(), *cells("old")])
     assert causes(before, plan(stands("E7", 1))).of_move("E7") == "pool old is gone"
     running = {**stands("E7", 2), "is_running": True}
@@ -150,3 +166,68 @@ def test_a_lower_class_is_never_the_cause_of_a_higher_one() -> None:
     after = plan(stands("E7", 3), stands("fill", 1, priority="P3"))
     assert causes(before, after).of_move("E7") == SEE_INPUTS
     assert causes(before, after).of_move("fill").startswith("Run E7 (E7) has its place now")
+
+
+def test_preemptible_work_is_below_every_class_whatever_letter_it_has() -> None:
+    before = plan(stands("low", 1, priority="P0"))
+    after = plan(stands("low", 3, priority="P0"), stands("gang", 1, priority="P2"))
+    asked = document({"key": "low", "preemptible": True}, {"key": "gang", "preemptible": False})
+    told = causes(before, after, documents=(asked, asked))
+    assert told.of_move("low").startswith("Run gang (gang) has its place now")
+    back = causes(
+        plan(stands("gang", 1, priority="P1")), plan(stands("low", 1, priority="P0")), documents=(asked, asked)
+    )
+    assert back.of_loss("gang") == SEE_INPUTS
+
+
+def test_an_edit_of_words_is_no_cause_and_what_is_asked_for_is_told_alone() -> None:
+    before = plan(stands("E7", 1))
+    after = plan(stands("E7", 3), stands("new", 1, priority="P0"))
+    words = [line("experiments", ["E7"], labels=("Hypothesis", "Name"))]
+    assert causes(before, after, words).of_move("E7").startswith("Run new (new) has its place now")
+    both = [line("experiments", ["E7"], labels=("Hypothesis", "Latest start date", "Pool keys"))]
+    assert causes(before, after, both).of_move("E7") == "its request changed: latest start date, pool keys"
+
+
+def test_an_override_counts_from_the_day_it_is_in_force_to_the_day_it_ends() -> None:
+    before, after = plan(stands("E7", 1)), plan(stands("E7", 3))
+    added = [line("priority_overrides", ["E7", "launch"], "added")]
+    for row in (override(starts_date="2026-11-30"), override(is_decided=False)):
+        sides = (document(), document(overrides=(row,)))
+        assert causes(before, after, added, sides).of_move("E7") == SEE_INPUTS
+    rows = (override(),)
+    assert causes(before, after, [], (document(overrides=rows),) * 2).of_move("E7") == SEE_INPUTS
+    ended = (document(overrides=rows), document(overrides=rows, as_of="2026-12-01"))
+    assert causes(before, after, [], ended).of_move("E7") == "the decision that weighed it has ended (override launch)"
+    weighs = (document(overrides=rows), document(overrides=(override(weight="2"),)))
+    assert causes(before, after, [], weighs).of_move("E7") == "a decision weighs it otherwise (override launch)"
+
+
+def test_every_event_of_a_lot_is_compared_and_not_its_first_alone() -> None:
+    room = {"before": cells(supply=[64] * 6), "after": cells(supply=[64, 64, 64, 0, 0, 0])}
+
+    def told(was: list[Row], now: list[Row]) -> str:
+        before = plan(stands("E7", 3), weeks=room["before"], lot_events=was)
+        return causes(before, plan(stands("E7", 0), weeks=room["after"], lot_events=now)).of_move("E7")
+
+    fewer = "h100 has 64 fewer in 2026-W51: lot L9 "
+    assert told(lot(0) + lot(5, -64), lot(0) + lot(3, -64)) == fewer + "leaves in 2026-W51 instead of 2026-W53"
+    assert told(lot(0) + lot(5, -64), lot(1, 32) + lot(3, -32)) == (
+        fewer + "comes in 2026-W49 instead of 2026-W48, of 32 instead of 64 and "
+        "leaves in 2026-W51 instead of 2026-W53, of 32 instead of 64"
+    )
+    assert told(lot(0), lot(0) + lot(3, -64)) == fewer + "leaves in 2026-W51"
+    passed = [{**lot(0)[0], "week": FIRST.plus(-1).key}]
+    assert told(passed + lot(5, -64), lot(3, -64)) == fewer + "leaves in 2026-W51 instead of 2026-W53"
+
+
+def test_a_loss_after_which_enough_is_left_is_not_named_before_who_stands_there() -> None:
+    before = plan(stands("E7", 1), weeks=cells(supply=[1000] * 6))
+    after = plan(stands("E7", 3), stands("E2", 1, priority="P0"), weeks=cells(supply=[992] * 6))
+    new = [line("experiments", ["E2"], "added")]
+    assert causes(before, after, new).of_move("E7") == "Run E2 (E2) has its place now: it is a new request"
+    spread = plan(stands("E7", 1, domain=""), weeks=cells(supply=[1000] * 6))
+    then = plan(stands("E7", 3, domain=""), weeks=cells(supply=[992] * 6))
+    assert causes(spread, then).of_move("E7") == SEE_INPUTS
+    full = plan(stands("E7", 1), stands("rest", 1, count=936, priority="P0"), weeks=cells(supply=[1000] * 6))
+    assert causes(full, after, new).of_move("E7") == "h100 has 8 fewer in 2026-W49"

@@ -7,6 +7,8 @@ from decimal import Decimal as D
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from capacity.allocation.domain.problem import Experiment, ExperimentOption, Floor, Placement
 from capacity.decisions.policy import Policy
 from capacity.lib.horizon import Horizon, Week
@@ -187,3 +189,11 @@ def test_weeks_that_a_plan_took_are_told_with_who_has_them_and_what_is_lost() ->
     assert (row["week"], row["lost_accelerator_days"]) == (FIRST.key, D(1344))
     moved = [each for each in preemption_rows(plan(placement("e3", 2), previous=previous)) if each["is_taken"]]
     assert [(each["lost_accelerator_days"], each["for_kind"]) for each in moved] == [(D(0), "supply")]
+
+
+def test_nobody_of_a_lower_class_is_named_as_who_took_the_weeks(monkeypatch: pytest.MonkeyPatch) -> None:
+    previous = [{"experiment_key": "e3", "pool_key": "h100", "domain_key": "", "start_week": FIRST.key, "weeks": 3,
+                 "accelerators": 64}]  # fmt: skip
+    rows = plan(placement("e1", 0), previous=previous)
+    monkeypatch.setattr(rows.plan.policy, "tiers", ("committed", "P0", "preemptible", "P1", "P2", "P3"))
+    assert [(row["for_kind"], row["for_key"]) for row in preemption_rows(rows) if row["is_taken"]] == [("supply", "")]
