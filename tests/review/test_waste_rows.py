@@ -53,15 +53,14 @@ def test_findings_stand_dearest_first_and_hold_no_dollars_in_words(plan: Compute
     assert {"waste", "move_candidates"} <= LATER_TABLES
 
 
-def test_low_use_is_below_thirty_percent_and_costs_what_is_beyond_the_target(plan: ComputedPlan) -> None:
+def test_low_use_is_below_thirty_percent_and_holds_more_than_peak_and_spares_need(plan: ComputedPlan) -> None:
     rows = [row for row in plan.tables["waste"] if row["kind"] == "low_utilisation"]
-    assert rows
     held: dict[str, list[int]] = defaultdict(list)
     for row in plan.tables["allocations"]:
         held[row["serving_class"]].append(row["accelerators"])
     for row in rows:
         assert row["measured"] < Decimal("0.3")
-        assert 0 < row["accelerators"] < max(held[row["serving_class"]])
+        assert 0 < row["accelerators"] < sum(held[row["serving_class"]])
         # Between $0.50 and $10 an accelerator-hour: the rates of the demo's pools.
         assert 84 < row["usd_per_week"] / row["accelerators"] < 1680
 
