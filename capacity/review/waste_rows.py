@@ -293,7 +293,10 @@ class WasteRows:
         elif each.kind == "smaller_model":
             premium = self.cards[each.workload_key]["premium"]
             usd = None if premium["reason"] else Decimal(premium["usd_per_week"])
-            sentence = f"Serve {card['name']} by {self.rows.models[each.to_key]['name']}, which passed its test."
+            sentence = (
+                f"Serve {card['name']} by {self.rows.models[each.to_key]['name']}: its card says that a smaller model "
+                "passed, not which; this one is to be tested."
+            )
         else:
             usd = Decimal(0)
             sentence = (
@@ -320,7 +323,7 @@ class WasteRows:
             purpose=card["purpose"],
             smaller_tier_tested=card["smaller_tier_tested"],
             cache_hit_share=tokens.input_cached / read if tokens and read else None,
-            smaller_model=self.costs.next_model(card),
+            smaller_model=self.costs.next_model(card, self.cards[key]["premium"]),
             has_batch=(card["model_version"], "batch") in self.costs.profiles,
             is_own=tokens is not None and not brought,
         )

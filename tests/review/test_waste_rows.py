@@ -14,9 +14,11 @@ from django.db import transaction
 
 from capacity.demo.services import load_demo
 from capacity.lib.horizon import Horizon, Week
+from capacity.review.card_premium import CardCosts
 from capacity.review.inputs import Inputs
 from capacity.review.plan_source import LATER_TABLES, ComputedPlan, ReviewPlanSource
 from capacity.review.waste_rows import WasteRows
+from workloads.domain.moves import Candidate
 
 # Only so that the test database is made; the plan itself needs none.
 pytestmark = pytest.mark.django_db
@@ -166,3 +168,36 @@ def test_throttling_that_is_over_small_or_without_idle_accelerators_is_no_findin
     assert throttled([told("2026-W46", 10_000, 10)], idle=96) == []
     assert throttled([told("2026-W46", 10_000, 40)], idle=0) == []
     assert throttled([], idle=96) == []
+
+
+# --- suggestions, by hand -------------------------------------------------------------------------------------------
+
+
+def suggestion(each: Candidate, *, premium: dict[str, Any]) -> dict[str, Any]:
+    shell = WasteRows.__new__(WasteRows)
+    shell.rows = SimpleNamespace(  # type: ignore[assignment]
+        workloads={"chat": {"name": "Chat", "model_version": "big-1"}},
+        models={"small-a": {"name": "Small A"}, "small-b": {"name": "Small B"}},
+    )
+    shell.cards = {"chat": {"premium": premium}}
+    return shell._suggested_row(each)
+
+
+def test_a_smaller_model_is_the_one_its_dollars_are_of_and_is_not_said_to_have_passed() -> None:
+    premium = {"reason": "", "next_model": "Small B", "usd_per_week": "672.00"}
+    costs = CardCosts.__new__(CardCosts)
+    costs.rows = SimpleNamespace(  # type: ignore[assignment]
+        models={
+            "big-1": {"name": "Big", "model_tier": "frontier"},
+            "small-a": {"name": "Small A"},
+            "small-b": {"name": "Small B"},
+        }
+    )
+    costs._places = lambda _tier, _card: iter(  # type: ignore[method-assign,assignment]
+        [SimpleNamespace(model="small-a"), SimpleNamespace(model="small-b")]
+    )
+    assert costs.next_model({"model_version": "big-1"}, premium) == "small-b"
+    assert costs.next_model({"model_version": "big-1"}, {"reason": "no_tokens"}) == "small-a"
+    row = suggestion(Candidate(workload_key="chat", kind="smaller_model", to_key="small-b"), premium=premium)
+    assert row["paper_usd_per_week"] == Decimal(672)
+    assert row["sentence"].endswith("a smaller model passed, not which; this one is to be tested.")
