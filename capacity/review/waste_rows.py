@@ -21,7 +21,7 @@ from capacity.review.map_use_rows import MAP_WEEKS, Use
 from capacity.review.plan_rows import PlanRows
 from workloads.domain.classes import ServingClass
 from workloads.domain.moves import Candidate, CardFacts, cache_gaps, candidates
-from workloads.domain.premium import WeekTokens, lower_tiers
+from workloads.domain.premium import WeekTokens, lower_tiers, tokens_cost
 from workloads.domain.waste import (
     LOW_UTILISATION,
     THROTTLED_LIMIT,
@@ -147,6 +147,26 @@ class WasteRows:
         moved = (tokens.input_uncached + tokens.input_cached) * (middle - own)
         cheaper = exact(costs.input_uncached_usd) - exact(costs.input_cached_usd)
         return to_decimal(moved * cheaper / TOKENS_PER_MILLION)
+
+    def _batch_paper(self, card: Row) -> Decimal | None:
+        """Its tokens' cost at work less that by the batch profile on the same type; below zero where that is slower."""
+        serving, tokens = self.costs.class_of.get(card["key"]), self.tokens[card["key"]]
+        own = next((each for each in self.costs.own(card["key"]) if each.basis == "consumed"), None)
+        if serving is None or tokens is None or own is None:
+            return None
+        batch = self.costs.profiles.get((card["model_version"], "batch"), {}).get(serving.reference_type)
+        if batch is None:
+            return None
+        # Consumed cost of one profile over the other's, at the same rate: the times of a replica × k.
+        now = serving.reference
+        same = exact(own.output_usd) * now.decode_tps * batch.replica_accelerators / now.replica_accelerators
+        fresh = same / batch.prefill_tps
+        then = (
+            tokens.input_uncached * fresh
+            + tokens.input_cached * fresh * batch.cached_cost_ratio
+            + tokens.output * same / batch.decode_tps
+        )
+        return tokens_cost(costs=own, tokens=tokens) - to_decimal(then / TOKENS_PER_MILLION)
 
     def _smaller_passed(self) -> Iterator[Row]:
         for key, card in sorted(self.rows.workloads.items()):
@@ -298,10 +318,8 @@ class WasteRows:
                 "passed, not which; this one is to be tested."
             )
         else:
-            usd = Decimal(0)
-            sentence = (
-                f"Answer {card['name']} within 24 hours: on paper it saves nothing, but no peak and no spares are kept."
-            )
+            usd = self._batch_paper(card)
+            sentence = f"Answer {card['name']} within 24 hours: no peak and no spares are kept for it."
         return {
             "workload_key": each.workload_key,
             "kind": each.kind,

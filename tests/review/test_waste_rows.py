@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from statistics import median
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,8 @@ from capacity.review.inputs import Inputs
 from capacity.review.plan_source import LATER_TABLES, ComputedPlan, ReviewPlanSource
 from capacity.review.waste_rows import WasteRows
 from workloads.domain.moves import Candidate
+from workloads.domain.premium import WeekTokens
+from workloads.domain.unit_cost import token_costs
 
 # Only so that the test database is made; the plan itself needs none.
 pytestmark = pytest.mark.django_db
@@ -201,3 +204,33 @@ def test_a_smaller_model_is_the_one_its_dollars_are_of_and_is_not_said_to_have_p
     row = suggestion(Candidate(workload_key="chat", kind="smaller_model", to_key="small-b"), premium=premium)
     assert row["paper_usd_per_week"] == Decimal(672)
     assert row["sentence"].endswith("a smaller model passed, not which; this one is to be tested.")
+
+
+def test_batch_hours_save_on_paper_what_the_batch_profile_is_faster() -> None:
+    # 10,000 in a second, half cached at 0.1, and 2,000 out: L 0.6375. At 8,000 out a second 0.3875: 0.25·8·168·$2.
+    def profile(decode: int) -> Any:
+        return SimpleNamespace(
+            prefill_tps=Fraction(40_000),
+            decode_tps=Fraction(decode),
+            cached_cost_ratio=Fraction(1, 10),
+            replica_accelerators=8,
+            utilisation_target=Fraction(7, 10),
+        )
+
+    week = 604_800
+    shell = WasteRows.__new__(WasteRows)
+    own = token_costs(profile=profile(4_000), rate_usd_per_hour=Decimal(2))
+    shell.tokens = {
+        "chat": WeekTokens(
+            input_uncached=Fraction(5_000 * week), input_cached=Fraction(5_000 * week), output=Fraction(2_000 * week)
+        )
+    }
+    for decode, saved in ((8_000, 672), (2_000, -1344)):
+        shell.costs = SimpleNamespace(  # type: ignore[assignment]
+            class_of={"chat": SimpleNamespace(reference=profile(4_000), reference_type="h100")},
+            own=lambda _key: own,
+            profiles={("m", "batch"): {"h100": profile(decode)}},
+        )
+        found = shell._batch_paper({"key": "chat", "model_version": "m"})
+        assert found is not None
+        assert round(found, 2) == saved
