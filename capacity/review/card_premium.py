@@ -134,12 +134,14 @@ class CardCosts:
         )
         return _loaded(token_costs(profile=profile, rate_usd_per_hour=rate, need=need))
 
-    def next_model(self, card: Row) -> str:
-        """The key of the first model of the nearest lower tier that could serve the card; "" for none."""
+    def next_model(self, card: Row, premium: Row) -> str:
+        """The key of the model that the card's premium is over, else the first one of the nearest lower tier that could
+        serve the card; "" for none."""
         for tier in lower_tiers(self.rows.models[card["model_version"]]["model_tier"]):
-            place = next(self._places(tier, card), None)
-            if place is not None:
-                return place.model
+            keys = [place.model for place in self._places(tier, card)]
+            if keys:
+                named = [key for key in keys if self.rows.models[key]["name"] == premium.get("next_model")]
+                return (named or keys)[0]
         return ""
 
     def _places(self, tier: str, card: Row) -> Iterator[_Place]:

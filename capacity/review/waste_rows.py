@@ -14,17 +14,19 @@ from typing import Any
 from capacity.lib.figures import counted, share, thousands
 from capacity.lib.horizon import Week
 from capacity.lib.money import round_usd, to_decimal
-from capacity.lib.units import HOURS_PER_WEEK, TOKENS_PER_MILLION, exact
+from capacity.lib.units import TOKENS_PER_MILLION, exact
 from capacity.review.card_premium import CardCosts
 from capacity.review.card_rows import tokens_this_week
 from capacity.review.map_use_rows import MAP_WEEKS, Use
 from capacity.review.plan_rows import PlanRows
+from workloads.domain.classes import ServingClass
 from workloads.domain.moves import Candidate, CardFacts, cache_gaps, candidates
-from workloads.domain.premium import WeekTokens, lower_tiers
+from workloads.domain.premium import WeekTokens, lower_tiers, tokens_cost
 from workloads.domain.waste import (
     LOW_UTILISATION,
     THROTTLED_LIMIT,
-    beyond_target,
+    Held,
+    beyond_need,
     is_low,
     is_throttled,
     room_outside,
@@ -76,20 +78,21 @@ class WasteRows:
         return [{"position": position, **row} for position, row in enumerate(found)]
 
     def _low_use(self) -> Iterator[Row]:
+        """Classes below 30 % that hold whole replicas beyond their need: a low share alone is peak and spares."""
         for key, serving in sorted(self.rows.class_by_key.items()):
-            held = [self._held(key, week) for week in self.weeks]
-            consumed = [
-                count * self.rows.use_of_class(key, week)[0] for count, week in zip(held, self.weeks, strict=True)
-            ]
-            used = utilisation(consumed=consumed, held=held)
-            if used is None or not is_low(used):
-                continue
-            beyond = beyond_target(
-                consumed=consumed,
-                held=held,
-                target=serving.reference.utilisation_target,
-                rates=[self._class_rate(key, week) for week in self.weeks],
+            held = [self._held(serving, week) for week in self.weeks]
+            needs = [serving.weeks[self.rows.horizon.index(week)].total for week in self.weeks]
+            work = [sum((place.work for place in places), Fraction(0)) for places in held]
+            used = utilisation(
+                consumed=[
+                    min(amount * self.rows.use_of_class(key, week)[0], need.consumed_accelerators)
+                    for amount, need, week in zip(work, needs, self.weeks, strict=True)
+                ],
+                held=work,
             )
+            beyond = beyond_need(needs=[need.accelerators for need in needs], held=held)
+            if used is None or not is_low(used) or not beyond.accelerators:
+                continue
             yield _row(
                 "low_utilisation",
                 serving_class=key,
@@ -99,20 +102,20 @@ class WasteRows:
                 measured=used,
                 peer=LOW_UTILISATION,
                 sentence=f"{share(to_decimal(used))} of what {key} holds is at work, a mean of {MAP_WEEKS} weeks; "
-                f"at its target of {share(to_decimal(serving.reference.utilisation_target))} it would hold "
-                f"{thousands(beyond.accelerators, places=1)} fewer.",
+                f"its peak and its spares need {thousands(beyond.accelerators, places=1)} fewer.",
             )
 
-    def _held(self, class_key: str, week: Week) -> int:
-        cost = self.rows.class_week_costs.get((class_key, self.rows.horizon.index(week)))
-        return cost.accelerators if cost else 0
-
-    def _class_rate(self, class_key: str, week: Week) -> Decimal | None:
-        """USD per accelerator-hour of what the class holds this week."""
-        cost = self.rows.class_week_costs.get((class_key, self.rows.horizon.index(week)))
-        if cost is None or cost.usd is None or not cost.accelerators:
-            return None
-        return to_decimal(exact(cost.usd) / (cost.accelerators * HOURS_PER_WEEK))
+    def _held(self, serving: ServingClass, week: Week) -> list[Held]:
+        return [
+            Held(
+                accelerators=count,
+                work_per_accelerator=option.work_per_accelerator,
+                replica_accelerators=option.replica_accelerators,
+                rate_usd=self.rows.plan.rates[option.pool_key, week],
+            )
+            for option in serving.options
+            if (count := self.rows.allocated.get((serving.key, option.pool_key, week), 0))
+        ]
 
     def _only_workload(self, class_key: str) -> str:
         """The workload of a class that serves one alone."""
@@ -144,6 +147,26 @@ class WasteRows:
         moved = (tokens.input_uncached + tokens.input_cached) * (middle - own)
         cheaper = exact(costs.input_uncached_usd) - exact(costs.input_cached_usd)
         return to_decimal(moved * cheaper / TOKENS_PER_MILLION)
+
+    def _batch_paper(self, card: Row) -> Decimal | None:
+        """Its tokens' cost at work less that by the batch profile on the same type; below zero where that is slower."""
+        serving, tokens = self.costs.class_of.get(card["key"]), self.tokens[card["key"]]
+        own = next((each for each in self.costs.own(card["key"]) if each.basis == "consumed"), None)
+        if serving is None or tokens is None or own is None:
+            return None
+        batch = self.costs.profiles.get((card["model_version"], "batch"), {}).get(serving.reference_type)
+        if batch is None:
+            return None
+        # Consumed cost of one profile over the other's, at the same rate: the times of a replica × k.
+        now = serving.reference
+        same = exact(own.output_usd) * now.decode_tps * batch.replica_accelerators / now.replica_accelerators
+        fresh = same / batch.prefill_tps
+        then = (
+            tokens.input_uncached * fresh
+            + tokens.input_cached * fresh * batch.cached_cost_ratio
+            + tokens.output * same / batch.decode_tps
+        )
+        return tokens_cost(costs=own, tokens=tokens) - to_decimal(then / TOKENS_PER_MILLION)
 
     def _smaller_passed(self) -> Iterator[Row]:
         for key, card in sorted(self.rows.workloads.items()):
@@ -290,12 +313,13 @@ class WasteRows:
         elif each.kind == "smaller_model":
             premium = self.cards[each.workload_key]["premium"]
             usd = None if premium["reason"] else Decimal(premium["usd_per_week"])
-            sentence = f"Serve {card['name']} by {self.rows.models[each.to_key]['name']}, which passed its test."
-        else:
-            usd = Decimal(0)
             sentence = (
-                f"Answer {card['name']} within 24 hours: on paper it saves nothing, but no peak and no spares are kept."
+                f"Serve {card['name']} by {self.rows.models[each.to_key]['name']}: its card says that a smaller model "
+                "passed, not which; this one is to be tested."
             )
+        else:
+            usd = self._batch_paper(card)
+            sentence = f"Answer {card['name']} within 24 hours: no peak and no spares are kept for it."
         return {
             "workload_key": each.workload_key,
             "kind": each.kind,
@@ -317,7 +341,7 @@ class WasteRows:
             purpose=card["purpose"],
             smaller_tier_tested=card["smaller_tier_tested"],
             cache_hit_share=tokens.input_cached / read if tokens and read else None,
-            smaller_model=self.costs.next_model(card),
+            smaller_model=self.costs.next_model(card, self.cards[key]["premium"]),
             has_batch=(card["model_version"], "batch") in self.costs.profiles,
             is_own=tokens is not None and not brought,
         )

@@ -18,13 +18,13 @@ LOW_UTILISATION = Fraction(30, 100)
 THROTTLED_LIMIT = Fraction(1, 1000)
 
 
-def utilisation(*, consumed: Sequence[Fraction], held: Sequence[int]) -> Fraction | None:
+def utilisation(*, consumed: Sequence[Fraction], held: Sequence[int | Fraction]) -> Fraction | None:
     """Σ accelerators at work ÷ Σ accelerators held, over the weeks in which any are held; None of none.
 
     9 and 15 at work of 40 held in each of two weeks: 24 ÷ 80 = 30 %.
     """
     pairs = [(work, count) for work, count in zip(consumed, held, strict=True) if count]
-    total = sum(count for _, count in pairs)
+    total = sum((count for _, count in pairs), Fraction(0))
     return sum((work for work, _ in pairs), Fraction(0)) / total if total else None
 
 
@@ -35,30 +35,51 @@ def is_low(share: Fraction | None) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Beyond:
-    """Accelerators held beyond what the work needs at the utilisation target, a week on average, and their cost."""
+    """Accelerators held beyond the need of peak and spares, a week on average, and their cost."""
 
     accelerators: Fraction
     usd_per_week: Decimal | None
 
 
-def beyond_target(
-    *, consumed: Sequence[Fraction], held: Sequence[int], target: Fraction, rates: Sequence[Decimal | None]
-) -> Beyond:
-    """Mean over the weeks of max(0, held − consumed ÷ u), and of that × 168 × rate; None where a rate is missing.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """What a class holds in one pool in a week. work_per_accelerator: reference accelerators' work one of them does."""
 
-    40 held, 9 at work, u 0.6: 40 − 15 = 25 beyond; at $2 an hour 25·168·2 = $8,400 a week.
+    accelerators: int
+    work_per_accelerator: Fraction
+    replica_accelerators: int
+    rate_usd: Decimal | None
+
+    @property
+    def work(self) -> Fraction:
+        return self.accelerators * self.work_per_accelerator
+
+
+def beyond_need(*, needs: Sequence[int], held: Sequence[Sequence[Held]]) -> Beyond:
+    """Mean over the weeks of the whole replicas held beyond the need (⌈L_peak ÷ u⌉ + s) × k, and their cost.
+
+    needs: accelerators of the reference type by week. Replicas go pool by pool as given, as long as the need stays
+    covered. 120 held, 9 + 4 replicas of 8 needed: 16 beyond; at $2 an hour 16·168·2 = $5,376 a week. No cost where the
+    rate of a pool that gives some is missing.
     """
-    weeks = len(held)
-    over = [max(Fraction(0), count - work / target) for work, count in zip(consumed, held, strict=True)]
-    if not weeks:
-        return Beyond(accelerators=Fraction(0), usd_per_week=Decimal(0))
-    total: Fraction | None = Fraction(0)
-    for amount, rate in zip(over, rates, strict=True):
-        if amount and total is not None:
-            total = None if rate is None else total + amount * HOURS_PER_WEEK * exact(rate)
-    return Beyond(
-        accelerators=sum(over, Fraction(0)) / weeks, usd_per_week=None if total is None else to_decimal(total / weeks)
-    )
+    count, total = 0, Fraction(0)
+    is_known = True
+    for need, places in zip(needs, held, strict=True):
+        spare = sum((place.work for place in places), Fraction(0)) - need
+        for place in places:
+            size = place.replica_accelerators
+            replicas = min(place.accelerators // size, spare // (place.work_per_accelerator * size))
+            if replicas <= 0:
+                continue
+            freed = replicas * size
+            count += freed
+            spare -= freed * place.work_per_accelerator
+            if place.rate_usd is None:
+                is_known = False
+            else:
+                total += freed * HOURS_PER_WEEK * exact(place.rate_usd)
+    weeks = len(needs) or 1
+    return Beyond(accelerators=Fraction(count, weeks), usd_per_week=to_decimal(total / weeks) if is_known else None)
 
 
 def throttled_share(*, requests: int | None, throttled: int | None) -> Fraction | None:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workloads.domain.waste import (
-    beyond_target,
+    Held,
+    beyond_need,
     is_low,
     is_throttled,
     room_outside,
@@ -31,23 +32,43 @@ def test_weeks_that_hold_nothing_count_for_nothing() -> None:
     assert not is_low(None)
 
 
-def test_what_is_held_beyond_the_utilisation_target_costs_its_hours() -> None:
-    found = beyond_target(consumed=[Fraction(9)], held=[40], target=Fraction(6, 10), rates=[Decimal(2)])
-    # 9 ÷ 0.6 = 15 are needed; 25 × 168 h × $2.
-    assert (found.accelerators, found.usd_per_week) == (25, Decimal(8400))
-
-
-def test_a_week_below_the_target_is_no_credit_to_another() -> None:
-    found = beyond_target(
-        consumed=[Fraction(9), Fraction(30)], held=[40, 40], target=Fraction(6, 10), rates=[Decimal(2), None]
+def in_pool(count: int, *, work: str = "1", rate: int | None = 2) -> Held:
+    return Held(
+        accelerators=count,
+        work_per_accelerator=Fraction(work),
+        replica_accelerators=8,
+        rate_usd=None if rate is None else Decimal(rate),
     )
-    # The second week needs 50 and holds 40: nothing beyond, and its missing rate matters to nothing.
-    assert (found.accelerators, found.usd_per_week) == (Fraction(25, 2), Decimal(4200))
+
+
+def test_a_class_of_the_size_of_its_peak_and_spares_holds_nothing_beyond() -> None:
+    # Five worked loads: L 3.1875, peak 2.5, u 0.7: 12 + 1 replicas of 8. 24.5 % at work, and every one is needed.
+    assert is_low(utilisation(consumed=[Fraction("25.5")], held=[104]))
+    found = beyond_need(needs=[104], held=[[in_pool(104)]])
+    assert (found.accelerators, found.usd_per_week) == (0, 0)
+
+
+def test_only_whole_replicas_beyond_the_need_cost_their_hours() -> None:
+    # 126 − 104 = 22: two replicas of 8 could go, 16 × 168 h × $2.
+    found = beyond_need(needs=[104], held=[[in_pool(126)]])
+    assert (found.accelerators, found.usd_per_week) == (16, Decimal(5376))
+
+
+def test_a_week_below_its_need_is_no_credit_to_another() -> None:
+    found = beyond_need(needs=[104, 128], held=[[in_pool(120)], [in_pool(104, rate=None)]])
+    # The second week is short: nothing beyond, and its missing rate matters to nothing.
+    assert (found.accelerators, found.usd_per_week) == (8, Decimal(2688))
+
+
+def test_replicas_of_a_slower_type_free_less_of_the_need() -> None:
+    # 64 + 32 × 0.5 = 80 of work, 68 needed: 12 over. One fast replica does 8; the 4 left are one slow one's.
+    found = beyond_need(needs=[68], held=[[in_pool(64), in_pool(32, work="0.5")]])
+    assert found.accelerators == 16
 
 
 def test_a_missing_rate_leaves_the_cost_unknown() -> None:
-    found = beyond_target(consumed=[Fraction(9)], held=[40], target=Fraction(6, 10), rates=[None])
-    assert (found.accelerators, found.usd_per_week) == (25, None)
+    found = beyond_need(needs=[24], held=[[in_pool(40, rate=None)]])
+    assert (found.accelerators, found.usd_per_week) == (16, None)
 
 
 def test_throttling_is_unknown_without_requests_and_counts_above_a_thousandth() -> None:
