@@ -93,8 +93,10 @@ def _actual(use: WeekUse) -> Row:
 
 
 def _ready(use: WeekUse) -> Fraction | None:
-    """Accelerators that stood ready, mean of the counted hours."""
-    return None if use.accelerator_hours is None else exact(use.accelerator_hours) / use.hours_covered
+    """Accelerators that stood ready, mean of the counted hours; None of a partial week, whose parts count other hours."""
+    if use.accelerator_hours is None or use.is_partial:
+        return None
+    return exact(use.accelerator_hours) / use.hours_covered
 
 
 def _peaks(rows: PlanRows) -> list[Row]:
@@ -247,8 +249,10 @@ def _post_mortems(rows: PlanRows, uses: Sequence[WeekUse]) -> list[Row]:
     weeks: dict[str, list[PastWeek]] = defaultdict(list)
     reasons: dict[tuple[str, Week], str] = {}
     for use in uses:
+        if use.is_partial:
+            continue
         demand = demand_there(served_tps=_tps(use, use.tokens), throttled_share=use.throttled_share)
-        if use.is_partial or demand is None:
+        if demand is None:
             continue
         capacity, reason = serving.capacity(use, demand)
         weeks[use.workload].append(

@@ -28,6 +28,7 @@ LEAST_COMMON_HOURS = 160
 class WeekUse:
     """A workload's week over all its contracts. None: not said by (some of) the sources.
 
+    hours_covered: hours that every part of the sums covers.
     quality_hours: hours that say requests, throttled and late ones; these sums and the minutes are over them.
     """
 
@@ -84,41 +85,42 @@ class DayUse:
 def weeks_of_days(days: Iterable[DayUse]) -> list[WeekUse]:
     """Workload and week → sums, in that order. Weeks without any day are not there.
 
-    A day's hours are those of the contract with most; hours without counts in any contract are without counts.
+    A sum is whole only in the hours that every part of it covers: use of its own and each contract that the week names.
+    A part without a row on a day covers none of its hours.
     """
-    grouped: dict[tuple[str, Week], dict[date, list[DayCount]]] = {}
+    grouped: dict[tuple[str, Week], list[DayUse]] = {}
     for each in days:
-        place = (each.workload, Week.containing(each.day))
-        grouped.setdefault(place, {}).setdefault(each.day, []).append(each.count)
+        grouped.setdefault((each.workload, Week.containing(each.day)), []).append(each)
     return [
-        _week(workload, week, list(found.values()))
+        _week(workload, week, found)
         for (workload, week), found in sorted(grouped.items(), key=lambda item: (item[0][0], item[0][1]))
     ]
 
 
-def _week(workload: str, week: Week, days: Sequence[Sequence[DayCount]]) -> WeekUse:
-    counts = [count for day in days for count in day]
+def _week(workload: str, week: Week, days: Sequence[DayUse]) -> WeekUse:
+    counts = [each.count for each in days]
     told = [count for count in counts if count.quality_hours]
+    by_day: dict[date, dict[str, DayCount]] = {}
+    for each in days:
+        by_day.setdefault(each.day, {})[each.contract] = each.count
+    parts = {each.contract for each in days}
+    common = [list(found.values()) for found in by_day.values() if parts == found.keys()]
     return WeekUse(
         workload=workload,
         week=week,
-        hours_covered=sum(_covered(day) for day in days),
+        hours_covered=sum(min(count.hours_covered for count in day) for day in common),
         input_tokens=sum(count.input_tokens for count in counts),
         cached_input_tokens=_known_sum([count.cached_input_tokens for count in counts]),
         output_tokens=sum(count.output_tokens for count in counts),
-        quality_hours=sum(
-            max(0, _covered(day) - max(count.hours_covered - count.quality_hours for count in day)) for day in days
-        ),
+        quality_hours=sum(min(count.quality_hours for count in day) for day in common),
         requests=_known_sum([count.requests for count in told]),
         throttled=_known_sum([count.throttled_requests for count in told]),
         late=_known_sum([count.late_requests for count in told]),
-        minutes_lost=_minutes([[count for count in day if count.quality_hours] for day in days]),
+        minutes_lost=_minutes(
+            [[count for count in found.values() if count.quality_hours] for found in by_day.values()]
+        ),
         accelerator_hours=_known_decimals([count.accelerator_hours for count in counts]),
     )
-
-
-def _covered(day: Sequence[DayCount]) -> int:
-    return max(count.hours_covered for count in day)
 
 
 def _minutes(days: Sequence[Sequence[DayCount]]) -> Fraction | None:

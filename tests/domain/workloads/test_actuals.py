@@ -67,9 +67,9 @@ def test_a_week_sums_its_days() -> None:
 
 def test_contracts_of_a_workload_share_its_hours_and_minutes() -> None:
     # The second contract: 6,000 requests a day and 1.5 minutes; (0.5 × 2,000 + 1.5 × 6,000) ÷ 8,000 = 1.25 a day.
-    second = days(contract="CT-1", requests=6000, sla_minutes_lost=Fraction("1.5"), hours_covered=20, quality_hours=20)
+    second = days(contract="CT-1", requests=6000, sla_minutes_lost=Fraction("1.5"), hours_covered=23, quality_hours=23)
     (use,) = weeks_of_days([*days(), *second])
-    assert (use.hours_covered, use.quality_hours) == (168, 168)
+    assert (use.hours_covered, use.quality_hours, use.is_partial) == (161, 161, False)
     assert (use.requests, use.minutes_lost) == (56_000, 7 * Fraction("1.25"))
 
 
@@ -84,8 +84,22 @@ def test_hours_without_counts_in_one_contract_are_a_gap_of_the_workload() -> Non
         sla_minutes_lost=None,
     )
     (use,) = weeks_of_days([*days(), *silent])
-    assert (use.hours_covered, use.quality_hours, use.is_partial, use.tells_quality) == (168, 98, False, False)
+    assert (use.hours_covered, use.quality_hours, use.is_partial, use.tells_quality) == (70, 0, True, False)
     assert use.throttled_share is None
+
+
+def test_a_week_is_whole_only_where_every_part_of_its_sums_is() -> None:
+    # Use of its own is counted for 2 hours a day beside a contract's 24: 7 × 2 = 14 hours, and the week is partial.
+    (use,) = weeks_of_days([*days(hours_covered=2, quality_hours=2), *days(contract="CT-1")])
+    assert (use.hours_covered, use.quality_hours, use.is_partial, use.tells_quality) == (14, 14, True, False)
+
+
+def test_a_part_without_a_day_covers_none_of_it() -> None:
+    # Six of seven days of the contract: 6 × 24 = 144 of 168 hours.
+    (use,) = weeks_of_days([*days(), *days(contract="CT-1")[:6]])
+    assert (use.hours_covered, use.is_partial) == (144, True)
+    (apart,) = weeks_of_days([*days()[:3], *days(contract="CT-1")[3:]])
+    assert (apart.hours_covered, apart.quality_hours) == (0, 0)
 
 
 def test_a_sum_of_which_a_part_is_not_said_is_not_known() -> None:
