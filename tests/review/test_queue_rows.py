@@ -135,7 +135,7 @@ def test_the_queue_is_ranked_by_score_and_says_who_is_ahead() -> None:
 
 def test_an_override_lifts_a_request_and_is_named() -> None:
     first = queue_rows(plan(priority_overrides=[OVERRIDE]))[0]
-    assert (first["experiment_key"], first["score"]) == ("e2", 490)
+    assert (first["experiment_key"], first["score"]) == ("e2", 450)
     assert first["override"] == {"key": "launch", "weight": "1.5", "decision": 3, "ends": "2026-12-01"}
 
 

@@ -16,8 +16,9 @@ from capacity.lib.units import exact
 
 # Points by the tier in which the plan looks for a place. Preemptible work is placed after every class.
 CLASS_POINTS = {"P0": 600, "P1": 400, "P2": 200, "P3": 0, "preemptible": -200}
-CLASS_STEP = 200
 MOST_SHARE_POINTS = 50
+# An override counts on the scale of the share it stands for. With the 46 points below, no sum reaches another class's.
+MOST_OVERRIDE_POINTS = 76
 MOST_WAITING_POINTS = 26
 DECISION_POINTS, OUTCOME_POINTS, METRIC_POINTS = 10, 5, 5
 PREEMPTIBLE = "preemptible"
@@ -50,11 +51,11 @@ class Part:
 
 
 def score(request: QueueFacts) -> tuple[int, tuple[Part, ...]]:
-    """(sum, parts): every criterion with its points, also those that give none.
+    """(sum, parts): every criterion with its points, also those that give none. An override replaces the share's.
 
     P1, deficit +0.075, nine weeks, a decision and an outcome named: 400 + 8 + 9 + 10 + 5 = 432.
     """
-    share = 0 if request.deficit is None else round(100 * request.deficit)
+    share = 0 if request.deficit is None or request.override is not None else round(100 * request.deficit)
     parts = [
         Part(name="class", points=CLASS_POINTS.get(request.tier, 0)),
         Part(name="fair share", points=max(-MOST_SHARE_POINTS, min(MOST_SHARE_POINTS, share))),
@@ -64,7 +65,8 @@ def score(request: QueueFacts) -> tuple[int, tuple[Part, ...]]:
         Part(name="measure named", points=METRIC_POINTS if request.has_metric else 0),
     ]
     if request.override is not None:
-        parts.append(Part(name="override", points=round(CLASS_STEP * (exact(request.override) - 1))))
+        points = round(100 * (exact(request.override) - 1))
+        parts.append(Part(name="override", points=max(-MOST_OVERRIDE_POINTS, min(MOST_OVERRIDE_POINTS, points))))
     return sum(part.points for part in parts), tuple(parts)
 
 

@@ -48,19 +48,24 @@ def test_the_score_is_the_sum_of_its_criteria() -> None:
         ({"waited_weeks": 60}, 426),
         ({"waited_weeks": -2}, 400),
         ({"tier": "preemptible"}, -200),
-        ({"override": D("1.5")}, 500),
-        ({"override": D("0.25")}, 250),
+        ({"override": D("1.5")}, 450),
+        ({"override": D("0.25")}, 325),
+        ({"override": D(3)}, 476),
+        ({"override": D("1.2"), "deficit": F(-1, 2)}, 420),
     ],
 )
 def test_each_criterion_has_its_ends(how: dict[str, Any], points: int) -> None:
     assert score(facts(**how))[0] == points
 
 
-def test_nothing_but_an_override_lifts_a_request_over_a_class() -> None:
-    best = facts(deficit=F(1), waited_weeks=99, informs_decision=True, has_outcome=True, has_metric=True)
-    worst = facts(tier="P0", deficit=F(-1))
-    assert score(best)[0] < score(worst)[0]
-    assert score(facts(tier="P1", override=D(3)))[0] > score(worst)[0]
+def test_nothing_lifts_a_request_over_a_class() -> None:
+    named = {"waited_weeks": 99, "informs_decision": True, "has_outcome": True, "has_metric": True}
+    # Best 76 + 26 + 10 + 5 + 5 = 122 above the class, worst 76 below: 198 apart, and classes are 200 apart.
+    for above, below in zip(list(CLASS_POINTS), list(CLASS_POINTS)[1:], strict=False):
+        worst = min(score(facts(tier=above, deficit=F(-1), override=weight))[0] for weight in (None, D("0.01")))
+        best = max(score(facts(tier=below, deficit=F(1), override=weight, **named))[0] for weight in (None, D(3)))
+        assert (worst, best) == (CLASS_POINTS[above] - 76, CLASS_POINTS[below] + 122)
+        assert best < worst
 
 
 def test_of_equal_scores_the_earlier_submitted_is_first_then_the_key() -> None:
