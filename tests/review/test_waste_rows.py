@@ -70,6 +70,32 @@ def test_low_use_is_below_thirty_percent_and_holds_more_than_peak_and_spares_nee
         assert 84 < row["usd_per_week"] / row["accelerators"] < 1680
 
 
+def test_a_class_that_holds_two_replicas_more_than_it_needs_is_told_with_their_cost() -> None:
+    """126 held where 12 + 1 replicas of 8 are needed and 25.5 are at work: 20.2 %, and 16 × 168 h × $2 for nothing."""
+    need = SimpleNamespace(accelerators=104, consumed_accelerators=Fraction("25.5"))
+    serving = SimpleNamespace(
+        key="big.interactive.any",
+        members=[SimpleNamespace(workload_key="chat")],
+        weeks=[SimpleNamespace(total=need)] * 13,
+        options=[SimpleNamespace(pool_key="p", work_per_accelerator=Fraction(1), replica_accelerators=8)],
+    )
+    weeks = list(Horizon(first=Week.containing(AS_OF), weeks=13))
+    rows = SimpleNamespace(
+        class_by_key={serving.key: serving},
+        weeks=weeks,
+        horizon=Horizon(first=weeks[0], weeks=13),
+        use_of_class=lambda key, week: (Fraction("25.5") / 104, Fraction(8, 104)),
+        plan=SimpleNamespace(rates={("p", week): Decimal(2) for week in weeks}),
+        allocated={(serving.key, "p", week): 126 for week in weeks},
+    )
+    waste = WasteRows.__new__(WasteRows)
+    waste.rows, waste.weeks = rows, weeks  # type: ignore[assignment]
+    [row] = waste._low_use()
+    assert (row["workload_key"], row["accelerators"], row["usd_per_week"]) == ("chat", 16, Decimal(5376))
+    rows.allocated = dict.fromkeys(rows.allocated, 104)
+    assert list(waste._low_use()) == []
+
+
 def test_low_hits_are_held_against_the_middle_of_their_peers(plan: ComputedPlan, inputs: Inputs) -> None:
     row = found(plan, "low_cache")["partner-widget"]
     models = {each["key"]: each["model_tier"] for each in inputs.tables["model_versions"]}
