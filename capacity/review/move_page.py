@@ -320,7 +320,7 @@ def _facts(viewer: Viewer, move: WorkloadMove, row: Row, year: int) -> list[tupl
 
 # --- the review's section ------------------------------------------------------------------------------------------
 
-MOST_IN_REVIEW = 4
+MOST_IN_REVIEW = 3
 
 
 def efficiency_context(viewer: Viewer, *, waste: Sequence[Row], suggested: Sequence[Row]) -> Row | None:

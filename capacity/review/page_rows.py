@@ -20,7 +20,7 @@ from capacity.review.shortage_rows import shortages
 from capacity.review.tables import Row
 from capacity.review.words import part, word
 
-RANKING_ROWS = 8
+RANKING_ROWS = 6
 SHORTAGE_ROWS = 4
 
 
