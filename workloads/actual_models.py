@@ -133,6 +133,7 @@ class RunGranted(RunTable):
 class RunPostMortem(RunTable):
     """A past week that was short of serving. Tokens per second; None: not known.
 
+    demand_tps None: all requests were turned away. What was served is the tokens of the week's RunActual.
     visible_p50_weeks, visible_p90_weeks: how many weeks before it a forecast was above capacity; None: none was.
     vintages: what each said. lead_weeks: the shortest lead time of accelerators that serve it. reason: why no capacity.
     """
@@ -140,7 +141,7 @@ class RunPostMortem(RunTable):
     run = models.ForeignKey("allocation.Run", models.PROTECT, related_name="post_mortems")
     workload_key = models.CharField(max_length=80)
     week = models.CharField(max_length=8)
-    demand_tps = models.DecimalField(max_digits=24, decimal_places=4)
+    demand_tps = models.DecimalField(max_digits=24, decimal_places=4, null=True)
     capacity_tps = models.DecimalField(max_digits=24, decimal_places=4, null=True)
     throttled_share = models.DecimalField(max_digits=9, decimal_places=8, null=True)
     visible_p50_weeks = models.IntegerField(null=True)

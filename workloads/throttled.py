@@ -1,41 +1,28 @@
-"""Throttled requests by workload and week, as a run reads them: sums of what was counted, nothing where nothing was."""
+"""Throttled requests by workload and ended week, as a run reads them: the weeks that the page of actuals tells whole."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-
-from django.db.models import Sum
-from django.db.models.functions import TruncWeek
+from datetime import date
 
 from capacity.imports.rows import Row
 from capacity.lib.horizon import Week
-from workloads.models import UsageDay
-
-# The current week as far as it is counted, and so many before it.
-WEEKS_BACK = 4
+from workloads.domain.actuals import NEWEST_WEEKS, WeekUse, weeks_of_days
+from workloads.usage_inputs import days_of_use
 
 
 def throttled_week_rows(*, as_of: date) -> list[Row]:
-    """{workload, week, requests, throttled} of the days that say how requests fared; a day that does not is left out."""
-    monday = Week.containing(as_of).monday
-    days = UsageDay.objects.filter(
-        day__gte=monday - timedelta(weeks=WEEKS_BACK),
-        day__lte=as_of,
-        requests__isnull=False,
-        throttled_requests__isnull=False,
-    )
-    sums = (
-        days.annotate(monday=TruncWeek("day"))
-        .values("workload__key", "monday")
-        .annotate(asked=Sum("requests"), refused=Sum("throttled_requests"))
-        .order_by("workload__key", "monday")
-    )
+    """{workload, week, requests, throttled} of the last four ended weeks that were counted whole and say how requests fared.
+
+    By the same sums as every other page's actuals (methods: Actuals): a partial week is no row, never a week of few.
+    """
+    now = Week.containing(as_of)
+    weeks = weeks_of_days(days_of_use(first=now.plus(-NEWEST_WEEKS), until=now))
     return [
-        {
-            "workload": row["workload__key"],
-            "week": Week.containing(row["monday"]).key,
-            "requests": int(row["asked"]),
-            "throttled": int(row["refused"]),
-        }
-        for row in sums
+        {"workload": use.workload, "week": use.week.key, "requests": use.requests, "throttled": use.throttled}
+        for use in weeks
+        if _is_told(use)
     ]
+
+
+def _is_told(use: WeekUse) -> bool:
+    return not use.is_partial and use.tells_quality and use.throttled is not None

@@ -14,7 +14,8 @@ from fractions import Fraction
 from typing import Any
 
 from django.apps import apps
-from django.db.models import F, Max
+from django.db.models import Count, F, Max, Min
+from django.db.models.functions import TruncDate
 
 from capacity.imports.rows import Row, table_rows
 from capacity.lib.horizon import DAYS_PER_WEEK, Week
@@ -87,14 +88,7 @@ def _text_step(value: Fraction | Decimal | None, step: Decimal) -> Decimal | Non
 
 def usage_weeks(*, now: Week) -> list[Row]:
     """Workload × ended week, 13 of them. own_tokens: those under no contract, which forecasts are about."""
-    first = now.plus(-WEEKS)
-    days = UsageDay.objects.filter(day__gte=first.monday, day__lt=now.monday).order_by(
-        "workload__key", "contract", "day"
-    )
-    found = [
-        DayUse(workload=workload, contract=contract, day=day, count=_count(values))
-        for workload, contract, day, *values in days.values_list("workload__key", "contract", "day", *_DAY_COLUMNS)
-    ]
+    found = days_of_use(first=now.plus(-WEEKS), until=now)
     own: dict[tuple[str, Week], int] = defaultdict(int)
     for each in found:
         if not each.contract:
@@ -117,6 +111,39 @@ def usage_weeks(*, now: Week) -> list[Row]:
         }
         for use in weeks_of_days(found)
     ]
+
+
+def days_of_use(*, first: Week, until: Week) -> list[DayUse]:
+    """The counted days from the Monday of `first` up to that of `until`, by workload, contract and day."""
+    days = UsageDay.objects.filter(day__gte=first.monday, day__lt=until.monday)
+    named = ("workload__key", "contract", "day")
+    sources = _hours_by_source(first=first, until=until)
+    return [
+        DayUse(
+            workload=workload,
+            contract=contract,
+            day=day,
+            count=_count(values),
+            sources=sources.get((workload, contract, day), {}),
+        )
+        for workload, contract, day, *values in days.order_by(*named).values_list(*named, *_DAY_COLUMNS)
+    ]
+
+
+def _hours_by_source(*, first: Week, until: Week) -> dict[tuple[str, str, date], dict[str, int]]:
+    """(workload, contract, day) → source → hours it counted, of what several sources count. A day's sum does not tell."""
+    hours = UsageHour.objects.filter(hour_at__gte=first.starts_at, hour_at__lt=until.starts_at)
+    shared = hours.values("workload__key", "contract").annotate(least=Min("source_ref"), most=Max("source_ref"))
+    owners = list(shared.filter(least__lt=F("most")).values_list("workload__key", "contract"))
+    counted = hours.filter(workload__key__in={workload for workload, _ in owners}).annotate(
+        on=TruncDate("hour_at", tzinfo=UTC)
+    )
+    rows = counted.values_list("workload__key", "contract", "on", "source_ref").annotate(hours=Count("pk")).order_by()
+    found: dict[tuple[str, str, date], dict[str, int]] = {}
+    for workload, contract, on, source, count in rows if owners else ():
+        if (workload, contract) in owners:
+            found.setdefault((workload, contract, on), {})[source] = count
+    return found
 
 
 def _count(values: Iterable[Any]) -> DayCount:

@@ -26,7 +26,9 @@ Row = dict[str, Any]
 SECONDS_PER_HOUR = 3600
 # Why a coincidence or a capacity is not known.
 ONE_MEMBER, FEW_HOURS = "one_member", "few_hours"
-NO_COUNT, NO_PROFILE, NO_LOAD = "no_count", "no_profile", "no_load"
+# It is measured and yet no coincidence: the 99th percentile of a sum may lie above the sum of the 99th percentiles.
+ABOVE_ONE = "above_one"
+NO_COUNT, NO_PROFILE, NO_LOAD, NO_TOKENS = "no_count", "no_profile", "no_load", "no_tokens"
 
 
 def actual_tables(rows: PlanRows) -> dict[str, list[Row]]:
@@ -131,10 +133,17 @@ def _classes(rows: PlanRows) -> list[Row]:
             "hours": row["hours"],
             "coincidence": row["coincidence"],
             "planned": rows.plan.policy.coincidence_factor,
-            "absent": "" if row["coincidence"] is not None else ONE_MEMBER if row["members"] < 2 else FEW_HOURS,
+            "absent": _not_usable(row),
         }
         for row in sorted(rows.tables.get("usage_classes", ()), key=lambda row: row["serving_class"])
     ]
+
+
+def _not_usable(row: Mapping[str, Any]) -> str:
+    """Why no class may be planned with what was measured; "" where one may."""
+    if row["coincidence"] is None:
+        return ONE_MEMBER if row["members"] < 2 else FEW_HOURS
+    return ABOVE_ONE if row["coincidence"] > 1 else ""
 
 
 # --- forecasts ----------------------------------------------------------------------------------------------------
@@ -252,9 +261,7 @@ def _post_mortems(rows: PlanRows, uses: Sequence[WeekUse]) -> list[Row]:
         if use.is_partial:
             continue
         demand = demand_there(served_tps=_tps(use, use.tokens), throttled_share=use.throttled_share)
-        if demand is None:
-            continue
-        capacity, reason = serving.capacity(use, demand)
+        capacity, reason = serving.capacity(use)
         weeks[use.workload].append(
             PastWeek(
                 week=use.week,
@@ -284,6 +291,7 @@ def _tps(use: WeekUse, tokens: int) -> Fraction:
 def _finding(found: Finding) -> Row:
     return {
         "week": found.past.week.key,
+        # Not known where all was turned away; what was served stands in the week's row of actuals.
         "demand_tps": _plain(found.past.demand_tps),
         "capacity_tps": _plain(found.past.capacity_tps),
         "throttled_share": _plain(found.past.throttled_share),
@@ -315,16 +323,19 @@ class _Serving:
                 if week == rows.weeks[0] and class_key.startswith(".".join(place) + "."):
                     self._held[place][rows.pools[pool]["accelerator_type"]] += count
 
-    def capacity(self, use: WeekUse, demand: Fraction) -> tuple[Fraction | None, str]:
-        """(tokens a second that the accelerators ready in the week could carry, why that is not known)."""
-        ready, card = _ready(use), self._rows.workloads[use.workload]
+    def capacity(self, use: WeekUse) -> tuple[Fraction | None, str]:
+        """(tokens a second that the accelerators ready in the week could carry, why that is not known).
+
+        Of the mix that was served: work grows with tokens, so what was turned away does not change it.
+        """
+        ready, card, served = _ready(use), self._rows.workloads[use.workload], _tps(use, use.tokens)
         profile = self._profile(card)
-        if ready is None or profile is None or not demand:
-            return None, NO_COUNT if ready is None else NO_PROFILE if profile is None else NO_LOAD
+        if ready is None or profile is None or not served:
+            return None, NO_COUNT if ready is None else NO_PROFILE if profile is None else NO_TOKENS
         is_patient = card["latency_class"] in {"batch", "offline"}
         capacity = week_capacity(
-            demand_tps=demand,
-            peak_load=peak_load(traffic=self._traffic(use, card, demand), profile=profile),
+            demand_tps=served,
+            peak_load=peak_load(traffic=self._traffic(use, card), profile=profile),
             accelerators=ready,
             replica_accelerators=profile.replica_accelerators,
             spares=NO_SPARES if is_patient else spare_rule(self._rows.plan.policy),
@@ -332,14 +343,13 @@ class _Serving:
         )
         return capacity, "" if capacity is not None else NO_LOAD
 
-    def _traffic(self, use: WeekUse, card: Mapping[str, Any], demand: Fraction) -> Traffic:
-        """The week's mix of tokens at the demand there was."""
-        times = demand / _tps(use, use.tokens)
+    def _traffic(self, use: WeekUse, card: Mapping[str, Any]) -> Traffic:
+        """The week's mix of tokens as served."""
         cached = use.cached_input_tokens
         unknown = cached is None or not use.input_tokens
         return Traffic.of(
-            input_tps=_tps(use, use.input_tokens) * times,
-            output_tps=_tps(use, use.output_tokens) * times,
+            input_tps=_tps(use, use.input_tokens),
+            output_tps=_tps(use, use.output_tokens),
             cache_hit_share=(card["cache_hit_share"] or 0) if unknown else Fraction(cached or 0, use.input_tokens),
             peak_factor=planned_peak(self._rows, card),
         )

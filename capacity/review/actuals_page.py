@@ -22,6 +22,7 @@ from capacity.review.table_specs_actuals import FORECAST_SCORES
 from capacity.review.tables import Row
 
 LEADS = (4, 13)
+SECONDS_PER_HOUR = 3600
 BASIS_WEEK = re.compile(r"week (\d{4}-W\d{2})")
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 WHY_NO_SCORE = {
@@ -33,10 +34,13 @@ WHY_NO_COINCIDENCE = {
     "one_member": "One member alone: peaks of one coincide with nothing.",
     "few_hours": "The members have fewer than 160 hours in common.",
 }
+# Above 1 it is shown as measured, and no class is planned with it.
+NO_FACTOR = "above 1: 99th percentiles do not add up, plan with 1"
 WHY_NO_CAPACITY = {
     "no_count": "the accelerators ready in that week were not counted",
     "no_profile": "the card has no planned throughput profile",
     "no_load": "the tokens need no load by their profile",
+    "no_tokens": "nothing was served, so the mix of tokens is not known",
 }
 NO_JOBS = Absent("n/a", "na", "No job names this request: what it used is not known.")
 # What is told where a request took more than it was granted.
@@ -109,7 +113,36 @@ def peak_rows(rows: Sequence[Row], names: Mapping[str, str]) -> list[Row]:
 
 
 def class_rows(rows: Sequence[Row]) -> list[Row]:
-    return [{**row, "measured": _or_why(row["coincidence"], row["absent"], WHY_NO_COINCIDENCE)} for row in rows]
+    """note: why what was measured is nothing to plan with."""
+    return [
+        {
+            **row,
+            "measured": _or_why(row["coincidence"], row["absent"], WHY_NO_COINCIDENCE),
+            "note": NO_FACTOR if _is_above_one(row["coincidence"]) else "",
+        }
+        for row in rows
+    ]
+
+
+def _is_above_one(value: Any) -> bool:
+    return isinstance(value, Decimal) and value > 1
+
+
+def coincidence_words(classes: Sequence[Row]) -> tuple[str, bool]:
+    """(what the measured ones say of the policy's one factor, whether it may be taken over); "" where none is seen.
+
+    The largest is the cautious one to plan every class with; one above 1 leaves no factor below 1 to all of them.
+    """
+    known = [row["coincidence"] for row in classes if isinstance(row["coincidence"], Decimal)]
+    if not known:
+        return "", False
+    text = f"The policy has one factor for all classes. The largest measured is {thousands(max(known), places=3)}"
+    if not _is_above_one(max(known)):
+        return f"{text}.", True
+    return (
+        f"{text}, above 1: the peak of the sum can exceed the sum of 99th percentiles. It is no factor to plan with.",
+        False,
+    )
 
 
 def score_rows(rows: Sequence[Row], names: Mapping[str, str]) -> list[Row]:
@@ -171,13 +204,17 @@ def actuals_verdict(
     return head, f"Short of serving: {places}{rest}."
 
 
-def short_weeks(rows: Sequence[Row], names: Mapping[str, str], *, year: int) -> list[Row]:
-    """Each short week: a sentence, and a chart with its table where the viewer reads tokens."""
+def short_weeks(
+    rows: Sequence[Row], names: Mapping[str, str], *, year: int, uses: Sequence[Row] = ()
+) -> list[Row]:  # fmt: skip
+    """Each short week: a sentence, and a chart with its table where the viewer reads tokens. uses: rows of actuals."""
+    served = served_tps(uses)
     found = []
     for row in sorted(rows, key=lambda row: (row["week"], row["workload_key"]), reverse=True):
         name = names.get(row["workload_key"], row["workload_key"])
         when = week(Week.parse(row["week"]), year=year)
         sees = row["demand_tps"] is not RESTRICTED
+        row = {**row, "served_tps": served.get((row["workload_key"], row["week"]))}
         found.append(
             {
                 "id": f"short-{row['workload_key']}-{row['week']}",
@@ -192,19 +229,43 @@ def short_weeks(rows: Sequence[Row], names: Mapping[str, str], *, year: int) -> 
     return found
 
 
+def served_tps(uses: Sequence[Row]) -> dict[tuple[str, str], Decimal]:
+    """(workload, week) → tokens a second that were served, where the viewer reads them."""
+    return {
+        (row["workload_key"], row["week"]): (row["input_tokens"] + row["output_tokens"])
+        / (row["hours_covered"] * SECONDS_PER_HOUR)
+        for row in uses
+        if isinstance(row["input_tokens"], Decimal)
+        and isinstance(row["output_tokens"], Decimal)
+        and isinstance(row["hours_covered"], int)
+        and row["hours_covered"]
+    }
+
+
 def short_sentence(row: Row) -> str:
     """How much was asked, what could be carried, and how early a forecast was above it."""
     turned = row["throttled_share"]
     felt = f"{share(turned, places=2)} of requests were throttled." if isinstance(turned, Decimal) else ""
     if row["demand_tps"] is RESTRICTED:
         return felt
-    asked = f"{thousands(row['demand_tps'])} tokens a second were asked"
+    asked = _asked(row)
     if row["capacity_tps"] is None:
         return (
             f"{asked}; what could be carried is not known: {WHY_NO_CAPACITY.get(row['reason'], 'n/a')}. {felt}".strip()
         )
     text = f"{asked}, {thousands(row['capacity_tps'])} could be carried. {felt} {_seen(row)}"
     return " ".join(text.split())
+
+
+def _asked(row: Row) -> str:
+    """What was asked; at least what was served, where what was turned away is not known."""
+    if row["demand_tps"] is None:
+        served = row.get("served_tps")
+        least = f", at least the {thousands(served)} tokens a second served" if served is not None else ""
+        return f"All requests were turned away: what was asked is not known{least}"
+    least = "" if isinstance(row["throttled_share"], Decimal) else "At least "
+    untold = "" if least == "" else " (what was turned away was not counted)"
+    return f"{least}{thousands(row['demand_tps'])} tokens a second were asked{untold}"
 
 
 def _seen(row: Row) -> str:
@@ -236,9 +297,17 @@ def _said_rows(row: Row, year: int) -> list[tuple[Any, ...]]:
     ]
     return [
         *said,
-        ("Asked in the week", "0", thousands(row["demand_tps"]), "", ""),
+        _asked_row(row),
         ("Could be carried", "0", Absent("n/a", "na", "") if capacity is None else thousands(capacity), "", ""),
     ]
+
+
+def _asked_row(row: Row) -> tuple[Any, ...]:
+    if row["demand_tps"] is not None:
+        return ("Asked in the week", "0", thousands(row["demand_tps"]), "", "")
+    served = row["served_tps"]
+    least = Absent("n/a", "na", "All requests were turned away.") if served is None else thousands(served)
+    return ("Served in the week, asked is not known", "0", least, "", "")
 
 
 def _above(said: Row, capacity: Decimal | None) -> Any:
@@ -269,7 +338,7 @@ def _figure(row: Row) -> Any:
         lines.setdefault(each["source"], []).append((each["weeks_before"], each["p50_tps"], each["p90_tps"]))
     return forecasts_of_week(
         said=[SaidLine(source=source, points=points) for source, points in sorted(lines.items())],
-        demand=float(row["demand_tps"]),
+        demand=None if row["demand_tps"] is None else float(row["demand_tps"]),
         capacity=None if row["capacity_tps"] is None else float(row["capacity_tps"]),
     )
 

@@ -46,6 +46,7 @@ CLASSES = ListSpec(
         Column(name="planned", label="Planned", unit="of the policy", kind="factor"),
         Column(name="members", label="Members", kind="thousands"),
         Column(name="hours", label="Common hours", kind="thousands"),
+        Column(name="note", label="To plan with"),
     ),
     prefix="classes-",
     rows_per_page=20,

@@ -26,7 +26,7 @@ class SaidLine:
     points: Sequence[tuple[int, int, int]]
 
 
-def forecasts_of_week(*, said: Sequence[SaidLine], demand: float, capacity: float | None) -> Figure:
+def forecasts_of_week(*, said: Sequence[SaidLine], demand: float | None, capacity: float | None) -> Figure:
     """P50 and P90 of each source by how long before the week they were said, beside what was asked and carried."""
     figure = go.Figure()
     for line, role in zip(said, _roles(len(said)), strict=True):
@@ -46,7 +46,7 @@ def forecasts_of_week(*, said: Sequence[SaidLine], demand: float, capacity: floa
                 hovertemplate="%{y:,}",
             )
     # What was asked is written above its line, what could be carried below: they may lie close.
-    levels = [("asked", demand, "bad", "bottom")]
+    levels = [] if demand is None else [("asked", demand, "bad", "bottom")]
     if capacity is not None:
         levels.append(("could be carried", capacity, "fg-2", "top"))
     shapes = [
@@ -67,7 +67,7 @@ def forecasts_of_week(*, said: Sequence[SaidLine], demand: float, capacity: floa
          "showarrow": False, "name": f"role:{role}"}
         for text, y, role, side in levels
     ]  # fmt: skip
-    tops = [demand, capacity or 0, *(p90 for line in said for _, _, p90 in line.points)]
+    tops = [demand or 0, capacity or 0, 1, *(p90 for line in said for _, _, p90 in line.points)]
     longest = max((before for line in said for before, _, _ in line.points), default=1)
     figure.update_layout(
         shapes=shapes,

@@ -21,11 +21,11 @@ from capacity.imports.edits import Actor, RowsOutcome, StaleRow, apply_rows
 from capacity.imports.record_words import may_change, row_url
 from capacity.imports.rows import decimal_text, key_text
 from capacity.imports.tables import tables
-from capacity.lib.figures import thousands
 from capacity.review import list_specs_actuals as specs
 from capacity.review.actuals_page import (
     actuals_verdict,
     class_rows,
+    coincidence_words,
     grant_rows,
     peak_rows,
     score_rows,
@@ -68,6 +68,7 @@ def actuals(request: HttpRequest) -> HttpResponse:
     names = dict(RunWorkload.objects.filter(run_id=chosen.run_id).values_list("workload_key", "name"))
     found = rows_of_several(viewer=viewer, run_id=chosen.run_id, specs=ACTUAL_SPECS)
     classes = class_rows(found[CLASS_ACTUALS.name])
+    coincidence, is_usable = coincidence_words(classes)
     lists = {
         "weeks": _read(request, chosen, specs.WEEKS, week_rows(found[ACTUALS.name], names)),
         "peaks": _read(request, chosen, specs.PEAKS, peak_rows(found[MEASURED_PEAKS.name], names)),
@@ -86,12 +87,12 @@ def actuals(request: HttpRequest) -> HttpResponse:
         "controls": controls(*lists.values()),
         "felt": felt,
         "chart": tokens_chart(found[ACTUALS.name], names),
-        "short_weeks": short_weeks(found[POST_MORTEMS.name], names, year=now.year),
+        "short_weeks": short_weeks(found[POST_MORTEMS.name], names, year=now.year, uses=found[ACTUALS.name]),
         "adopts": adopts,
         "is_past": bool(chosen.asked),
         "above": sum(1 for row in lists["granted"].rows if row["above"]),
-        "coincidence": _largest(classes),
-        "policy_url": _policy_url(viewer),
+        "coincidence": coincidence,
+        "policy_url": _policy_url(viewer) if is_usable else "",
         **{
             f"{name}_list": list_context(
                 request=request,
@@ -137,12 +138,6 @@ def _felt(viewer: Viewer, run_id: int) -> Row | None:
     ]
     row["value"] = see(viewer, "metric", "H3", row["value"])
     return {**row, "text": write_figure(row), "url": reverse("figure", args=[run_id, FELT]), "terms": terms}
-
-
-def _largest(classes: list[Row]) -> str:
-    """The largest measured coincidence, the cautious one to plan every class with; "" where none is measured."""
-    known = [row["coincidence"] for row in classes if row["absent"] == ""]
-    return thousands(min(1, max(known)), places=3) if known else ""
 
 
 def _policy_url(viewer: Viewer) -> str:

@@ -13,13 +13,13 @@ from django.test import Client
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
 from capacity.allocation.models import Run
-from capacity.review.actuals_page import forecast_scores, short_sentence
+from capacity.review.actuals_page import coincidence_words, forecast_scores, short_sentence, short_weeks
 from capacity.review.models import RunFigure
 from tests.factories import make_run, make_user
 from tests.imports.world import GOOD, import_texts
 from tests.review.pages_under_test import csv_rows, table_cells
 from workloads.actual_models import ACTUAL_TABLES
-from workloads.models import RunMeasuredPeak, Workload
+from workloads.models import RunClassActual, RunMeasuredPeak, Workload
 
 pytestmark = pytest.mark.django_db
 
@@ -159,6 +159,55 @@ def test_a_short_week_says_whether_there_was_time(changed: dict[str, object], sa
         "reason": "",
     }
     assert said in short_sentence({**row, **changed})
+
+
+SHUT = {
+    "workload_key": "chat",
+    "week": "2026-W45",
+    "demand_tps": None,
+    "capacity_tps": None,
+    "throttled_share": D(1),
+    "visible_p50_weeks": None,
+    "visible_p90_weeks": None,
+    "lead_weeks": None,
+    "vintages": [{"source": "Sales", "vintage": "2026-09-28", "weeks_before": 5, "p50_tps": 8, "p90_tps": 9}],
+    "reason": "no_tokens",
+}
+
+
+def test_a_week_in_which_all_was_turned_away_says_the_least_that_was_asked() -> None:
+    # 604,800 tokens in 168 hours: 1 a second.
+    use = {"workload_key": "chat", "week": "2026-W45", "hours_covered": 168, "input_tokens": D(504_800)}
+    (shown,) = short_weeks([SHUT], {"chat": "Chat"}, year=2026, uses=[{**use, "output_tokens": D(100_000)}])
+    assert shown["sentence"] == (
+        "All requests were turned away: what was asked is not known, at least the 1 tokens a second served; what could "
+        "be carried is not known: nothing was served, so the mix of tokens is not known. 100.00% of requests were throttled."
+    )
+    assert shown["rows"][-2][:3] == ("Served in the week, asked is not known", "0", "1")
+    (without,) = short_weeks([SHUT], {"chat": "Chat"}, year=2026)
+    assert "asked is not known; what could" in without["sentence"]
+    # The chart has no line of what was asked.
+    assert [note["text"] for note in shown["figure"]["layout"].get("annotations", ())] == []
+
+
+def test_what_was_asked_is_a_least_where_throttles_were_not_counted() -> None:
+    row = {**SHUT, "demand_tps": D(1000), "capacity_tps": D(840), "throttled_share": None}
+    assert short_sentence(row).startswith(
+        "At least 1,000 tokens a second were asked (what was turned away was not counted), 840 could be carried."
+    )
+
+
+def test_a_coincidence_above_one_is_shown_and_not_taken_over() -> None:
+    run = make_run()
+    RunClassActual.objects.create(
+        run=run, serving_class="a.b.c", members=2, hours=200, coincidence=D("50.5"), planned=D(1), absent="above_one"
+    )
+    client = signed_in("chair")
+    html = client.get(PAGE).content.decode()
+    assert "50.500" in html and "plan with 1" in html and "It is no factor to plan with." in html
+    assert "Propose a policy with it" not in html
+    below = coincidence_words([{"coincidence": D("0.616358")}, {"coincidence": D("0.9")}, {"coincidence": None}])
+    assert below == ("The policy has one factor for all classes. The largest measured is 0.900.", True)
 
 
 # --- taking a measured peak over ----------------------------------------------------------------------------------

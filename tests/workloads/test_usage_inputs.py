@@ -14,7 +14,8 @@ from capacity.lib.horizon import Week
 from capacity.review.documents import typed_rows
 from tests.imports.world import GOOD, import_texts
 from workloads.derived import DERIVED_COLUMNS, derived_rows
-from workloads.models import Experiment, Forecast, JobUsage, UsageDay, Workload
+from workloads.models import Experiment, Forecast, JobUsage, UsageDay, UsageHour, Workload
+from workloads.services import roll_up_usage
 from workloads.usage_inputs import forecast_vintages, granted_rows, job_hours, usage_weeks
 
 MONDAY = date(2026, 11, 9)
@@ -113,3 +114,19 @@ class TestReads:
         assert DERIVED_COLUMNS.keys() == found.keys()
         for name, rows in found.items():
             assert typed_rows(name, json.loads(json.dumps(as_json(rows)))) == rows, name
+
+    def test_a_week_of_several_gateways_is_whole_where_each_counted(self) -> None:
+        UsageHour.objects.all().delete()
+        chat, start = Workload.objects.get(key="chat"), datetime(2026, 11, 2, tzinfo=UTC)
+        for hour in range(168):
+            # The second gateway counts two hours a day.
+            for source in ("east", "west") if hour % 24 < 2 else ("east",):
+                UsageHour.objects.create(
+                    workload=chat, hour_at=start + timedelta(hours=hour), input_tokens=1, output_tokens=1, source_ref=source
+                )  # fmt: skip
+        roll_up_usage()
+        (row,) = usage_weeks(now=Week(MONDAY))
+        assert (row["hours_covered"], row["input_tokens"]) == (14, 182)
+        UsageHour.objects.filter(source_ref="west").delete()
+        roll_up_usage()
+        assert [row["hours_covered"] for row in usage_weeks(now=Week(MONDAY))] == [168]

@@ -7,7 +7,7 @@ in no share. Here stand sums and shares; forecasts against them are `accuracy`, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -74,19 +74,26 @@ class WeekUse:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DayUse:
-    """One day of a workload under one contract ("" for none)."""
+    """One day of a workload under one contract ("" for none). sources: hours that each counted of it, where several do."""
 
     workload: str
     contract: str
     day: date
     count: DayCount
+    sources: Mapping[str, int] = field(default_factory=dict)
+
+    def parts(self) -> dict[tuple[str, str], int]:
+        """What the day's sums are of, contract and source → its hours."""
+        return {
+            (self.contract, source): hours for source, hours in (self.sources or {"": self.count.hours_covered}).items()
+        }
 
 
 def weeks_of_days(days: Iterable[DayUse]) -> list[WeekUse]:
     """Workload and week → sums, in that order. Weeks without any day are not there.
 
-    A sum is whole only in the hours that every part of it covers: use of its own and each contract that the week names.
-    A part without a row on a day covers none of its hours.
+    A sum is whole only in the hours that every part of it covers: use of its own and each contract that the week names,
+    of each source that counted it. A part without a row on a day covers none of its hours.
     """
     grouped: dict[tuple[str, Week], list[DayUse]] = {}
     for each in days:
@@ -100,25 +107,25 @@ def weeks_of_days(days: Iterable[DayUse]) -> list[WeekUse]:
 def _week(workload: str, week: Week, days: Sequence[DayUse]) -> WeekUse:
     counts = [each.count for each in days]
     told = [count for count in counts if count.quality_hours]
-    by_day: dict[date, dict[str, DayCount]] = {}
+    by_day: dict[date, list[DayCount]] = {}
+    hours: dict[date, dict[tuple[str, str], int]] = {}
     for each in days:
-        by_day.setdefault(each.day, {})[each.contract] = each.count
-    parts = {each.contract for each in days}
-    common = [list(found.values()) for found in by_day.values() if parts == found.keys()]
+        by_day.setdefault(each.day, []).append(each.count)
+        hours.setdefault(each.day, {}).update(each.parts())
+    parts = {part for found in hours.values() for part in found}
+    common = [day for day, found in hours.items() if parts == found.keys()]
     return WeekUse(
         workload=workload,
         week=week,
-        hours_covered=sum(min(count.hours_covered for count in day) for day in common),
+        hours_covered=sum(min(hours[day].values()) for day in common),
         input_tokens=sum(count.input_tokens for count in counts),
         cached_input_tokens=_known_sum([count.cached_input_tokens for count in counts]),
         output_tokens=sum(count.output_tokens for count in counts),
-        quality_hours=sum(min(count.quality_hours for count in day) for day in common),
+        quality_hours=sum(min(*hours[day].values(), *(count.quality_hours for count in by_day[day])) for day in common),
         requests=_known_sum([count.requests for count in told]),
         throttled=_known_sum([count.throttled_requests for count in told]),
         late=_known_sum([count.late_requests for count in told]),
-        minutes_lost=_minutes(
-            [[count for count in found.values() if count.quality_hours] for found in by_day.values()]
-        ),
+        minutes_lost=_minutes([[count for count in found if count.quality_hours] for found in by_day.values()]),
         accelerator_hours=_known_decimals([count.accelerator_hours for count in counts]),
     )
 

@@ -21,11 +21,12 @@ from workloads.domain.serving import SpareRule
 class PastWeek:
     """Tokens a second, in and out together. throttled_share, capacity: None where not known.
 
+    demand_tps: None where all requests were turned away, so that what they asked for was never counted.
     contracts_tps: what contracts used of it; forecasts are of what comes beside them.
     """
 
     week: Week
-    demand_tps: Fraction
+    demand_tps: Fraction | None
     throttled_share: Fraction | None
     capacity_tps: Fraction | None
     contracts_tps: Fraction = Fraction(0)
@@ -33,7 +34,8 @@ class PastWeek:
     @property
     def is_short(self) -> bool:
         """Whether more was asked than could be carried, or more than 0.1 % of requests were turned away."""
-        above = self.capacity_tps is not None and self.demand_tps > self.capacity_tps
+        asked, carried = self.demand_tps, self.capacity_tps
+        above = asked is not None and carried is not None and asked > carried
         return above or (self.throttled_share is not None and self.throttled_share > FELT_LIMIT)
 
 

@@ -102,6 +102,20 @@ def test_a_part_without_a_day_covers_none_of_it() -> None:
     assert (apart.hours_covered, apart.quality_hours) == (0, 0)
 
 
+def test_a_source_that_counted_few_hours_makes_the_week_partial() -> None:
+    # Both gateways count: one 24 hours a day, the other 2. Somebody counted 7 × 24 hours, all of it 7 × 2.
+    (use,) = weeks_of_days([replace(each, sources={"east": 24, "west": 2}) for each in days()])
+    assert (use.hours_covered, use.quality_hours, use.is_partial, use.tells_quality) == (14, 14, True, False)
+
+
+def test_a_source_without_a_day_covers_none_of_it() -> None:
+    # The second gateway counts on six of seven days: 6 × 24 = 144 of 168 hours.
+    found = [replace(each, sources={"east": 24, "west": 24}) for each in days()]
+    found[6] = replace(found[6], sources={"east": 24})
+    (use,) = weeks_of_days(found)
+    assert (use.hours_covered, use.quality_hours, use.is_partial) == (144, 144, True)
+
+
 def test_a_sum_of_which_a_part_is_not_said_is_not_known() -> None:
     (use,) = weeks_of_days([*days()[:6], *days(cached_input_tokens=None, accelerator_hours=None)[6:]])
     assert (use.cached_input_tokens, use.accelerator_hours, use.input_tokens) == (None, None, 7000)
@@ -172,6 +186,13 @@ def test_coincidence_takes_only_hours_that_all_members_have() -> None:
     found = measured_coincidence({"a": hourly(10, 0, 4), "b": late}, least_hours=2)
     assert found is not None
     assert (found.factor, found.hours) == (Fraction(10, 14), 2)
+
+
+def test_the_peak_of_a_sum_may_lie_above_the_sum_of_the_peaks() -> None:
+    # 200 hours of 1; a is 100 in the first two, b in the next two. P99 is the 198th: 1 of each, 101 of the sum. 101 ÷ 2.
+    found = measured_coincidence({"a": hourly(100, 100, *[1] * 198), "b": hourly(1, 1, 100, 100, *[1] * 196)})
+    assert found is not None
+    assert found.factor == Fraction(101, 2)
 
 
 @pytest.mark.parametrize(

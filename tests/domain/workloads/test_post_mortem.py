@@ -26,10 +26,12 @@ def says(weeks_before: int, p50: int, p90: int, source: str = "Sales") -> Vintag
     return Vintage(source=source, vintage_date=WEEK.monday - timedelta(weeks=weeks_before), steps=(step,))
 
 
-def past(capacity: int | None = 840_000, demand: int = 1_000_000, throttled: Fraction | None = None) -> PastWeek:
+def past(
+    capacity: int | None = 840_000, demand: int | None = 1_000_000, throttled: Fraction | None = None
+) -> PastWeek:  # fmt: skip
     return PastWeek(
         week=WEEK,
-        demand_tps=Fraction(demand),
+        demand_tps=None if demand is None else Fraction(demand),
         throttled_share=throttled,
         capacity_tps=None if capacity is None else Fraction(capacity),
     )
@@ -116,3 +118,12 @@ def test_forecasts_come_beside_what_contracts_used() -> None:
     (found,) = post_mortem(weeks=[week], vintages=[says(9, 800_000, 810_000)])
     # 800,000 + 40,000 is no more than the capacity; 810,000 + 40,000 is.
     assert (found.p50_weeks, found.p90_weeks, found.said[0].p90_tps) == (None, 9, 850_000)
+
+
+def test_a_week_in_which_all_was_turned_away_is_short_and_what_was_asked_is_not_known() -> None:
+    asked = demand_there(served_tps=0, throttled_share=Fraction(1))
+    (found,) = post_mortem(
+        weeks=[replace(past(throttled=Fraction(1)), demand_tps=asked)], vintages=[says(6, 800_000, 900_000)]
+    )
+    # What could be carried is known all the same: 900,000 at P90 was above 840,000 six weeks before.
+    assert (found.past.demand_tps, found.p50_weeks, found.p90_weeks) == (None, None, 6)
