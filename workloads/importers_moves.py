@@ -99,6 +99,7 @@ register(
         name="workload_moves",
         model=WorkloadMove,
         key=("key",),
+        reserved=("new",),
         columns=columns_of(
             WorkloadMove,
             [name for name in (*WHAT, *GATE, *MONEY, *DECIDED, "provenance") if name != "workload"],

@@ -122,6 +122,7 @@ register(
         name="experiments",
         model=Experiment,
         key=("key",),
+        reserved=("new", "placed", "quick"),
         columns=columns_of(
             Experiment,
             [name for name in (*ASKS, *WHY, *NEEDS, *RUNS, *SIZE, *ORIGIN) if name not in {"team", "pool"}],

@@ -79,6 +79,7 @@ register(
         name="workloads",
         model=Workload,
         key=("key",),
+        reserved=("actuals", "moves"),
         columns=columns_of(
             Workload,
             [*CARD, *(name for name in SERVED if name != "model_version"), *REASONS, *USE, "provenance"],

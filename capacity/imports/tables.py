@@ -83,6 +83,7 @@ class Table:
     search: columns read by a search. help: column → what to write there, with unit and default. groups: heading →
     columns, the order of its form. bulk: columns that may be set on many rows at once. may_write, needs_checker: rules.
     may_ask: in place of may_write for what is only asked about, where that is not the same.
+    reserved: words beside which its rows have a page of their own, so that no row could be found under them.
     is_log: rows of measurement that come by the ten thousand: imported and listed, no single changes are kept of them.
     afterwards: keeps what is summed from the rows true: called with the batch that wrote some, None when some were
     deleted, inside the write's transaction.
@@ -116,6 +117,7 @@ class Table:
     may_write: WriteRule | None = None
     may_ask: WriteRule | None = None
     needs_checker: CheckerRule | None = None
+    reserved: tuple[str, ...] = ()
     is_log: bool = False
     afterwards: Callable[[int | None], object] | None = None
 
@@ -129,10 +131,19 @@ class Table:
         own = {item.name for item in self.model._meta.concrete_fields if not item.is_relation}
         return tuple(column.name for column in self.columns if column.name in own)
 
+    @property
+    def reserved_words(self) -> frozenset[str]:
+        """What no new row may have as the first column of its key: addresses have a page of that name, or no page."""
+        fixed = ADDRESS_WORDS if len(self.key) == 1 else ()
+        return frozenset((*DOTS, *fixed, *self.reserved))
+
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
 
 
+# Pages of every table beside those of its rows, under Data and in the API; and what browsers take out of addresses.
+ADDRESS_WORDS = ("new", "bulk", "validate")
+DOTS = (".", "..")
 _TABLES: dict[str, Table] = {}
 
 

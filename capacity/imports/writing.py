@@ -164,7 +164,9 @@ class TableWriter:
         if found is not None and self._may_not_touch(row, owner):
             return None
         pointers = self._resolve(row, before or {})
-        if row.broken or pointers is None or (found is None and self._lacks_something(row, columns)):
+        if found is None and (self._lacks_something(row, columns) | self._is_reserved(row)):
+            return None
+        if row.broken or pointers is None:
             return None
         instance = found if found is not None else self.table.model()
         present = [name for name in self.table.plain_columns if name in row.values]
@@ -267,6 +269,16 @@ class TableWriter:
             if name in columns[row.file] and name not in row.values:
                 self._say(row.file, row.number, name, "missing_column", f'"{name}" is missing, and a new row needs it.')
         return bool(missing)
+
+    def _is_reserved(self, row: Row) -> bool:
+        """Whether a new row is keyed by a word under which another page stands. Rows that are there may be changed."""
+        name = self.table.key[0]
+        value = row.values.get(name)
+        if not isinstance(value, str) or value not in self.table.reserved_words:
+            return False
+        message = f'No row can be called "{value}": that is the address of another page. Choose another {name}.'
+        self._say(row.file, row.number, name, "reserved_word", message)
+        return True
 
     def _resolve(self, row: Row, before: Mapping[str, Value]) -> dict[str, int | None] | None:
         """Foreign key attribute → primary key, for every reference of the row; None when one leads nowhere."""
