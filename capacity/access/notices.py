@@ -29,14 +29,16 @@ DELIVERY_NAMES = dict(DELIVERIES)
 DEFAULT_DELIVERY = "in_app"
 KEPT_DAYS = 180
 LONGEST_SENTENCE = 1000
+# A card's owner may be any of those who read cards.
+READ_CARDS = frozenset({Role.PRODUCT, Role.CHAIR, Role.RESEARCH, Role.FINANCE, Role.EXEC, Role.SALES})
 # Which roles are told of a kind at all.
 TOLD: Mapping[str, frozenset[Role]] = {
     "request_decided": frozenset({Role.RESEARCH, Role.CHAIR}),
     "request_moved": frozenset({Role.RESEARCH, Role.CHAIR}),
     "request_starting": frozenset({Role.RESEARCH, Role.CHAIR}),
-    "justification_expiring": frozenset({Role.PRODUCT, Role.CHAIR}),
+    "justification_expiring": READ_CARDS,
     "hold_expiring": frozenset({Role.SALES, Role.FINANCE}),
-    "forecast_missing": frozenset({Role.PRODUCT, Role.CHAIR}),
+    "forecast_missing": READ_CARDS,
 }
 
 

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from django.db import transaction
 
-from capacity.access.models import NoticeBaseline, User
-from capacity.access.roles import Role
-from capacity.access.viewer import viewer_of_user
+from capacity.access.models import NoticeBaseline
 from capacity.access.visibility import ContractLabel, Viewer
 from capacity.allocation.models import PLAN_SCOPE, CurrentRun, RunPlacement, RunPool, RunUnplaced
 from capacity.lib.horizon import Week
 from capacity.review import notice_words
 from capacity.review.inputs import HORIZON_WEEKS
+from capacity.review.notice_audience import Audience, Told
 from capacity.review.notice_words import Place
 from capacity.review.tables import contract_labels
 from contracts.models import Hold
@@ -46,21 +45,6 @@ CauseOfMove = Callable[[Viewer, str, int, int], str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
-    """One who is told: the person, and the role for which it is worded."""
-
-    user: User
-    role: Role
-    team_key: str = ""
-
-    @property
-    def viewer(self) -> Viewer:
-        """The person in that role alone: the words hold what it may see and no more."""
-        whole = viewer_of_user(self.user)
-        return Viewer(username=whole.username, roles=whole.roles & {self.role}, team_key=whole.team_key)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Fact:
     """Something to tell. key: the same fact has the same one, whoever reads it and whenever."""
 
@@ -72,39 +56,6 @@ class Fact:
     words: Callable[[Viewer], str]
 
 
-class Audience:
-    """The people whose accounts are open, by what they hold."""
-
-    def __init__(self, people: Iterable[User]) -> None:
-        self._held = [(user, viewer_of_user(user)) for user in people]
-
-    def holders(self, *roles: Role) -> tuple[Told, ...]:
-        """Everybody with one of the roles, as the first of them that they hold."""
-        found = ((user, next((role for role in roles if role in viewer.roles), None)) for user, viewer in self._held)
-        return tuple(Told(user=user, role=role) for user, role in found if role is not None)
-
-    def of_request(self, *, team: str, submitter: int | None, but: int | None = None) -> tuple[Told, ...]:
-        """Research of the team, and the chair who submitted it for them. but: who did what is told."""
-        found = []
-        for user, viewer in self._held:
-            if user.pk == but:
-                continue
-            if viewer.owns(Role.RESEARCH, team):
-                found.append(Told(user=user, role=Role.RESEARCH, team_key=team))
-            elif user.pk == submitter and Role.CHAIR in viewer.roles:
-                found.append(Told(user=user, role=Role.CHAIR))
-        return tuple(found)
-
-    def of_hold(self, owner: int | None) -> tuple[Told, ...]:
-        """Whose contract it is, in sales; finance where nobody there is."""
-        sellers = tuple(
-            Told(user=user, role=Role.SALES)
-            for user, viewer in self._held
-            if user.pk == owner and Role.SALES in viewer.roles
-        )
-        return sellers or self.holders(Role.FINANCE)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
     """The plan that is shown: its run, its places by request, and the names of the contracts in it."""
@@ -112,6 +63,7 @@ class Shown:
     run: int | None
     places: Mapping[str, Place]
     labels: Sequence[ContractLabel]
+    pool_names: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan_shown(*, now: datetime) -> Shown:
@@ -132,7 +84,7 @@ def plan_shown(*, now: datetime) -> Shown:
     }
     # A request that is placed in part stands in both tables: it starts.
     places |= {key: _place(run, found, names) for key, found in rows.items()}
-    return Shown(run=run, places=places, labels=contract_labels(run))
+    return Shown(run=run, places=places, labels=contract_labels(run), pool_names=names)
 
 
 def _place(run: int, rows: Sequence[RunPlacement], names: Mapping[str, str]) -> Place:
@@ -142,6 +94,7 @@ def _place(run: int, rows: Sequence[RunPlacement], names: Mapping[str, str]) -> 
         run=run,
         start=starts,
         pools=tuple(sorted({names.get(row.pool_key, row.pool_key) for row in first})),
+        pool_keys=tuple(sorted({row.pool_key for row in first})),
         accelerators=sum(row.accelerators for row in first),
         weeks=max(row.weeks for row in first),
     )
@@ -191,7 +144,7 @@ class PlannedFacts:
 def planned_facts(
     audience: Audience, shown: Shown, *, today: date, cause: CauseOfMove | None = None
 ) -> PlannedFacts:  # fmt: skip
-    """Approved requests whose start is another than was told, and those that start within 14 days.
+    """Approved requests whose start or pools are others than were told, and those that start within 14 days.
 
     Told before: what a notice or the plan of then said, else the answer given when it was submitted; a request of which
     nothing was told begins with what the plan shows. One that the plan has not read yet is left as it was told.
@@ -209,12 +162,18 @@ def planned_facts(
         now, before = shown.places[request.key], told.get(request.key)
         people = audience.of_request(team=request.team.key, submitter=submitters.get(request.pk))
         if before is None or before.run != now.run:
-            baselines[_subject(request.key)] = {"run": now.run, "start": now.start}
-        if before is not None and before.run != now.run and before.start != now.start:
+            baselines[_subject(request.key)] = {"run": now.run, "start": now.start, "pools": list(now.pool_keys)}
+        if before is not None and before.run != now.run and _has_moved(before, now):
+            before = replace(before, pools=tuple(sorted(shown.pool_names.get(key, key) for key in before.pool_keys)))
             facts.append(_moved_fact(request, before, now, people, shown, today, cause))
         if now.start and _is_near(Week.parse(now.start), today):
             facts.append(_starting_fact(request, now, people, shown, today))
     return PlannedFacts(facts=tuple(facts), baselines=baselines)
+
+
+def _has_moved(before: Place, now: Place) -> bool:
+    """Another first week, or another pool in it. Of what was told before pools were kept only the week is known."""
+    return before.start != now.start or bool(before.pool_keys and before.pool_keys != now.pool_keys)
 
 
 def _subject(key: str) -> str:
@@ -225,15 +184,16 @@ def _told_places(requests: Sequence[Experiment]) -> dict[str, Place]:
     """Request → the place last told, from its baseline, else from the answer at its last submission. Two queries."""
     keys = {_subject(each.key): each.key for each in requests}
     found = {
-        keys[subject]: Place(run=told["run"], start=told["start"])
+        keys[subject]: Place(run=told["run"], start=told["start"], pool_keys=tuple(told.get("pools", ())))
         for subject, told in NoticeBaseline.objects.filter(subject__in=keys).values_list("subject", "told")
     }
     missing = {each.pk: each.key for each in requests if each.key not in found}
     answers = RequestMove.objects.filter(experiment__in=missing, to_state="submitted").order_by("pk")
     for pk, answer in answers.values_list("experiment_id", "answer"):
         if answer and answer.get("run") is not None and "placed" in answer:
-            starts = [each["start"] for each in answer["placed"]]
-            found[missing[pk]] = Place(run=answer["run"], start=min(starts, default=""))
+            start = min((each["start"] for each in answer["placed"]), default="")
+            pools = {each.get("pool", "") for each in answer["placed"] if each["start"] == start}
+            found[missing[pk]] = Place(run=answer["run"], start=start, pool_keys=tuple(sorted(pools - {""})))
     return found
 
 
@@ -311,13 +271,14 @@ def justification_facts(audience: Audience, shown: Shown, *, today: date) -> Ite
     columns = ("key", "name", "owner_role", "justification_expires_date")
     for card in cards.exclude(tier_justification="").order_by("key").values(*columns):
         ends = card["justification_expires_date"]
+        told, is_owned = audience.of_card(card["owner_role"])
         yield Fact(
             kind="justification_expiring",
             subject=card["key"],
             key=f"justification_expiring:{card['key']}:{'over' if ends < today else 'ends'} {ends}",
             url_name="workload",
-            told=audience.holders(Role.PRODUCT, Role.CHAIR),
-            words=partial(notice_words.justification, card=card, today=today, labels=shown.labels),
+            told=told,
+            words=partial(notice_words.justification, card=card, is_owned=is_owned, today=today, labels=shown.labels),
         )
 
 
@@ -326,7 +287,15 @@ def forecast_facts(audience: Audience, shown: Shown, *, today: date) -> Iterator
     steps: dict[str, list[Forecast]] = {}
     for step in Forecast.objects.filter(vintage_date__lte=today).select_related("workload"):
         steps.setdefault(step.workload.key, []).append(step)
-    columns = ("key", "name", "forecast_source", "forecast_date", "input_tokens_per_second", "output_tokens_per_second")
+    columns = (
+        "key",
+        "name",
+        "owner_role",
+        "forecast_source",
+        "forecast_date",
+        "input_tokens_per_second",
+        "output_tokens_per_second",
+    )
     for card in Workload.objects.order_by("key").values(*columns):
         gap = missing_forecast(card, steps.get(card["key"], ()), today=today)
         if gap is None:
@@ -336,7 +305,7 @@ def forecast_facts(audience: Audience, shown: Shown, *, today: date) -> Iterator
             subject=card["key"],
             key=f"forecast_missing:{card['key']}:{gap['code']} {gap['source']}:{gap['vintage'] or 'none'}",
             url_name="workload",
-            told=audience.holders(Role.PRODUCT, Role.CHAIR),
+            told=audience.of_card(card["owner_role"])[0],
             words=partial(notice_words.forecast, card=card, gap=gap, today=today, labels=shown.labels),
         )
 

@@ -20,11 +20,12 @@ _DECIDED = {"approved": "is approved", "returned": "is returned", "denied": "is 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Where a plan has a request: its first week ("" for no place), and its pools by name."""
+    """Where a plan has a request: its first week ("" for no place), and the pools of that week, by name and by key."""
 
     run: int
     start: str
     pools: tuple[str, ...] = ()
+    pool_keys: tuple[str, ...] = ()
     accelerators: int = 0
     weeks: int = 0
     # The plan's own sentence on why there is no place.
@@ -63,6 +64,11 @@ def moved(
         text = (
             f"{name} has a place in the plan: it starts in the week of {week(now, year=year)}{_where(viewer, after)}."
         )
+    elif was == now:
+        text = (
+            f"{name} now has its place{_where(viewer, after)}, no longer{_where(viewer, before)} as told before; it "
+            f"starts in the same week of {week(now, year=year)}."
+        )
     else:
         gap = was.weeks_until(now)
         later = f"{counted(abs(gap), 'week')} {'later' if gap > 0 else 'earlier'}"
@@ -88,12 +94,14 @@ def starting(
 
 
 def justification(
-    viewer: Viewer, *, card: Mapping[str, Any], today: date, labels: Sequence[ContractLabel]
+    viewer: Viewer, *, card: Mapping[str, Any], is_owned: bool, today: date, labels: Sequence[ContractLabel]
 ) -> str:  # fmt: skip
     """The reason for a frontier model on Frontier chat API ends on 4 Dec, in 12 days."""
     shown = see_row(viewer, "input_workloads", {name: card[name] for name in _CARD})
     ends = shown["justification_expires_date"]
     owner = f" Owner: {shown['owner_role']}." if shown["owner_role"] else " Nobody owns the card."
+    if shown["owner_role"] and not is_owned:
+        owner = f" Owner: {shown['owner_role']}, which names no person or role here: write one on the card."
     if ends < today:
         text = (
             f"The reason for a frontier model on {shown['name']} ended on {day(ends, year=today.year)}: until it is "

@@ -15,8 +15,8 @@ from django.db import connection, transaction
 
 from capacity.access.models import NoticeBaseline
 from capacity.access.notices import DEFAULT_DELIVERY, NewNotice, deliveries, keep_notices, known_keys, people_to_tell
+from capacity.review.notice_audience import Audience
 from capacity.review.notice_facts import (
-    Audience,
     CauseOfMove,
     Fact,
     decided_facts,
@@ -26,6 +26,7 @@ from capacity.review.notice_facts import (
     plan_shown,
     planned_facts,
 )
+from workloads.models import Team
 
 logger = logging.getLogger(__name__)
 _ONE_AT_A_TIME = 7_301_009
@@ -47,7 +48,8 @@ def raise_notices(*, now: datetime, with_mail: bool, cause: CauseOfMove | None =
 
 def _raise(now: datetime, with_mail: bool, cause: CauseOfMove | None) -> int:
     today = now.astimezone(UTC).date()
-    audience, shown = Audience(people_to_tell()), plan_shown(now=now)
+    teams = dict(Team.objects.values_list("key", "name"))
+    audience, shown = Audience(people_to_tell(), teams=teams), plan_shown(now=now)
     planned = planned_facts(audience, shown, today=today, cause=cause)
     facts = [
         *decided_facts(audience, shown, now=now),

@@ -17,7 +17,7 @@ from tests.contracts.pipeline import EXPIRES, hold, make_world, people
 from tests.factories import make_user
 from tests.review.told import card, justified, plan, raised, revoke, told
 from tests.workloads.requests import NOW, made, moved, mover
-from workloads.models import Experiment, Forecast
+from workloads.models import Experiment, Forecast, Team
 
 pytestmark = pytest.mark.django_db
 
@@ -97,7 +97,7 @@ def test_a_later_start_is_told_with_the_weeks_between_and_the_cause(world: None)
     )
     assert told("ada", "request_moved") == told("bea", "request_moved") == [expected]
     assert told("cyd", "request_moved") == []
-    plan("2027-W02")
+    plan("2027-W02", pool="b200_euw1")
     raised()
     assert len(told("ada", "request_moved")) == 1  # the same week in another plan is no move
 
@@ -126,6 +126,45 @@ def test_the_answer_given_at_submission_is_what_was_told_first(world: None) -> N
     raised()
     assert [each.rpartition("in H100 US East, ")[2] for each in told("ada", "request_moved")] == [
         "3 weeks later than told before (7 Dec)."
+    ]
+
+
+def test_another_pool_in_the_same_week_is_told(world: None) -> None:
+    approved()
+    plan("2026-W53")
+    raised()
+    plan("2026-W53", pool="b200_euw1")
+    raised()
+    expected = (
+        "“Longer contexts” (R-0001) now has its place in B200 EU West, no longer in H100 US East as told before; it starts "
+        "in the same week of 28 Dec."
+    )
+    assert told("ada", "request_moved") == [expected]
+    plan("2026-W53", pool="b200_euw1")
+    raised()
+    assert told("ada", "request_moved") == [expected]
+
+
+def test_of_what_was_told_before_pools_were_kept_only_the_week_counts(world: None) -> None:
+    approved()
+    plan("2026-W53")
+    raised()
+    NoticeBaseline.objects.update(told={"run": 1, "start": "2026-W53"})
+    plan("2026-W53", pool="b200_euw1")
+    raised()
+    assert told("ada", "request_moved") == []
+    assert NoticeBaseline.objects.get(subject="request:R-0001").told["pools"] == ["b200_euw1"]
+
+
+def test_the_answer_at_submission_named_a_pool_too(world: None) -> None:
+    answer = {"run": 1, "placed": [{"pool": "b200_euw1", "start": "2026-W53"}], "sentence": "Fits."}
+    request = made(submits=False)
+    moved("ada", request.key, "submitted", answer=answer)
+    moved("dan", request.key, "approved")
+    plan("2026-W53", key=request.key)
+    raised()
+    assert [each.partition(" (R-0001) ")[2] for each in told("ada", "request_moved")] == [
+        "now has its place in H100 US East, no longer in B200 EU West as told before; it starts in the same week of 28 Dec."
     ]
 
 
@@ -208,6 +247,56 @@ def test_a_justification_is_told_14_days_before_its_end_and_when_it_is_over() ->
     assert told("product", "justification_expiring", "small") == []
     for other in ("research", "sales", "finance"):
         assert told(other, "justification_expiring") == []
+
+
+def heard_of(owner: str) -> set[str]:
+    justified("near", TODAY + timedelta(days=14), owner_role=owner)
+    raised()
+    return set(Notification.objects.filter(kind="justification_expiring").values_list("user__username", flat=True))
+
+
+@pytest.mark.parametrize(
+    ("owner", "more"),
+    [
+        ("Product: API", set()),
+        ("", set()),
+        ("Trust and safety", set()),
+        ("Finance", {"finance"}),
+        ("  finance :  unit costs", {"finance"}),
+        ("Executive", {"exec"}),
+        ("sales", {"sales"}),
+        # A team where there is one, all of research where not.
+        ("Research: alignment", {"ada"}),
+        ("research/Team of Labs", {"bea"}),
+        ("Research: tools", {"ada", "bea"}),
+        # An account by its user name or by the name shown.
+        ("bea", {"bea"}),
+        ("Ada Lovelace", {"ada"}),
+        ("gone", set()),
+    ],
+)
+def test_whom_the_owner_of_a_card_names_is_told_beside_product_and_the_chair(owner: str, more: set[str]) -> None:
+    for role in ("product", "chair", "sales", "finance", "exec", "auditor"):
+        make_user(role)
+    for key, name in (("alignment", "Alignment"), ("labs", "Team of Labs")):
+        Team.objects.create(key=key, name=name, weight=1)
+    make_user("research", username="ada", display_name="Ada Lovelace", team_key="alignment")
+    make_user("research", username="bea", team_key="labs")
+    make_user("finance", username="gone", is_active=False)
+    assert heard_of(owner) == {"product", "chair"} | more
+    names_nobody = "which names no person or role here" in told("product", "justification_expiring")[0]
+    assert names_nobody is (owner in {"Trust and safety", "gone"})
+
+
+def test_the_owner_of_a_card_is_told_of_its_missing_forecast() -> None:
+    make_user("finance")
+    card("small", tier="small", owner_role="Finance", forecast_source="sales")
+    raised()
+    assert len(told("finance", "forecast_missing")) == 1
+    revoke(User.objects.get(username="finance"))
+    Notification.objects.all().delete()
+    raised()
+    assert told("finance", "forecast_missing") == []
 
 
 OLD, YOUNG = TODAY - timedelta(days=36), TODAY - timedelta(days=35)
