@@ -19,7 +19,7 @@ from capacity.allocation.services import request_run
 from capacity.demo.accounts import ACCOUNTS, GRANTED_BY, make_accounts
 from capacity.demo.builder import demo_tables, name_decisions
 from capacity.demo.decisions import record_demo_decisions
-from capacity.demo.moves import keep_moves
+from capacity.demo.moves import keep_moves, keep_requests
 from capacity.demo.pipeline import keep_states, move_demo_deals
 from capacity.imports import clock
 from capacity.imports.references import ReferenceIndex
@@ -69,7 +69,7 @@ def load_demo(*, as_of: date, password: str, now: datetime) -> DemoLoad:
         new_accounts = make_accounts(password=password)
         contents = name_decisions(contents, numbers=record_demo_decisions(monday=monday))
         if before is not None:
-            contents = keep_moves(keep_states(contents))
+            contents = keep_requests(keep_moves(keep_states(contents)))
         files = [source_file(name=name, content=content) for name, content in contents.items()]
         # A world of a week to come takes that week for today.
         with clock.at(max(now, datetime.combine(monday, time.min, tzinfo=UTC))):

@@ -14,6 +14,7 @@ from django.test import Client
 
 from capacity.access.models import RoleGrant, User
 from capacity.access.roles import Role
+from capacity.access.visibility import Viewer
 from capacity.allocation.models import Run
 from capacity.decisions.models import Decision, DecisionVerdict, FloorWaiver, PolicySet
 from capacity.demo.services import DemoRefused, load_demo, loaded_monday
@@ -27,6 +28,7 @@ from contracts.models import CommitStep, Contract, ContractTransition, Hold, Pri
 from contracts.services import keep_up_with_clock
 from tests.recorded_broker import RecordedBroker
 from workloads.models import Experiment, Forecast, JobUsage, ThroughputProfile, UsageHour, Workload, WorkloadMove
+from workloads.request_moves import Mover, move_request
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("recorded_broker")]
 
@@ -308,3 +310,24 @@ def test_a_second_load_moves_no_contract_back() -> None:
     states = dict(Contract.objects.values_list("pk", "state"))
     assert all(counts["added"] == counts["changed"] == 0 for counts in load().values())
     assert dict(Contract.objects.values_list("pk", "state")) == states
+
+
+def test_a_second_load_moves_no_request_back_that_people_moved_on() -> None:
+    load()
+    chair = User.objects.get(username="chair")
+    mover = Mover(user=chair, viewer=Viewer(username="chair", roles=frozenset({Role.CHAIR})))
+    approved, submitted = (
+        Experiment.objects.filter(state=state).order_by("key").first() for state in ("approved", "submitted")
+    )
+    assert approved is not None and submitted is not None
+    move_request(key=approved.key, target="returned", reason="say what it is for", mover=mover, now=NOW)
+    move_request(key=approved.key, target="draft", reason="", mover=mover, now=NOW)
+    Experiment.objects.filter(key=approved.key).update(accelerators=8, row_version=F("row_version") + 1)
+    move_request(key=submitted.key, target="denied", reason="no room this quarter", mover=mover, now=NOW)
+    before = list(Experiment.objects.order_by("key").values())
+
+    again = load()
+
+    assert all(counts["added"] == counts["changed"] == 0 for counts in again.values())
+    assert list(Experiment.objects.order_by("key").values()) == before
+    assert Experiment.objects.get(key=submitted.key).state == "denied"
