@@ -18,8 +18,6 @@ GATE = ("quality_gate", "gate_date", "gate_evidence", "must_agree_role")
 MONEY = ("one_off_usd",)
 DECIDED = ("state", "decision_number", "owner_role", "due_date", "promised_accelerators", "promised_usd_per_week")
 
-# Addresses of pages under /workloads/moves/.
-TAKEN_KEYS = frozenset({"new"})
 STATES_ELSEWHERE = "The state of a move changes on its page: by what is asked, decided and done."
 TERMS_STAY = "What was accepted does not change: drop it on its page and propose another move."
 # Of a move that is accepted only these still change here: words, and what its page sets.
@@ -29,9 +27,6 @@ _WORDS = frozenset({"title", "provenance"})
 def move_writer(viewer: Viewer, before: Values | None, after: Values | None) -> str:
     """Nobody moves a move on from here; one brought in with its decision is the chair's to bring in."""
     if before is None:
-        key = "" if after is None else str(after.get("key"))
-        if key in TAKEN_KEYS:
-            return f'"{key}" is the address of a page: give the move another key.'
         state = "" if after is None else after.get("state")
         if state not in ("proposed", "dropped", "accepted", "done"):
             return STATES_ELSEWHERE

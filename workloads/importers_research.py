@@ -15,7 +15,6 @@ from capacity.imports.tables import (
     register,
 )
 from workloads.checks import mostly_p0
-from workloads.domain.request_form import TAKEN_KEYS
 from workloads.domain.request_workflow import WORDED
 from workloads.importers_models import KEY_FORM, KEY_HELP, PROVENANCE_HELP
 from workloads.models import Experiment, Team
@@ -53,7 +52,7 @@ def request_writer(viewer: Viewer, before: Values | None, after: Values | None) 
     """Nobody moves a request from here; research words those of its own team, until they are submitted."""
     if before is not None and after is not None and before["state"] != after["state"]:
         return MOVES_ELSEWHERE
-    refusal = own_requests_only(viewer, before, after) or _page_of_its_own(before, after)
+    refusal = own_requests_only(viewer, before, after)
     if refusal or Role.CHAIR in viewer.roles:
         return refusal
     if before is None:
@@ -61,13 +60,6 @@ def request_writer(viewer: Viewer, before: Values | None, after: Values | None) 
         return "" if state in NEW_ONES else "A new request is a draft or submitted; the chair approves it on its page."
     if before["state"] not in WORDED and (after is None or _differs(before, after)):
         return TERMS_STAY
-    return ""
-
-
-def _page_of_its_own(before: Values | None, after: Values | None) -> str:
-    """A new request is not called like a page of requests, or it would have none itself."""
-    if before is None and after is not None and str(after.get("key")) in TAKEN_KEYS:
-        return f'"{after["key"]}" is the address of a page: give the request another key.'
     return ""
 
 

@@ -276,7 +276,7 @@ class TableWriter:
         value = row.values.get(name)
         if not isinstance(value, str) or value not in self.table.reserved_words:
             return False
-        message = f'No row can be called "{value}": that is the address of another page. Choose another {name}.'
+        message = f'"{value}" is the address of a page: give the row another {name}.'
         self._say(row.file, row.number, name, "reserved_word", message)
         return True
 

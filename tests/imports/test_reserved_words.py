@@ -105,7 +105,7 @@ def test_a_file_with_such_a_key_is_refused_with_its_column(word: str) -> None:
     outcome = import_texts(broken("workloads.csv", "\nchat,", f"\n{word},"))
     issue = next(issue for issue in outcome.issues if issue.code == "reserved_word")
     assert (issue.file, issue.column) == ("workloads.csv", "key")
-    assert f'"{word}"' in issue.message and "Choose another key" in issue.message
+    assert f'"{word}"' in issue.message and "give the row another key" in issue.message
     assert not Workload.objects.exists()
 
 
@@ -129,9 +129,9 @@ def test_form_and_api_refuse_it_too() -> None:
         "/api/v1/workloads/", data={"key": "actuals", **cells}, content_type="application/json"
     )  # fmt: skip
     assert answer.status_code == 422, answer.content
-    assert "reserved_word" in answer.content.decode() and "Choose another key" in answer.content.decode()
+    assert "reserved_word" in answer.content.decode() and "give the row another key" in answer.content.decode()
     page = client.post(
         "/data/workloads/new/", {**{k: "" if v is None else v for k, v in cells.items()}, "key": "moves"}
     )
-    assert "that is the address of another page" in page.content.decode()
+    assert "is the address of a page" in page.content.decode()
     assert set(Workload.objects.values_list("key", flat=True)) == {"chat"}

@@ -15,8 +15,6 @@ from capacity.lib.horizon import Week
 from capacity.lib.units import SECONDS_PER_WEEK, Exact
 from workloads.domain.requests import RequestError, run_operations, training_operations
 
-# Words in addresses of the pages of requests: no request is called so.
-TAKEN_KEYS = frozenset({"new", "quick", "moves", "actuals", "override", "placed"})
 # A request of which nothing else is said may start within eight weeks from the next Monday.
 WINDOW_WEEKS = 8
 # Share of its peak that a training run reaches where it says nothing else: public runs of the last years reach 0.3-0.5.
