@@ -26,8 +26,8 @@ from workloads.domain.actuals import DayUse, granted_hours, measured_coincidence
 from workloads.domain.usage import PEAK_HOURS, DayCount, MeasuredPeak, measured_peak
 from workloads.models import Experiment, Forecast, JobUsage, RequestMove, UsageDay, UsageHour, Workload
 
-# The weeks that are compared with forecasts and granted hours, and how far back a vintage may have been made.
-WEEKS = 13
+# The weeks that are shown; those that are compared with forecasts and granted hours; how far back a vintage may lie.
+YEAR_WEEKS, WEEKS = 52, 13
 VINTAGE_WEEKS = 27
 FACTOR_STEP = Decimal("0.000001")
 MINUTE_STEP = Decimal("0.0001")
@@ -75,7 +75,7 @@ def usage_rows(*, as_of: date) -> dict[str, list[Row]]:
         "usage_peaks": usage_peaks(hourly),
         "usage_classes": usage_classes(hourly, as_of=as_of),
         "granted_hours": granted_rows(as_of=now.monday),
-        "forecast_vintages": forecast_vintages(workloads={row["workload"] for row in weeks}, as_of=as_of, now=now),
+        "forecast_vintages": forecast_vintages(workloads=_used_lately(weeks, now=now), as_of=as_of, now=now),
     }
 
 
@@ -87,8 +87,8 @@ def _text_step(value: Fraction | Decimal | None, step: Decimal) -> Decimal | Non
 
 
 def usage_weeks(*, now: Week) -> list[Row]:
-    """Workload × ended week, 13 of them. own_tokens: those under no contract, which forecasts are about."""
-    found = days_of_use(first=now.plus(-WEEKS), until=now)
+    """Workload × ended week, a year of them. own_tokens: those under no contract, which forecasts are about."""
+    found = days_of_use(first=now.plus(-YEAR_WEEKS), until=now)
     own: dict[tuple[str, Week], int] = defaultdict(int)
     for each in found:
         if not each.contract:
@@ -111,6 +111,11 @@ def usage_weeks(*, now: Week) -> list[Row]:
         }
         for use in weeks_of_days(found)
     ]
+
+
+def _used_lately(rows: Iterable[Row], *, now: Week) -> set[str]:
+    """The workloads with use in the weeks that are compared with forecasts."""
+    return {row["workload"] for row in rows if Week.parse(row["week"]) >= now.plus(-WEEKS)}
 
 
 def days_of_use(*, first: Week, until: Week) -> list[DayUse]:

@@ -21,6 +21,7 @@ from workloads.domain.accuracy import LEADS, Vintage, pairs_of, score
 from workloads.domain.actuals import WeekUse, used_share
 from workloads.domain.post_mortem import Finding, PastWeek, demand_there, post_mortem, week_capacity
 from workloads.domain.serving import Profile, Traffic, peak_load
+from workloads.usage_inputs import WEEKS
 
 Row = dict[str, Any]
 SECONDS_PER_HOUR = 3600
@@ -34,13 +35,16 @@ NO_COUNT, NO_PROFILE, NO_LOAD, NO_TOKENS = "no_count", "no_profile", "no_load", 
 def actual_tables(rows: PlanRows) -> dict[str, list[Row]]:
     """Every table of actuals by its name among the result tables."""
     uses = week_uses(rows)
+    # A year is shown; forecasts and short weeks are of the last quarter.
+    since = Week.containing(rows.plan.inputs.as_of).plus(-WEEKS)
+    lately = [use for use in uses if use.week >= since]
     return {
         "actuals": [_actual(use) for use in uses],
         "measured_peaks": _peaks(rows),
         "class_actuals": _classes(rows),
-        "forecast_scores": _scores(rows, uses),
+        "forecast_scores": _scores(rows, lately),
         "granted": _granted(rows),
-        "post_mortems": _post_mortems(rows, uses),
+        "post_mortems": _post_mortems(rows, lately),
     }
 
 

@@ -65,6 +65,11 @@ def written_score(name: str, value: Any) -> str | Absent:
 # --- rows of the lists --------------------------------------------------------------------------------------------
 
 
+def weeks_within(rows: Sequence[Row], *, first: Week) -> list[Row]:
+    """The rows of this week and later ones."""
+    return [row for row in rows if Week.parse(row["week"]) >= first]
+
+
 def week_rows(rows: Sequence[Row], names: Mapping[str, str]) -> list[Row]:
     """Newest week first; tokens in millions."""
     found = [

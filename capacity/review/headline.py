@@ -15,8 +15,10 @@ from capacity.review.fairness_figures import STARVED
 from capacity.review.page_reading import RunRows
 from capacity.review.tables import Row
 
-KPI_KEYS = ("metric:H1", "metric:H2", "metric:H4", "metric:H6", "metric:H9", "metric:H11")
+KPI_KEYS = ("metric:H3", "metric:H1", "metric:H2", "metric:H4", "metric:H6", "metric:H9", "metric:H11")
+# What customers felt stands first.
 KPI_NAMES = {
+    "metric:H3": "Throttled or late, last week",
     "metric:H1": "Promise coverage, 13 weeks",
     "metric:H2": "First capacity shortfall",
     "metric:H4": "Floor attainment",
@@ -49,7 +51,7 @@ def write_figure(row: Row) -> Any:
 
 
 def kpis(rows: RunRows) -> list[Row]:
-    """The strip: six headline metrics with their state, limit and change since the last frozen review."""
+    """The strip: seven headline metrics with their state, limit and change since the last frozen review."""
     found = []
     for key in KPI_KEYS:
         row = rows.figures.get(key)
@@ -72,7 +74,9 @@ def kpis(rows: RunRows) -> list[Row]:
 
 def _limit_note(row: Row) -> str:
     """The comparison a tile carries while there is no earlier review to compare with."""
-    return f"bad: {row['threshold']}" if row["threshold"] and not isinstance(row["value"], Absent) else ""
+    # A tile has room for the first of several limits; the figure's page has all.
+    limit = row["threshold"].partition(", or ")[0]
+    return f"bad: {limit}" if limit and not isinstance(row["value"], Absent) else ""
 
 
 LESS_IS_BETTER = {"metric:H3", "metric:H6", "metric:H7", "metric:H8", "metric:H10", "metric:H11"}
@@ -88,7 +92,8 @@ def _delta(row: Row, before: Row | None) -> tuple[str, str]:
     kind = "good" if is_better else "bad"
     match row["unit"]:
         case "share":
-            return f"{change * 100:+.1f} pt".replace("-", "\N{MINUS SIGN}"), kind
+            places = 2 if row["key"] in FINE_SHARES else 1
+            return f"{change * 100:+.{places}f} pt".replace("-", "\N{MINUS SIGN}"), kind
         case "USD" | "USD a week":
             return usd(change, signed=True), kind
     return thousands(change, signed=True), kind

@@ -21,7 +21,7 @@ WEEKS = ListSpec(
     filters=("name",),
     prefix="weeks-",
     rows_per_page=30,
-    empty="No usage of the last 13 weeks has been imported.",
+    empty="No usage of these weeks has been imported.",
 )
 PEAKS = ListSpec(
     name="peaks",

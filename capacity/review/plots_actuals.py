@@ -12,9 +12,10 @@ from capacity.lib.figures import compact
 from capacity.lib.horizon import Week
 from capacity.review.plots import Figure, plain_figure
 
-# Milliseconds between ticks on Mondays: every week, or every fourth of many.
-TICK_WEEKS = (7 * 86_400_000, 28 * 86_400_000)
+# Milliseconds between ticks on Mondays: every week, every fourth of many, a quarter's of a year.
+WEEK_MS = 7 * 86_400_000
 MOST_TICKS = 7
+MANY_WEEKS = 26
 ROLES = ("demand", "supply", "accent", "good", "warn", "fg-2")
 
 
@@ -96,7 +97,7 @@ def tokens_by_week(*, weeks: Sequence[Week], lines: Sequence[tuple[str, Sequence
             name=name,
             mode="lines+markers",
             line={"shape": "linear"},
-            marker={"size": 6},
+            marker={"size": 6 if len(weeks) <= MANY_WEEKS else 4},
             connectgaps=False,
             meta={"role": role},
             hovertemplate="%{y:,.0f}",
@@ -110,12 +111,16 @@ def tokens_by_week(*, weeks: Sequence[Week], lines: Sequence[tuple[str, Sequence
             "type": "date",
             "tickformat": "%-d %b",
             "tick0": weeks[0].monday.isoformat(),
-            "dtick": TICK_WEEKS[len(weeks) > MOST_TICKS],
+            "dtick": WEEK_MS * _tick_weeks(len(weeks)),
         },
         "yaxis": {"range": [0, top * 1.1 or 1], "tickformat": "~s"},
     }
     figure.update_layout(**layout)
     return plain_figure(figure)
+
+
+def _tick_weeks(weeks: int) -> int:
+    return 1 if weeks <= MOST_TICKS else 4 if weeks <= MANY_WEEKS else 13
 
 
 def _roles(count: int) -> list[str]:

@@ -33,6 +33,7 @@ from capacity.review.actuals_page import (
     term_text,
     tokens_chart,
     week_rows,
+    weeks_within,
 )
 from capacity.review.chosen import ChosenRun, chosen_run
 from capacity.review.headline import write_figure
@@ -53,6 +54,8 @@ from capacity.review.views_lists import no_plan
 from workloads.models import RunMeasuredPeak, RunWorkload, Workload
 
 FELT = "metric:H3"
+# How many ended weeks the page shows; the first unless the address says otherwise.
+SPANS = (13, 52)
 # The places of the card.
 PEAK_STEP = Decimal("0.0001")
 
@@ -67,10 +70,12 @@ def actuals(request: HttpRequest) -> HttpResponse:
         return no_plan(request, "Actuals")
     names = dict(RunWorkload.objects.filter(run_id=chosen.run_id).values_list("workload_key", "name"))
     found = rows_of_several(viewer=viewer, run_id=chosen.run_id, specs=ACTUAL_SPECS)
+    span = SPANS[-1] if request.GET.get("weeks") == str(SPANS[-1]) else SPANS[0]
+    uses = weeks_within(found[ACTUALS.name], first=chosen.first_week.plus(-span))
     classes = class_rows(found[CLASS_ACTUALS.name])
     coincidence, is_usable = coincidence_words(classes)
     lists = {
-        "weeks": _read(request, chosen, specs.WEEKS, week_rows(found[ACTUALS.name], names)),
+        "weeks": _read(request, chosen, specs.WEEKS, week_rows(uses, names), span=span),
         "peaks": _read(request, chosen, specs.PEAKS, peak_rows(found[MEASURED_PEAKS.name], names)),
         "classes": _read(request, chosen, specs.CLASSES, classes),
         "scores": _read(request, chosen, specs.SCORES, score_rows(found[FORECAST_SCORES.name], names)),
@@ -86,7 +91,12 @@ def actuals(request: HttpRequest) -> HttpResponse:
         "run_line": run_line(chosen, now=now),
         "controls": controls(*lists.values()),
         "felt": felt,
-        "chart": tokens_chart(found[ACTUALS.name], names),
+        "chart": tokens_chart(uses, names),
+        "spans": [
+            {"weeks": weeks, "url": "" if weeks == span else f"?{chosen.query}weeks={weeks}#tokens"} for weeks in SPANS
+        ],
+        "known_weeks": len({row["week"] for row in uses}),
+        "span": span,
         "short_weeks": short_weeks(found[POST_MORTEMS.name], names, year=now.year, uses=found[ACTUALS.name]),
         "adopts": adopts,
         "is_past": bool(chosen.asked),
@@ -107,16 +117,20 @@ def actuals(request: HttpRequest) -> HttpResponse:
     return render(request, "workloads/actuals.html", context)
 
 
-def _read(request: HttpRequest, chosen: ChosenRun, spec: ListSpec, rows: list[Row]) -> Listing:
-    """The list as the address asks for it. Http404 for a sort or filter by a column of which nothing is seen."""
+def _read(
+    request: HttpRequest, chosen: ChosenRun, spec: ListSpec, rows: list[Row], *, span: int = SPANS[0]
+) -> Listing:  # fmt: skip
+    """The list as the address asks for it. Http404 for a sort or filter by a column of which nothing is seen.
+
+    span: how many weeks it tells, carried by its links where it is not the usual.
+    """
+    kept = {**chosen.asked, **({} if span == SPANS[0] else {"weeks": str(span)})}
 
     def is_seen(name: str) -> bool:
         return not rows or any(row.get(name) is not RESTRICTED for row in rows)
 
     try:
-        return read_list(
-            spec=spec, rows=rows, params=request.GET.dict(), kept=dict(chosen.asked), is_filterable=is_seen
-        )
+        return read_list(spec=spec, rows=rows, params=request.GET.dict(), kept=kept, is_filterable=is_seen)
     except HiddenColumn:
         raise Http404 from None
 

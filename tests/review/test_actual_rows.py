@@ -69,7 +69,7 @@ def tables_of(*, weeks: list[dict[str, Any]], classes: list[dict[str, Any]] | No
             "lead_times": [],
         },
         workloads={"chat": CARD},
-        plan=SimpleNamespace(policy=policy),
+        plan=SimpleNamespace(policy=policy, inputs=SimpleNamespace(as_of=date(2026, 11, 22))),
         allocated={},
         pools={},
         weeks=[Week.parse("2026-W48")],
@@ -104,3 +104,11 @@ def test_a_coincidence_above_one_is_kept_with_its_reason() -> None:
         (D(1), ""),
         (None, "few_hours"),
     ]
+
+
+def test_a_year_is_kept_and_only_the_last_quarter_is_held_against_forecasts() -> None:
+    # Thirteen weeks before the week of 16 November 2026 is 2026-W34.
+    told = [{**SHUT, "week": week} for week in ("2025-W48", "2026-W33", "2026-W34", "2026-W46")]
+    tables = tables_of(weeks=told)
+    assert [row["week"] for row in tables["actuals"]] == ["2025-W48", "2026-W33", "2026-W34", "2026-W46"]
+    assert [row["week"] for row in tables["post_mortems"]] == ["2026-W34", "2026-W46"]

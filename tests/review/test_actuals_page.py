@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from decimal import Decimal as D
 from html import unescape
@@ -13,13 +14,14 @@ from django.test import Client
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
 from capacity.allocation.models import Run
+from capacity.lib.horizon import Week
 from capacity.review.actuals_page import coincidence_words, forecast_scores, short_sentence, short_weeks
 from capacity.review.models import RunFigure
 from tests.factories import make_run, make_user
 from tests.imports.world import GOOD, import_texts
 from tests.review.pages_under_test import csv_rows, table_cells
 from workloads.actual_models import ACTUAL_TABLES
-from workloads.models import RunClassActual, RunMeasuredPeak, Workload
+from workloads.models import RunActual, RunClassActual, RunMeasuredPeak, Workload
 
 pytestmark = pytest.mark.django_db
 
@@ -124,7 +126,7 @@ def test_a_run_from_before_actuals_says_so_and_an_empty_one_what_to_do() -> None
         RunFigure.objects.filter(run=run, key="metric:H3").delete()
     text = page("finance")
     assert "This run is from before actuals were kept. The next plan has them." in text
-    assert "No usage of the last 13 weeks has been imported." in text
+    assert "No usage of these weeks has been imported." in text
     assert "No request has run in the last 13 weeks." in text
 
 
@@ -159,6 +161,45 @@ def test_a_short_week_says_whether_there_was_time(changed: dict[str, object], sa
         "reason": "",
     }
     assert said in short_sentence({**row, **changed})
+
+
+def with_a_year() -> Run:
+    """The run with one more workload, counted in weeks 1, 13, 14 and 52 before its first: a million tokens for each back."""
+    run = make_run()
+    first = Week.parse(run.first_week)
+    for back in (1, 13, 14, 52):
+        RunActual.objects.create(
+            run=run, workload_key="batch_jobs", week=first.plus(-back).key, hours_covered=168, is_partial=False,
+            input_tokens=back * 1_000_000, output_tokens=0,
+        )  # fmt: skip
+    return run
+
+
+def charted(html: str) -> dict[str, list[float | None]]:
+    """Line → its values, of the chart of tokens."""
+    found = re.search(r'<script id="figure-tokens" type="application/json">(.*?)</script>', html, re.S)
+    assert found
+    return {line["name"]: line["y"] for line in json.loads(found[1])["data"]}
+
+
+def test_the_weeks_shown_are_13_or_52_in_chart_list_and_file() -> None:
+    with_a_year()
+    client = signed_in("finance")
+    quarter, year = (client.get(PAGE + query).content.decode() for query in ("", "?weeks=52"))
+    values = {name: charted(html)["batch_jobs"] for name, html in (("quarter", quarter), ("year", year))}
+    assert [value for value in values["quarter"] if value is not None] == [13e6, 1e6]
+    assert [value for value in values["year"] if value is not None] == [52e6, 14e6, 13e6, 1e6]
+    # What was not counted is a gap and the axis has its week all the same.
+    assert (len(values["quarter"]), len(values["year"])) == (13, 52)
+    assert 'href="?weeks=52#tokens"' in quarter and 'href="?weeks=13#tokens"' in year
+    assert "3 of 13 ended weeks were counted" in words(quarter)
+    assert "5 of 52 ended weeks were counted" in words(year)
+    for query, tokens in (("", [1, 13]), ("&weeks=52", [1, 13, 14, 52])):
+        lines = csv_rows(client.get(f"{PAGE}?format=csv&table=usage-weeks{query}").content)
+        assert [D(line[2]) for line in lines if line[0] == "batch_jobs"] == tokens
+    # A link of the list stays in the year.
+    assert "weeks=52&amp;" in year or "&amp;weeks=52" in year
+    assert client.get(PAGE + "?weeks=51").content.decode().count("13 weeks</b>") == 1
 
 
 SHUT = {

@@ -54,13 +54,13 @@ class TestReads:
             input_tokens=tokens, output_tokens=0, quality_hours=0,
         )  # fmt: skip
 
-    def test_only_the_thirteen_ended_weeks_are_read_and_own_use_stands_apart(self) -> None:
-        for day in (MONDAY, MONDAY - DAY, MONDAY - 91 * DAY, MONDAY - 92 * DAY):
+    def test_only_the_ended_weeks_of_a_year_are_read_and_own_use_stands_apart(self) -> None:
+        for day in (MONDAY, MONDAY - DAY, MONDAY - 364 * DAY, MONDAY - 365 * DAY):
             self.usage(day)
         self.usage(MONDAY - DAY, contract="c-1", tokens=7)
         rows = usage_weeks(now=Week(MONDAY))
         assert [(row["week"], row["input_tokens"], row["own_tokens"]) for row in rows] == [
-            ("2026-W33", 100, 100),
+            ("2025-W46", 100, 100),
             ("2026-W45", 107, 100),
         ]
 
