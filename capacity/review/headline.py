@@ -18,7 +18,7 @@ from capacity.review.tables import Row
 KPI_KEYS = ("metric:H3", "metric:H1", "metric:H2", "metric:H4", "metric:H6", "metric:H9", "metric:H11")
 # What customers felt stands first.
 KPI_NAMES = {
-    "metric:H3": "Throttled or late, last week",
+    "metric:H3": "Requests throttled or late",
     "metric:H1": "Promise coverage, 13 weeks",
     "metric:H2": "First capacity shortfall",
     "metric:H4": "Floor attainment",

@@ -46,7 +46,7 @@ CLASSES = ListSpec(
         Column(name="planned", label="Planned", unit="of the policy", kind="factor"),
         Column(name="members", label="Members", kind="thousands"),
         Column(name="hours", label="Common hours", kind="thousands"),
-        Column(name="note", label="To plan with"),
+        Column(name="note", label="Note"),
     ),
     prefix="classes-",
     rows_per_page=20,

@@ -29,7 +29,7 @@ def test_what_customers_felt_stands_before_what_the_lab_promises() -> None:
     felt = metric("metric:H3", D("0.0015"), state="bad", threshold=LIMIT)
     first, second = strip([metric("metric:H1", D(1)), felt])
     assert (first["label"], first["value"], first["note"]) == (
-        "Throttled or late, last week",
+        "Requests throttled or late",
         "0.15%",
         "bad: above 0.1%",
     )
