@@ -6,9 +6,10 @@ through the one writer of rows. Whether there is room is told beside it (capacit
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -35,8 +36,8 @@ _VERBS = {"change": "changes", "extension": "extends"}
 REPLACED = "Replaced by {key}, which was approved."
 # What a request asks for; the rest is about it.
 _NOT_TERMS = frozenset(
-    {"id", "state", "row_version", "provenance", "submitted_at", "submitted_by", "submission_key", "pool_id"}
-    | {"domain_key", "started_date"}
+    {"id", "state", "row_version", "provenance", "submitted_at", "submitted_by", "submission_key", "submission_hash"}
+    | {"pool_id", "domain_key", "started_date"}
 )
 
 
@@ -88,14 +89,15 @@ def make_request(
     """(the request, whether it is new): a draft, or submitted at once. The same person's same form makes it once.
 
     cells: columns of the experiments table but key and state. answer: what the asker was told, kept with the move.
-    Raises RequestRefused.
+    Raises RequestRefused; with the code `sent_before` for a form that was sent before and said something else.
     """
-    whole_key = _submission_key(mover.user, form_key)
+    whole_key, sent = _submission_key(mover.user, form_key), _sent_hash(cells, submits, replaces)
     with transaction.atomic():
         # Writers of inputs queue here, so that two sends of one form cannot both find it new.
         take_turn(["experiments"])
         found = Experiment.objects.select_related("team").filter(submission_key=whole_key).first()
         if found is not None:
+            _refuse_another(found, sent)
             return found, False
         before = None if replaces is None else _replaceable(replaces, mover)
         key = next_key(list(Experiment.objects.filter(key__startswith="R-").values_list("key", flat=True)))
@@ -109,6 +111,7 @@ def make_request(
         _apply(mine, mover, as_viewer=True)
         Experiment.objects.filter(key=key).update(
             submission_key=whole_key,
+            submission_hash=sent,
             replaces=before,
             request_kind="new" if replaces is None else replaces.kind,
         )
@@ -187,6 +190,26 @@ def terms_hash(request: Experiment) -> str:
 
 
 # --- inside -------------------------------------------------------------------------------------------------------
+
+
+def form_key_of(text: str) -> str:
+    """A key of any length as the key of a form: a long one by its hash, so that two never become one by their beginning."""
+    return text if len(text) <= LONGEST_FORM_KEY else hashlib.sha256(text.encode()).hexdigest()
+
+
+def _sent_hash(cells: Mapping[str, str], submits: bool, replaces: Replaced | None) -> str:
+    """Of what a form says, whatever order its cells come in; an empty cell is as none."""
+    said = {name: value for name, value in cells.items() if value}
+    return content_hash({"cells": said, "submits": submits, "replaces": None if replaces is None else asdict(replaces)})
+
+
+def _refuse_another(found: Experiment, sent: str) -> None:
+    """A form is the same one only while it says the same. Requests from before that was kept are taken as they are."""
+    if found.submission_hash not in ("", sent):
+        message = (
+            f"This form was sent before, and is {found.key}. What it says now is something else: nothing was kept."
+        )
+        raise RequestRefused(RequestError("", message), code="sent_before")
 
 
 def _submission_key(user: User, form_key: str) -> str:

@@ -30,6 +30,7 @@ from capacity.review.request_form import change_word, stored_row
 from capacity.review.request_room import RequestRoom, request_room
 from capacity.review.request_words import change_words, more_words, sentence
 from capacity.review.what_if import WhatIfRefused
+from capacity.review.what_if_asking import NoRun, asked_run_id
 from workloads.demand import experiment_requests
 from workloads.domain.request_form import unused_key
 from workloads.domain.requests import request_cost
@@ -94,6 +95,16 @@ def stored_answer(*, run_id: int, request: Request) -> Document:
     room = request_room(run_id)
     instead_of = request.key if request.key in room.plan.requests else replaced
     return _answer(run_id, Asked(room=room, row=stored_row(request), key=request.key), instead_of)
+
+
+def answer_now(request: Request) -> Document | None:
+    """What the current plan says of a request that is still to be decided; None of others, and without a plan to ask."""
+    if request.state not in ("draft", "submitted", "returned"):
+        return None
+    try:
+        return stored_answer(run_id=asked_run_id(), request=request)
+    except (NoRun, WhatIfRefused):
+        return None
 
 
 def _answer(run_id: int, asked: Asked, instead_of: str) -> Document:

@@ -43,6 +43,16 @@ def test_a_form_that_is_sent_twice_is_one_request_with_one_submission() -> None:
     assert RequestMove.objects.get(to_state="submitted").answer == {"sentence": "Fits."}
 
 
+def test_a_form_that_says_something_else_than_when_it_was_sent_is_refused() -> None:
+    made()
+    for change in ({"accelerators": "24"}, {"submits": False}):
+        with pytest.raises(RequestRefused, match="This form was sent before, and is R-0001") as error:
+            made(**change)  # type: ignore[arg-type]
+        assert error.value.code == "sent_before"
+    assert made(checkpoint_hours="").key == "R-0001", "an empty cell is as none"
+    assert Experiment.objects.filter(key__startswith="R-").count() == 1
+
+
 def test_another_form_or_the_same_form_of_somebody_else_is_another_request() -> None:
     keys = [made().key, made(form_key="form-2").key, made("bea").key]
     assert keys == ["R-0001", "R-0002", "R-0003"]
