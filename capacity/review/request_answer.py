@@ -94,7 +94,9 @@ def stored_answer(*, run_id: int, request: Request) -> Document:
     replaced = request.replaces.key if request.request_kind == "change" and request.replaces else ""
     room = request_room(run_id)
     instead_of = request.key if request.key in room.plan.requests else replaced
-    return _answer(run_id, Asked(room=room, row=stored_row(request), key=request.key), instead_of)
+    return _answer(
+        run_id, Asked(room=room, row=stored_row(request, today=room.inputs.as_of), key=request.key), instead_of
+    )
 
 
 def answer_now(request: Request) -> Document | None:

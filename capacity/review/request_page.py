@@ -28,7 +28,7 @@ from capacity.review.request_words import HELD_CAUTION, ahead_words, change_sent
 from capacity.review.tables import Row
 from workloads.domain.request_workflow import FINAL, PLANNED, STATE_NAMES
 from workloads.models import Experiment, RequestMove
-from workloads.request_moves import possible_moves, terms_hash
+from workloads.request_moves import base_ended, possible_moves, terms_hash
 
 _PILLS = {
     "submitted": "decide",
@@ -163,6 +163,7 @@ def page_context(
         "history": [_move(viewer, move, now, labels) for move in moves],
         "terms_changed": _terms_changed(request, moves),
         "replaces": _replaces(request),
+        "orphaned": _orphaned(request),
         "row_version": request.row_version,
         "moves": [each for each in makes if each[0] != "running"],
         "may_start": _start(request, placed, now.date()) if any(each[0] == "running" for each in makes) else None,
@@ -336,6 +337,19 @@ def _replaces(request: Experiment) -> dict[str, str] | None:
         runs = ", which runs now" if before.state == "running" else ""
         consequence = f"When it is approved, {before.key}{runs} is withdrawn and its place is free."
     return {"verb": _KINDS[request.request_kind], "key": before.key, "name": before.name, "consequence": consequence}
+
+
+def _orphaned(request: Experiment) -> str:
+    """What the end of the request that it changes or extends means for it, in a sentence; or ""."""
+    run = request.replaces
+    if (
+        run is not None
+        and request.request_kind == "extension"
+        and request.state in PLANNED
+        and run.state == "withdrawn"
+    ):
+        return f"{run.key}, which it extends, was stopped. The plan still counts with this one: withdraw it if it ends too."
+    return base_ended(request)
 
 
 def _start(request: Experiment, placed: Sequence[Row], today: date) -> dict[str, str]:

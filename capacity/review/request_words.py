@@ -29,15 +29,19 @@ def sentence(document: Document) -> str:
         return _refused(document["no_place"])
     first = min(document["placed"], key=lambda row: (row["start"], row["pool"]))
     where = f"from {_monday(first['start'])} in {_places(document['placed'])}"
+    besides = _displaced(document["displaces"])
     if document["code"] == "part":
         got = sum(row["accelerators"] * row["weeks"] for row in document["placed"])
-        asked = document["accelerator_weeks"]
-        return f"Fits in part {where}: {thousands(got)} of {counted(asked, 'accelerator-week')} have room."
-    moved = document["displaces"]
+        asked = counted(document["accelerator_weeks"], "accelerator-week")
+        return f"Fits in part {where}: {thousands(got)} of {asked} have room{f'. It {besides}' if besides else ''}."
+    return f"Fits {where}, and {besides}." if besides else f"Fits {where}; nothing is moved."
+
+
+def _displaced(moved: Sequence[Document]) -> str:
     if not moved:
-        return f"Fits {where}; nothing is moved."
+        return ""
     names = _listed([f"{row['name']} ({row['key']}, {row['tier']})" for row in moved])
-    return f"Fits {where}, and takes the place of {counted(len(moved), 'request')} of a lower class: {names}."
+    return f"takes the place of {counted(len(moved), 'request')} of a lower class: {names}"
 
 
 def _places(placed: Sequence[Document]) -> str:

@@ -21,6 +21,7 @@ from capacity.access.viewer import deny, may_do, requires, requires_by_method, v
 from capacity.access.visibility import ContractLabel, Viewer
 from capacity.allocation.what_ifs import TooManyWaiting
 from capacity.imports.record_words import row_url
+from capacity.imports.rows import cell_text
 from capacity.imports.tables import tables
 from capacity.review.chosen import ChosenRun, chosen_run
 from capacity.review.inputs import Inputs
@@ -39,6 +40,7 @@ from capacity.review.request_form import (
     first_of_each,
     form_context,
     last_of_team,
+    moved_window,
     operations,
     said_of,
     taken_change,
@@ -388,10 +390,11 @@ def solve(request: HttpRequest, key: str) -> HttpResponse:
         raise Http404
     if Role.CHAIR not in viewer.roles and not viewer.owns(Role.RESEARCH, found.team.key):
         deny(request, needs="a request of the own team")
+    moved_days = moved_window(found, timezone.now().date())
     try:
         question = solve_with(
             run_id=asked_run_id(),
-            cells=cells_of_request(found),
+            cells=cells_of_request(found) | {name: cell_text(day) for name, day in moved_days.items()},
             user=_user(request),
             now=timezone.now(),
             key=key,

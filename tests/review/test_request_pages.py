@@ -17,8 +17,10 @@ from capacity.access.models import IdempotentAnswer
 from capacity.access.roles import Role
 from capacity.access.visibility import RESTRICTED, Viewer
 from capacity.allocation.models import Run, WhatIf
+from capacity.lib.horizon import Week
 from capacity.review import request_answer as answers
 from capacity.review.request_answer import request_answer, stored_answer, visible_request_answer
+from capacity.review.request_form import cells_to_replace, stored_row
 from capacity.review.request_room import request_room
 from tests.contracts.pipeline import make_world
 from tests.factories import make_user
@@ -221,6 +223,59 @@ def test_the_page_of_a_change_says_what_its_approval_withdraws(run: Run) -> None
     moved("dan", change.key, "approved")
     assert "When it is approved" not in text(chair.get(f"/requests/{change.key}/"))
     assert f"Replaced by {change.key}" in text(chair.get(f"/requests/{before}/"))
+
+
+def extended(run_key: str) -> str:
+    """An extension of it, as its form begins."""
+    cells = cells_to_replace(
+        Experiment.objects.select_related("team", "pool").get(key=run_key), "extension", today=NOW.date()
+    )
+    request, _ = make_request(
+        cells={**CELLS, **cells, "team": "team-1"},
+        form_key="e",
+        mover=mover("ada"),
+        now=NOW,
+        submits=True,
+        replaces=Replaced(kind="extension", key=run_key),
+    )
+    return request.key
+
+
+def test_the_page_of_an_extension_says_that_its_run_was_stopped(run: Run) -> None:
+    running = made().key
+    moved("dan", running, "approved")
+    moved("dan", running, "running", place={"pool": "pool-1", "started_date": "2026-11-23"})
+    key = extended(running)
+    chair = client_of("chair")
+    assert "Approve</button>" in text(chair.get(f"/requests/{key}/"))
+    moved("dan", running, "withdrawn")
+    page = text(chair.get(f"/requests/{key}/"))
+    assert f"{running}, which it extends, is withdrawn already. It can no longer be approved" in page
+    assert "Approve</button>" not in page and "Deny</button>" in page
+
+
+def test_an_approved_extension_of_a_stopped_run_is_said_to_be_still_planned(run: Run) -> None:
+    running = made().key
+    moved("dan", running, "approved")
+    moved("dan", running, "running", place={"pool": "pool-1", "started_date": "2026-11-23"})
+    key = extended(running)
+    moved("dan", key, "approved")
+    moved("dan", running, "withdrawn")
+    assert "was stopped. The plan still counts with this one" in text(client_of("chair").get(f"/requests/{key}/"))
+
+
+def test_an_extension_whose_start_passed_is_answered_as_it_will_be_approved(run: Run) -> None:
+    """Its run ended on 21 September: the plan is asked for this week or the next."""
+    running = made().key
+    moved("dan", running, "approved")
+    moved("dan", running, "running", place={"pool": "pool-1", "started_date": "2026-09-07"})
+    key = extended(running)
+    today = request_room(run.pk).inputs.as_of
+    Experiment.objects.filter(key=key).update(earliest_start_date="2026-09-21", latest_start_date="2026-09-21")
+    asked = stored_row(Experiment.objects.select_related("team", "replaces").get(key=key), today=today)
+    assert asked["earliest_start_date"] == Week.containing(today).monday
+    request = Experiment.objects.select_related("team", "replaces").get(key=key)
+    assert stored_answer(run_id=run.pk, request=request)["code"] == "fits"
 
 
 def test_a_change_begins_with_the_request_it_changes(research: Client) -> None:

@@ -42,6 +42,14 @@ def test_divisible_work_says_how_much_of_it_has_room() -> None:
     assert said("part", accelerator_weeks=4000).endswith("3,072 of 4,000 accelerator-weeks have room.")
 
 
+def test_divisible_work_that_takes_others_places_names_them_too() -> None:
+    moved = [{"key": "E-9", "name": "Sweep", "tier": "P3"}]
+    assert said("part", accelerator_weeks=4000, displaces=moved) == (
+        "Fits in part from 14 Dec in H100 us-central: 3,072 of 4,000 accelerator-weeks have room. "
+        "It takes the place of 1 request of a lower class: Sweep (E-9, P3)."
+    )
+
+
 def test_what_does_not_fit_says_by_how_much_when_and_who_has_it() -> None:
     assert said("no_place", no_place=SHORT) == (
         "Does not fit, short by 4 in the week of 4 Jan, because of 1,000 in H100 us-central, 616 are with serving, "
