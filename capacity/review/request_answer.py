@@ -51,6 +51,11 @@ class Asked:
     row: Row
     key: str
 
+    @property
+    def year(self) -> int:
+        """Of whoever asks: weeks of another one are written with theirs."""
+        return self.room.inputs.as_of.year
+
     def experiments(self, **cells: Any) -> list[AskedExperiment]:
         """The engine's request, with some values other than in the row; none where the policy plans no such class."""
         inputs = self.room.inputs
@@ -118,7 +123,7 @@ def _answer(run_id: int, asked: Asked, instead_of: str) -> Document:
     document = _document(asked, experiment, answer)
     changes = [_change(asked, change_row(change), instead_of) for change in answer.changes]
     document["changes"] = [change for change in changes if change is not None]
-    return {"run": run_id, **document, "sentence": sentence(document), "more": more_words(document)}
+    return {"run": run_id, **document, "sentence": sentence(document, year=asked.year), "more": more_words(document)}
 
 
 def visible_request_answer(viewer: Viewer, document: Mapping[str, Any]) -> Document:
@@ -237,7 +242,7 @@ def _change(asked: Asked, change: Mapping[str, Any], instead_of: str) -> Documen
     Work that becomes preemptible leaves its class with it, so that nothing gives way to it any more.
     """
     pool = str(change.get("pool", ""))
-    change = {**change, "text": change_words(change, asked.room.pool_names.get(pool, pool))}
+    change = {**change, "text": change_words(change, asked.room.pool_names.get(pool, pool), year=asked.year)}
     word = change_word(change)
     if not word:
         return {**change, "word": ""}

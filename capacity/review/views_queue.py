@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -63,21 +63,22 @@ def requests(request: HttpRequest) -> HttpResponse:
     if chosen.run is None:
         return no_plan(request, "Requests")
     labels = contract_labels(chosen.run_id)
+    pools = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=POOLS)
+    names = {row["pool_key"]: row["name"] for row in pools if isinstance(row["name"], str)}
     tables = rows_of_several(viewer=viewer, run_id=chosen.run_id, specs=(QUEUE, TEAMS, PREEMPTIONS, PLACEMENTS))
     unplaced = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=UNPLACED, labels=labels)
-    queue = queue_list_rows(tables[QUEUE.name])
+    queue = queue_list_rows(tables[QUEUE.name], names)
     lists = {
         spec.name: listed(request=request, chosen=chosen, spec=spec, rows=rows, is_filterable=_sees(viewer, spec.name))
         for spec, rows in (
             (QUEUE_LIST, queue),
             (list_specs.WITHOUT_PLACE, unplaced),
-            (YIELDS, yield_list_rows(tables[PREEMPTIONS.name])),
+            (YIELDS, yield_list_rows(tables[PREEMPTIONS.name], names)),
         )
     }
     for name, listing in lists.items():
         if asks_for_file(request, listing.spec, is_default=name == QUEUE_LIST.name):
             return list_file(request, chosen, listing)
-    pools = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=POOLS)
     weeks = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=POOL_WEEKS)
     links = figure_links(chosen.run_id, "request:")
     head, more = verdicts.request_verdict(tables[PLACEMENTS.name], unplaced)
@@ -99,7 +100,10 @@ def requests(request: HttpRequest) -> HttpResponse:
             listing=lists["unplaced"],
             year=now.year,
             link=request_link(_by_key(links)),
-            extra=lambda row: {"key": row["experiment_key"], **tries_of(viewer, row, run_id=chosen.run_id)},
+            extra=lambda row: {
+                "key": row["experiment_key"],
+                **tries_of(viewer, row, run_id=chosen.run_id, year=now.year),
+            },
         ),
         "try_actions": "scenarios/_try.html" if may_do(request, "scenario.ask") and unplaced else "",
         "gantt": placement_gantt(
@@ -111,7 +115,7 @@ def requests(request: HttpRequest) -> HttpResponse:
             query=chosen.query,
             show_weeks=GANTT_WEEKS,
         ),
-        "moved": _moved(chosen.run, viewer, labels),
+        "moved": _moved(chosen.run, viewer, labels, names=names, year=now.year),
         "yields": list_context(
             request=request,
             listing=lists[YIELDS.name],
@@ -127,12 +131,14 @@ def requests(request: HttpRequest) -> HttpResponse:
     return render(request, "requests/requests.html", context)
 
 
-def _moved(run: Run, viewer: Viewer, labels: Sequence[ContractLabel]) -> dict[str, Any]:
+def _moved(
+    run: Run, viewer: Viewer, labels: Sequence[ContractLabel], *, names: Mapping[str, str], year: int
+) -> dict[str, Any]:
     """Against the last frozen review; before there is one, what the last plan that moved anything moved."""
     changes = changes_of(run)
     if changes.get("against"):
-        return moved_lines(changes, viewer)
-    return moved_by_plans(moves_up_to(run.pk), viewer, labels)
+        return moved_lines(changes, viewer, names=names, year=year)
+    return moved_by_plans(moves_up_to(run.pk), viewer, labels, names=names, year=year)
 
 
 @requires("requests.view")
@@ -193,7 +199,7 @@ def pool_link(chosen: ChosenRun) -> Link:
     query: Any = "?" + chosen.query[:-1] if chosen.query else ""
 
     def link(row: Row, name: str) -> str:
-        is_pool = name == "pool_key" and row["pool_key"]
+        is_pool = name in ("pool_key", "pool_name") and row["pool_key"]
         return reverse("pool", args=[row["pool_key"]]) + query if is_pool else ""
 
     return link

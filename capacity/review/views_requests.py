@@ -258,7 +258,8 @@ def _said(request: HttpRequest, run_id: int, inputs: Inputs, cells: Cells, repla
         return {"wrong": [said_of(error) for error in first_of_each(refused.errors)]}
     except WhatIfRefused as refused:
         return {"wrong": [refused.sentence]}
-    return {"said": answer_context(viewer_of(request), document), "operations": _operations(request, inputs, cells)}
+    said = answer_context(viewer_of(request), document, year=timezone.now().year)
+    return {"said": said, "operations": _operations(request, inputs, cells)}
 
 
 def _operations(request: HttpRequest, inputs: Inputs, cells: Cells) -> list[tuple[str, str]]:

@@ -73,17 +73,18 @@ def test_before_any_review_the_last_plan_that_moved_something_is_told(client: Cl
     signed_in(client, "research")
     page = text(client)
     assert f"by plan {run.pk}, against plan 7" in page
-    assert "RL from feedback (e_rl)" in page and "lot L9 comes in 2026-W52" in page
+    assert "RL from feedback (e_rl)" in page and "lot L9 comes in the week of 21 Dec" in page
 
 
 def test_after_a_review_moves_are_told_against_it_the_own_team_s_first() -> None:
     other = MOVE | {"owner": "foundation", "key": ["e_big"], "kind": "lost", "subject": "Large gang (e_big)"}
     changes = {"against": {"week": "2026-W47", "run": 7}, "contracts": [], "lines": [other, MOVE]}
     research = Viewer(roles=frozenset({Role.RESEARCH}), team_key="alignment")
-    moved = moved_lines(changes, research)
+    moved = moved_lines(changes, research, names={"h100": "H100 Prairie"}, year=2027)
     assert (moved["against"], moved["left_out"]) == ("2026-W47", 0)
     assert [(line["key"], line["is_own"]) for line in moved["moves"]] == [("e_rl", True), ("e_big", False)]
-    assert moved["moves"][0]["before"].startswith("h100 from 2026-W50")
+    assert moved["moves"][0]["before"] == "H100 Prairie from 7 Dec 2026, 64 accelerators"
+    assert moved["moves"][0]["cause"].startswith("h100 has 64 fewer in the week of 7 Dec 2026: lot L9 comes in")
     assert moved_lines(changes, Viewer(roles=frozenset({Role.SALES})))["moves"] == []
 
 
