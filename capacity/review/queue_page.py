@@ -168,6 +168,7 @@ def moved_lines(
     )
     return {
         "against": _against(changes),
+        "run": (changes.get("against") or {}).get("run"),
         "moves": [_in_words(line, names, year) for line in _shown(viewer, changes, lines[:MOST_MOVES])],
         "left_out": max(0, len(lines) - MOST_MOVES),
     }
@@ -199,7 +200,15 @@ def moved_by_plans(
     lines = [move.line for move in moves]
     contracts = [asdict(label) for label in labels]
     found = moved_lines({"lines": lines, "contracts": contracts}, viewer, names=names, year=year)
-    return found | {"by": f"by plan {moves[0].run_id}, against plan {moves[0].against_run}" if moves else ""}
+    if not moves:
+        return found | {"by": ""}
+    run = moves[0].against_run
+    return found | {"run": run, "by": f"by plan {moves[0].run_id}, against plan {run}"}
+
+
+def plan_before_words(moved: Mapping[str, Any]) -> str:
+    """What a Gantt's outlines are from: "In the review frozen for 2026-W47", "In plan 7"."""
+    return f"In the review frozen for {moved['against']}" if moved["against"] else f"In plan {moved['run']}"
 
 
 def _placement_lines(changes: Mapping[str, Any]) -> list[Mapping[str, Any]]:

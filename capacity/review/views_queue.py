@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -17,7 +18,7 @@ from capacity.access.visibility import ContractLabel, Viewer
 from capacity.allocation.models import Run
 from capacity.review import list_specs, verdicts
 from capacity.review.chosen import ChosenRun, chosen_run
-from capacity.review.gantt import placement_gantt
+from capacity.review.gantt import Before, drawn_rows, most_telling, placement_gantt
 from capacity.review.list_specs_queue import MADE_OF, QUEUE_LIST, YIELDS
 from capacity.review.listing import Link
 from capacity.review.pages import (
@@ -38,6 +39,7 @@ from capacity.review.queue_page import (
     known_weeks_sentence,
     moved_by_plans,
     moved_lines,
+    plan_before_words,
     queue_list_rows,
     team_lines,
     yield_list_rows,
@@ -52,6 +54,8 @@ from capacity.review.what_if_asking import tries_of
 
 # Weeks drawn of the Gantt: what is beyond is on the page of a pool.
 GANTT_WEEKS = 52
+# Bars drawn beside the queue, and on a page of all placements: a drawing of them all is none that one can read.
+QUEUE_BARS, PAGE_BARS = 40, 100
 
 
 @requires("requests.view")
@@ -83,6 +87,14 @@ def requests(request: HttpRequest) -> HttpResponse:
     links = figure_links(chosen.run_id, "request:")
     head, more = verdicts.request_verdict(tables[PLACEMENTS.name], unplaced)
     teams = tables[TEAMS.name]
+    moved = _moved(chosen.run, viewer, labels, names=names, year=now.year)
+    drawn = drawn_rows(pools=pools, placed=tables[PLACEMENTS.name], run=chosen.run, show_weeks=GANTT_WEEKS)
+    bars = most_telling(
+        drawn,
+        most=QUEUE_BARS,
+        first_keys=[*_own_keys(drawn, viewer), *(line["key"] for line in moved["moves"])],
+        ranks={row["experiment_key"]: row["rank"] for row in queue if isinstance(row["rank"], int)},
+    )
     context = {
         "verdict": (head, f"{more} {alarm_sentence(teams)}".strip()),
         "run_line": run_line(chosen, now=now),
@@ -109,13 +121,15 @@ def requests(request: HttpRequest) -> HttpResponse:
         "gantt": placement_gantt(
             pools=pools,
             weeks=weeks,
-            placed=tables[PLACEMENTS.name],
+            placed=bars,
             run=chosen.run,
             now=now,
             query=chosen.query,
             show_weeks=GANTT_WEEKS,
+            before=_before(viewer, moved),
         ),
-        "moved": _moved(chosen.run, viewer, labels, names=names, year=now.year),
+        "bars_left_out": len(drawn) - len(bars),
+        "moved": moved,
         "yields": list_context(
             request=request,
             listing=lists[YIELDS.name],
@@ -141,6 +155,19 @@ def _moved(
     return moved_by_plans(moves_up_to(run.pk), viewer, labels, names=names, year=year)
 
 
+def _own_keys(rows: Sequence[Row], viewer: Viewer) -> list[str]:
+    return [row["experiment_key"] for row in rows if viewer.team_key and row["team_key"] == viewer.team_key]
+
+
+def _before(viewer: Viewer, moved: Mapping[str, Any]) -> Before | None:
+    """Where the plan before had what the page tells as moved. One query, none where nothing is."""
+    keys = [line["key"] for line in moved["moves"] if line["kind"] in ("moved", "lost")]
+    if not keys or not moved["run"]:
+        return None
+    rows = visible_rows(viewer=viewer, run_id=moved["run"], spec=PLACEMENTS, experiment_key__in=keys)
+    return Before(rows=rows, words=plan_before_words(moved))
+
+
 @requires("requests.view")
 @require_safe
 def placed(request: HttpRequest) -> HttpResponse:
@@ -156,7 +183,26 @@ def placed(request: HttpRequest) -> HttpResponse:
     )
     if asks_for_file(request, spec):
         return list_file(request, chosen, listing)
+    labels = contract_labels(chosen.run_id)
+    pools = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=POOLS)
+    names = {row["pool_key"]: row["name"] for row in pools if isinstance(row["name"], str)}
+    moved = _moved(chosen.run, viewer, labels, names=names, year=now.year)
+    drawn = drawn_rows(pools=pools, placed=listing.rows, run=chosen.run, show_weeks=GANTT_WEEKS)
+    bars = Paginator(drawn, PAGE_BARS).get_page(request.GET.get("bars-page"))
     context: dict[str, Any] = {
+        "gantt": placement_gantt(
+            pools=pools,
+            weeks=visible_rows(viewer=viewer, run_id=chosen.run_id, spec=POOL_WEEKS),
+            placed=list(bars.object_list),
+            run=chosen.run,
+            now=now,
+            query=chosen.query,
+            show_weeks=GANTT_WEEKS,
+            before=None if listing.is_filtered else _before(viewer, moved),
+        ),
+        "bars": bars,
+        "bars_base": _base(listing.link()) + "bars-",
+        "moved": moved,
         "verdict": verdicts.request_verdict(rows, []),
         "run_line": run_line(chosen, now=now),
         "controls": controls(listing),
@@ -169,7 +215,7 @@ def placed(request: HttpRequest) -> HttpResponse:
             extra=lambda row: {"key": row["experiment_key"]},
         ),
     }
-    context["ended"] = ended_requests(viewer=viewer, labels=contract_labels(chosen.run_id), now=now)
+    context["ended"] = ended_requests(viewer=viewer, labels=labels, now=now)
     return render(request, "requests/placed.html", context)
 
 
@@ -178,6 +224,11 @@ def _sees(viewer: Viewer, name: str) -> Callable[[str], bool]:
     resource = {QUEUE_LIST.name: "queue", YIELDS.name: "preemption"}.get(name, "unplaced")
     test = sees_column(viewer, resource)
     return lambda column: test(MADE_OF.get(column, column))
+
+
+def _base(address: str) -> str:
+    """The address with room for one more parameter."""
+    return address if address == "?" else f"{address}&"
 
 
 def _by_key(links: dict[str, str]) -> Link:
