@@ -20,7 +20,7 @@ from capacity.review import list_specs, verdicts
 from capacity.review.chosen import ChosenRun, chosen_run
 from capacity.review.gantt import Before, drawn_rows, most_telling, placement_gantt
 from capacity.review.list_specs_queue import MADE_OF, QUEUE_LIST, YIELDS
-from capacity.review.listing import Link
+from capacity.review.listing import Link, in_readers_order
 from capacity.review.pages import (
     asks_for_file,
     controls,
@@ -67,9 +67,9 @@ def requests(request: HttpRequest) -> HttpResponse:
     if chosen.run is None:
         return no_plan(request, "Requests")
     labels = contract_labels(chosen.run_id)
-    pools = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=POOLS)
-    names = {row["pool_key"]: row["name"] for row in pools if isinstance(row["name"], str)}
-    tables = rows_of_several(viewer=viewer, run_id=chosen.run_id, specs=(QUEUE, TEAMS, PREEMPTIONS, PLACEMENTS))
+    specs = (QUEUE, TEAMS, PREEMPTIONS, PLACEMENTS, POOLS, POOL_WEEKS)
+    tables = rows_of_several(viewer=viewer, run_id=chosen.run_id, specs=specs)
+    pools, weeks, names = _pools(tables)
     unplaced = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=UNPLACED, labels=labels)
     queue = queue_list_rows(tables[QUEUE.name], names)
     lists = {
@@ -83,7 +83,6 @@ def requests(request: HttpRequest) -> HttpResponse:
     for name, listing in lists.items():
         if asks_for_file(request, listing.spec, is_default=name == QUEUE_LIST.name):
             return list_file(request, chosen, listing)
-    weeks = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=POOL_WEEKS)
     links = figure_links(chosen.run_id, "request:")
     head, more = verdicts.request_verdict(tables[PLACEMENTS.name], unplaced)
     teams = tables[TEAMS.name]
@@ -155,6 +154,13 @@ def _moved(
     return moved_by_plans(moves_up_to(run.pk), viewer, labels, names=names, year=year)
 
 
+def _pools(tables: Mapping[str, list[Row]]) -> tuple[list[Row], list[Row], dict[str, str]]:
+    """(pools, their weeks, names by key) of a run."""
+    pools = in_readers_order(tables[POOLS.name], POOLS.order)
+    names = {row["pool_key"]: row["name"] for row in pools if isinstance(row["name"], str)}
+    return pools, in_readers_order(tables[POOL_WEEKS.name], POOL_WEEKS.order), names
+
+
 def _own_keys(rows: Sequence[Row], viewer: Viewer) -> list[str]:
     return [row["experiment_key"] for row in rows if viewer.team_key and row["team_key"] == viewer.team_key]
 
@@ -184,15 +190,14 @@ def placed(request: HttpRequest) -> HttpResponse:
     if asks_for_file(request, spec):
         return list_file(request, chosen, listing)
     labels = contract_labels(chosen.run_id)
-    pools = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=POOLS)
-    names = {row["pool_key"]: row["name"] for row in pools if isinstance(row["name"], str)}
+    pools, weeks, names = _pools(rows_of_several(viewer=viewer, run_id=chosen.run_id, specs=(POOLS, POOL_WEEKS)))
     moved = _moved(chosen.run, viewer, labels, names=names, year=now.year)
     drawn = drawn_rows(pools=pools, placed=listing.rows, run=chosen.run, show_weeks=GANTT_WEEKS)
     bars = Paginator(drawn, PAGE_BARS).get_page(request.GET.get("bars-page"))
     context: dict[str, Any] = {
         "gantt": placement_gantt(
             pools=pools,
-            weeks=visible_rows(viewer=viewer, run_id=chosen.run_id, spec=POOL_WEEKS),
+            weeks=weeks,
             placed=list(bars.object_list),
             run=chosen.run,
             now=now,
