@@ -6,10 +6,11 @@ through the one writer of rows. Whether there is room is told beside it (capacit
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
@@ -25,8 +26,8 @@ from capacity.imports.limits import KEY
 from capacity.imports.rows import as_json
 from capacity.imports.tables import tables
 from capacity.lib.canonical import content_hash
-from workloads.domain.request_form import next_key
-from workloads.domain.request_workflow import BEGINNING, BY_MOVE, FINAL, PLANNED, refusal
+from workloads.domain.request_form import extension_window, next_key
+from workloads.domain.request_workflow import BEFORE_APPROVAL, BEGINNING, BY_MOVE, FINAL, PLANNED, refusal
 from workloads.models import Experiment, RequestMove
 
 SOURCE = "requests"
@@ -35,8 +36,8 @@ _VERBS = {"change": "changes", "extension": "extends"}
 REPLACED = "Replaced by {key}, which was approved."
 # What a request asks for; the rest is about it.
 _NOT_TERMS = frozenset(
-    {"id", "state", "row_version", "provenance", "submitted_at", "submitted_by", "submission_key", "pool_id"}
-    | {"domain_key", "started_date"}
+    {"id", "state", "row_version", "provenance", "submitted_at", "submitted_by", "submission_key", "submission_hash"}
+    | {"pool_id", "domain_key", "started_date"}
 )
 
 
@@ -88,14 +89,15 @@ def make_request(
     """(the request, whether it is new): a draft, or submitted at once. The same person's same form makes it once.
 
     cells: columns of the experiments table but key and state. answer: what the asker was told, kept with the move.
-    Raises RequestRefused.
+    Raises RequestRefused; with the code `sent_before` for a form that was sent before and said something else.
     """
-    whole_key = _submission_key(mover.user, form_key)
+    whole_key, sent = _submission_key(mover.user, form_key), _sent_hash(cells, submits, replaces)
     with transaction.atomic():
         # Writers of inputs queue here, so that two sends of one form cannot both find it new.
         take_turn(["experiments"])
         found = Experiment.objects.select_related("team").filter(submission_key=whole_key).first()
         if found is not None:
+            _refuse_another(found, sent)
             return found, False
         before = None if replaces is None else _replaceable(replaces, mover)
         key = next_key(list(Experiment.objects.filter(key__startswith="R-").values_list("key", flat=True)))
@@ -109,10 +111,12 @@ def make_request(
         _apply(mine, mover, as_viewer=True)
         Experiment.objects.filter(key=key).update(
             submission_key=whole_key,
+            submission_hash=sent,
             replaces=before,
             request_kind="new" if replaces is None else replaces.kind,
         )
         request = _found(key, lock=True)
+        _refuse_loose(request, now.date())
         _record(request, BEGINNING, "draft", "", mover, now, None)
         if submits:
             _move(request, "submitted", "", mover, now, answer, {})
@@ -147,8 +151,10 @@ def move_request(
             message = "Somebody changed this request since you opened it. Look at it again."
             raise RequestRefused(RequestError("", message), code="moved_on")
         _refuse(request, target, reason, mover)
-        if target == "approved":
+        if target in ("submitted", "approved"):
             _refuse_second(request)
+            request = _starting_with_its_run(request, mover, now.date())
+            _refuse_loose(request, now.date())
         where = _place_of(request, target, place or {})
         move = _move(request, target, reason.strip(), mover, now, answer, where)
         if target == "approved" and request.request_kind == "change" and request.replaces is not None:
@@ -164,6 +170,7 @@ def possible_moves(
         (move.target, move.verb, move.needs_reason)
         for (source, _), move in BY_MOVE.items()
         if source == request.state
+        and not (move.target in ("submitted", "approved") and base_ended(request))
         and not refusal(
             source=source,
             target=move.target,
@@ -187,6 +194,26 @@ def terms_hash(request: Experiment) -> str:
 
 
 # --- inside -------------------------------------------------------------------------------------------------------
+
+
+def form_key_of(text: str) -> str:
+    """A key of any length as the key of a form: a long one by its hash, so that two never become one by their beginning."""
+    return text if len(text) <= LONGEST_FORM_KEY else hashlib.sha256(text.encode()).hexdigest()
+
+
+def _sent_hash(cells: Mapping[str, str], submits: bool, replaces: Replaced | None) -> str:
+    """Of what a form says, whatever order its cells come in; an empty cell is as none."""
+    said = {name: value for name, value in cells.items() if value}
+    return content_hash({"cells": said, "submits": submits, "replaces": None if replaces is None else asdict(replaces)})
+
+
+def _refuse_another(found: Experiment, sent: str) -> None:
+    """A form is the same one only while it says the same. Requests from before that was kept are taken as they are."""
+    if found.submission_hash not in ("", sent):
+        message = (
+            f"This form was sent before, and is {found.key}. What it says now is something else: nothing was kept."
+        )
+        raise RequestRefused(RequestError("", message), code="sent_before")
 
 
 def _submission_key(user: User, form_key: str) -> str:
@@ -285,23 +312,66 @@ def _record(
     return made
 
 
+def base_ended(request: Experiment) -> str:
+    """That what it changes or extends has ended, so that it can no longer be approved, in a sentence; or ""."""
+    before = request.replaces
+    if before is None or request.state not in BEFORE_APPROVAL or before.state not in FINAL:
+        return ""
+    verb, state = _VERBS[request.request_kind], before.get_state_display().lower()
+    return (
+        f"{before.key}, which it {verb}, is {state} already. "
+        "It can no longer be approved: deny or withdraw it, or have it asked as a new request."
+    )
+
+
 def _refuse_second(request: Experiment) -> None:
     """What was replaced already, or has ended, is neither changed nor extended: approved twice it would be granted twice."""
-    before = request.replaces
+    before, ended = request.replaces, base_ended(request)
     if before is None:
         return
-    if before.state in FINAL:
-        message = (
-            f"{before.key}, which it {_VERBS[request.request_kind]}, is {before.get_state_display().lower()} already."
-        )
-        raise RequestRefused(
-            RequestError("", f"{message} Deny it, or have it asked as a new request."), code="not_allowed"
-        )
+    if ended:
+        raise RequestRefused(RequestError("", ended), code="not_allowed")
     others = Experiment.objects.filter(replaces=before, request_kind=request.request_kind, state__in=PLANNED)
     other = others.exclude(pk=request.pk).order_by("key").first()
     if other is not None:
         message = f"{other.key} {_VERBS[request.request_kind]} {before.key} already. Deny this one, or change that one."
         raise RequestRefused(RequestError("", message), code="not_allowed")
+
+
+def window_of_its_run(request: Experiment, today: date) -> tuple[date, date] | None:
+    """When an extension starts; None for what is none, or extends nothing that runs."""
+    run = request.replaces
+    if request.request_kind != "extension" or run is None or run.started_date is None or run.state != "running":
+        return None
+    return extension_window(started=run.started_date, weeks=run.weeks, today=today)
+
+
+def _starting_with_its_run(request: Experiment, mover: Mover, today: date) -> Experiment:
+    """An extension whose start passed while it waited starts now: its run holds the place until then."""
+    window = window_of_its_run(request, today)
+    if window is None or request.earliest_start_date >= window[0]:
+        return request
+    cells = {"earliest_start_date": window[0].isoformat(), "latest_start_date": window[1].isoformat()}
+    note = f"Its start passed while it waited; {request.replaces.key} runs on."  # type: ignore[union-attr]
+    _apply({"key": request.key, **cells}, mover, note=note)
+    return _found(request.key, lock=True)
+
+
+def _refuse_loose(request: Experiment, today: date) -> None:
+    """An extension is the same run going on: in its pool, from its end. Raises RequestRefused for any other place."""
+    window, run = window_of_its_run(request, today), request.replaces
+    if window is None or run is None or run.pool is None:
+        return
+    errors = []
+    if request.pool_keys != [run.pool.key]:
+        message = f"An extension stays where {run.key} runs: choose only the pool {run.pool.name} ({run.pool.key})."
+        errors.append(RequestError("pool_keys", message))
+    if (request.earliest_start_date, request.latest_start_date) != window:
+        days = " to ".join(dict.fromkeys(each.isoformat() for each in window))
+        message = f"An extension starts when {run.key} ends, or now where it is past its end: {days}."
+        errors.append(RequestError("earliest_start_date", message))
+    if errors:
+        raise RequestRefused(*errors)
 
 
 def _withdraw_replaced(request: Experiment, mover: Mover, now: datetime) -> None:
@@ -326,5 +396,5 @@ def _apply(cells: Mapping[str, str], mover: Mover, *, note: str = "", as_viewer:
 
 
 def _found(key: str, *, lock: bool = False) -> Experiment:
-    rows = Experiment.objects.select_related("team", "replaces")
+    rows = Experiment.objects.select_related("team", "replaces", "replaces__pool")
     return (rows.select_for_update(of=("self",)) if lock else rows).get(key=key)

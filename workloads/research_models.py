@@ -46,8 +46,8 @@ class Experiment(models.Model):
     """A request for accelerators for some weeks. Gang: all accelerators at once, in one network domain, contiguous weeks.
 
     A running experiment names where it runs (`pool`, `domain_key`, `started_date`); the plan pins it there. Approved
-    and running ones are planned. submission_key: of the form or message it came with, so that it is there once.
-    replaces: the request that this one changes or extends.
+    and running ones are planned. submission_key: of the form or message it came with, so that it is there once;
+    submission_hash: of what that said. replaces: the request that this one changes or extends.
     """
 
     key = models.CharField(max_length=80, unique=True)
@@ -81,6 +81,7 @@ class Experiment(models.Model):
     submitted_at = models.DateTimeField(db_default=Now())
     submitted_by = models.CharField(max_length=150, blank=True)
     submission_key = models.CharField(max_length=120, null=True, blank=True, unique=True)
+    submission_hash = models.CharField(max_length=64, blank=True, default="")
     request_kind = models.CharField(max_length=10, choices=KINDS, default="new")
     replaces = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="replaced_by")
     provenance = models.TextField(blank=True)

@@ -67,8 +67,8 @@ def answered_once(
 
 def _again(kept: IdempotentAnswer, wanted: str, sight: str) -> Answer:
     if kept.request_hash != wanted:
-        message = "This Idempotency-Key came with another request before. Take a new key for each new request."
-        raise refusal(422, "idempotency_key_reused", message)
+        message = f'The Idempotency-Key "{kept.key}" came with another request before. Take a new key for each new one.'
+        raise refusal(422, "idempotency_key_reused", message, field="Idempotency-Key")
     if kept.sight != sight:
         message = (
             "This was done already. Your roles have changed since, so the answer is not given again: read the rows."

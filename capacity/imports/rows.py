@@ -31,7 +31,7 @@ __all__ = [
 Row = dict[str, Any]
 
 # Columns that say nothing about the plan: a change in them alone leaves the plan as it is.
-_BOOKKEEPING = {"id", "submitted_at", "submission_key", "request_kind"}
+_BOOKKEEPING = {"id", "submitted_at", "submission_key", "submission_hash", "request_kind"}
 
 
 def table_rows(

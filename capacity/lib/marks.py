@@ -37,7 +37,8 @@ class Spark:
 class GanttBar:
     """One run of one thing in a pool: weeks `[start, end)` counted from the first week drawn, fractions allowed.
 
-    purpose: a purpose colour (pretrain, serve, product, research, evals, idle). title: a sentence for the tooltip.
+    purpose: a purpose colour (pretrain, serve, product, research, evals, idle), or "before": the dashed outline of where
+    an earlier plan had it. title: a sentence for the tooltip.
     tentative bars are hatched (a hold or a scenario, not yet the plan).
     """
 

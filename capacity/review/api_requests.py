@@ -1,25 +1,24 @@
 """Requests for accelerators by the API: the plan's answer at once, submitting exactly once, and moving a request on.
 
-The same calls as the pages. A body names columns of the table of experiment requests; `Idempotency-Key` makes a send that
-is repeated the same request.
+The same calls as the pages. A body names columns of the table of experiment requests. A new request comes with an
+`Idempotency-Key`: sent again under it, it is the same request for good; another body under it is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
-from uuid import uuid4
 
 from django.http import Http404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from capacity.access.api_errors import ApiRefusal, FieldError, refusal
-from capacity.access.idempotency import Answer
+from capacity.access.idempotency import LONGEST_KEY, Answer
 from capacity.access.models import User
 from capacity.access.viewer import PermitsByMethod, viewer_of
 from capacity.access.visibility import ContractLabel, Viewer, redact
@@ -29,7 +28,7 @@ from capacity.review.api_bodies import answered, fields_of_body
 from capacity.review.api_quotes import in_json
 from capacity.review.quote_asking import run_room
 from capacity.review.quote_moves import current_run
-from capacity.review.request_answer import request_answer, visible_request_answer
+from capacity.review.request_answer import answer_now, request_answer, visible_request_answer
 from capacity.review.request_form import COLUMNS, Cells, sent_cells, whole_cells
 from capacity.review.request_page import known_request, moves_of
 from capacity.review.tables import contract_labels
@@ -37,11 +36,21 @@ from capacity.review.what_if import WhatIfRefused
 from capacity.review.what_if_asking import NoRun, asked_run_id
 from workloads.domain.request_workflow import KINDS, STATES
 from workloads.models import Experiment, RequestMove
-from workloads.request_moves import Mover, Replaced, RequestRefused, make_request, move_request
+from workloads.request_moves import Mover, Replaced, RequestRefused, form_key_of, make_request, move_request
 
 AREA = "Research"
 _ABOUT = ("submit", "kind", "replaces")
 _STATUS = {"not_allowed": 403, "moved_on": 409}
+KEY_HEADER = "Idempotency-Key"
+_KEY = OpenApiParameter(
+    KEY_HEADER,
+    str,
+    OpenApiParameter.HEADER,
+    required=True,
+    description=f"1 to {LONGEST_KEY} plain characters of your own making, one for each request that you mean to make. "
+    "Send it again with every retry: however often and however late, it is one request. 400 without it, 422 where it "
+    "came with another body.",
+)
 _EXAMPLE = {
     "name": "Longer contexts",
     "experiment_priority": "P1",
@@ -139,6 +148,9 @@ class RequestMoveRow(serializers.Serializer):
     at = serializers.DateTimeField()
     by = serializers.CharField()
     reason = serializers.CharField(allow_blank=True)
+    answer = serializers.CharField(
+        allow_blank=True, help_text="What the plan said when it was submitted, in a sentence."
+    )
 
 
 class Requests(APIView):
@@ -152,14 +164,15 @@ class Requests(APIView):
     @extend_schema(
         operation_id="requests_create",
         summary="Ask for accelerators: keep a draft, or submit it with the plan's answer",
+        parameters=[_KEY],
         request=MadeRequest,
         responses={200: RequestRow, 201: RequestRow, **refusals(400, 403, 404, 409, 422)},
         examples=[OpenApiExample("512 for six weeks", value=_EXAMPLE, request_only=True)],
         tags=[AREA],
     )
     def post(self, request: Request) -> Response:
-        body = _body(request, (*COLUMNS, *_ABOUT))
-        return answered(request, lambda: _made(request, body))
+        body, key = _body(request, (*COLUMNS, *_ABOUT)), _needed_key(request)
+        return answered(request, lambda: _made(request, body, key))
 
 
 class RequestAnswers(APIView):
@@ -231,7 +244,16 @@ class MovesOfRequest(APIView):
 # --- the calls ----------------------------------------------------------------------------------------------------
 
 
-def _made(request: Request, body: Mapping[str, Any]) -> Answer:
+def _needed_key(request: Request) -> str:
+    """Of the sender, who alone knows whether a send is a retry. Raises ApiRefusal without one."""
+    key = request.headers.get(KEY_HEADER, "")
+    if not key.strip():
+        message = f"Send the header {KEY_HEADER} with a key of your own, the same again with each retry: then it is made once."
+        raise refusal(400, "idempotency_key_needed", message, field=KEY_HEADER)
+    return key
+
+
+def _made(request: Request, body: Mapping[str, Any], key: str) -> Answer:
     replaces = _replaced(body)
     run_id, cells = _whole(request, body)
     changed = replaces.key if replaces is not None and replaces.kind == "change" else ""
@@ -239,7 +261,7 @@ def _made(request: Request, body: Mapping[str, Any]) -> Answer:
     made, is_new = _refusing(
         lambda: make_request(
             cells=cells,
-            form_key=request.headers.get("Idempotency-Key", "")[:80] or uuid4().hex,
+            form_key=form_key_of(key),
             mover=_mover(request),
             now=timezone.now(),
             submits=body.get("submit", True) is not False,
@@ -256,7 +278,8 @@ def _made(request: Request, body: Mapping[str, Any]) -> Answer:
 
 
 def _moved(request: Request, asked: Mapping[str, str]) -> Answer:
-    if known_request(asked["request"]) is None:
+    found = known_request(asked["request"])
+    if found is None:
         raise refusal(404, "no_request", "There is no such request.", field="request")
     read = asked["row_version"]
     if read and not (read.isascii() and read.isdigit() and len(read) < 10):
@@ -270,6 +293,7 @@ def _moved(request: Request, asked: Mapping[str, str]) -> Answer:
             now=timezone.now(),
             row_version=int(read) if read else None,
             place=asked,
+            answer=answer_now(found) if asked["to"] == "submitted" else None,
         )
     )
     return Answer(status=201, body=_move_row(viewer_of(request), made.experiment, made, _labels()))
@@ -280,6 +304,8 @@ def _refusing(do: Any) -> Any:
     try:
         return do()
     except RequestRefused as refused:
+        if refused.code == "sent_before":
+            raise refusal(422, "idempotency_key_reused", str(refused), field=KEY_HEADER) from None
         errors = [FieldError(code=refused.code, message=each.message, field=each.field) for each in refused.errors]
         raise ApiRefusal(status=_STATUS.get(refused.code, 422), errors=errors) from None
     except WhatIfRefused as refused:
@@ -348,4 +374,5 @@ def _labels() -> list[ContractLabel]:
 def _move_row(viewer: Viewer, found: Experiment, move: RequestMove, labels: Sequence[ContractLabel]) -> dict[str, Any]:
     row = {name: getattr(move, name) for name in ("from_state", "to_state", "at")}
     row["reason"] = redact(viewer, move.reason, contracts=labels)
+    row["answer"] = (move.answer or {}).get("sentence", "")
     return dict(RequestMoveRow({**row, "request": found.key, "by": move.by.get_username()}).data)

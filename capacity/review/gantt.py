@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from django.urls import reverse
@@ -17,6 +17,16 @@ from capacity.review.tables import Row
 
 TICKS = 12
 SECONDS_PER_WEEK = 7 * 86_400
+# The purpose of a bar that is no placement of this plan.
+BEFORE = "before"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Before:
+    """Places that an earlier plan had and this one has not. words: which plan, such as "In plan 41"."""
+
+    rows: Sequence[Row]
+    words: str
 
 
 def placement_gantt(
@@ -28,20 +38,21 @@ def placement_gantt(
     now: datetime,
     query: str,
     show_weeks: int | None = None,
+    before: Before | None = None,
 ) -> dict[str, Any] | None:
     """What the gantt tag needs; None when nothing is placed. Pools without a bar are left out.
 
     show_weeks: how many weeks are drawn; all of the run's by default. A divisible request has a row for each run of
-    equal weeks: neighbouring ones are one bar, with the most it has at a time.
+    equal weeks: neighbouring ones are one bar, with the most it has at a time. before: places of an earlier plan, drawn
+    as dashed outlines.
     """
-    if not placed or not run.weeks:
+    if not (placed or (before and before.rows)) or not run.weeks:
         return None
     shown = min(run.weeks, show_weeks or run.weeks)
     first = Week.parse(run.first_week)
     rows = []
     for pool in pools:
-        own = [row for row in placed if row["pool_key"] == pool["pool_key"]]
-        bars = tuple(bar for bar in map(partial(_bar, first=first, weeks=shown), _joined(own)) if bar.start < bar.end)
+        bars = (*_bars(pool, placed, first, shown), *(_outlines(pool, before, first, shown) if before else ()))
         if not bars:
             continue
         used = [row for row in weeks if row["pool_key"] == pool["pool_key"]]
@@ -56,13 +67,60 @@ def placement_gantt(
         )
     start = datetime.combine(first.monday, datetime.min.time(), tzinfo=UTC)
     today = (now - start).total_seconds() / SECONDS_PER_WEEK
+    outlines = sum(bar.purpose == BEFORE for row in rows for bar in row.bars)
     return {
         "rows": rows,
         "weeks": shown,
         "ticks": _ticks(first, shown),
         "today": today if 0 <= today <= shown else None,
-        "label": f"Placements by pool, {counted(shown, 'week')} from {week(first)}",
+        "label": f"Placements by pool, {counted(shown, 'week')} from {week(first)}"
+        + (f"; {counted(outlines, 'dashed outline')} where the plan before had them" if outlines else ""),
+        "outlines": outlines,
+        "before": before.words if before and outlines else "",
     }
+
+
+def drawn_rows(*, pools: Sequence[Row], placed: Sequence[Row], run: Run, show_weeks: int | None = None) -> list[Row]:
+    """The rows that have a bar in the weeks drawn, neighbouring pieces joined, pool by pool in the order of their start."""
+    if not run.weeks:
+        return []
+    shown, first = min(run.weeks, show_weeks or run.weeks), Week.parse(run.first_week)
+    order = {pool["pool_key"]: place for place, pool in enumerate(pools)}
+    joined = [row for key in order for row in _joined([row for row in placed if row["pool_key"] == key])]
+    found = [row for row in joined if _is_drawn(row, first, shown)]
+    return sorted(found, key=lambda row: (order[row["pool_key"]], row["start_week"], row["experiment_key"]))
+
+
+def most_telling(rows: Sequence[Row], *, most: int, first_keys: Sequence[str], ranks: Mapping[str, int]) -> list[Row]:
+    """At most so many of the rows: those of first_keys, then what runs, then by rank; kept in their order."""
+    wanted = {key: place for place, key in enumerate(first_keys)}
+
+    def worth(row: Row) -> tuple[int, bool, int, str]:
+        key = row["experiment_key"]
+        return wanted.get(key, len(wanted)), not row["is_running"], ranks.get(key, len(ranks) + 1), key
+
+    kept = {id(row) for row in sorted(rows, key=worth)[:most]}
+    return [row for row in rows if id(row) in kept]
+
+
+def _is_drawn(row: Row, first: Week, weeks: int) -> bool:
+    start = first.weeks_until(Week.parse(row["start_week"]))
+    return max(0, start) < min(weeks, start + row["weeks"])
+
+
+def _bars(pool: Row, placed: Sequence[Row], first: Week, weeks: int) -> tuple[GanttBar, ...]:
+    own = _joined([row for row in placed if row["pool_key"] == pool["pool_key"]])
+    return tuple(_bar(row, first=first, weeks=weeks) for row in own if _is_drawn(row, first, weeks))
+
+
+def _outlines(pool: Row, before: Before, first: Week, weeks: int) -> tuple[GanttBar, ...]:
+    """Where the earlier plan had requests of this pool, told in the tooltip as such."""
+    bars = _bars(pool, before.rows, first, weeks)
+    told = [
+        replace(bar, purpose=BEFORE, label=f"was {bar.label}", title=f"{before.words}, no longer: {bar.title}")
+        for bar in bars
+    ]
+    return tuple(told)
 
 
 def _joined(placed: Sequence[Row]) -> list[Row]:

@@ -7,7 +7,13 @@ from capacity.review.table_columns import Column
 from capacity.review.table_specs_queue import PREEMPTIONS
 
 # Columns made of others for reading: the column of the run that decides who sees them.
-MADE_OF = {"standing": "start_week", "ahead_words": "ahead", "criteria": "parts", "class_words": "priority"}
+MADE_OF = {
+    "standing": "start_week",
+    "ahead_words": "ahead",
+    "criteria": "parts",
+    "class_words": "priority",
+    "pool_name": "pool_key",
+}
 
 QUEUE_LIST = ListSpec(
     name="request-queue",
@@ -21,7 +27,7 @@ QUEUE_LIST = ListSpec(
         Column(name="team_name", label="Team"),
         Column(name="standing", label="Standing"),
         Column(name="start_week", label="Starts"),
-        Column(name="pool_key", label="Pool"),
+        Column(name="pool_name", label="Pool"),
         Column(name="accelerators", label="Accelerators", unit="accelerators", kind="thousands"),
         Column(name="weeks", label="Weeks", kind="thousands"),
         Column(name="ahead_words", label="Ahead, accelerator-weeks"),
@@ -39,7 +45,9 @@ YIELDS = ListSpec(
     title="Preemption ledger",
     columns=(
         Column(name="name", label="Request"),
-        *(PREEMPTIONS.column(name) for name in ("position", "team_name", "pool_key", "accelerators")),
+        *(PREEMPTIONS.column(name) for name in ("position", "team_name")),
+        Column(name="pool_name", label="Pool"),
+        PREEMPTIONS.column("accelerators"),
         Column(name="week", label="From"),
         Column(name="notice_days", label="Notice, days", kind="thousands"),
         Column(name="lost_accelerator_days", label="Lost, accelerator-days", kind="thousands"),

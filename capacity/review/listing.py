@@ -257,13 +257,15 @@ def cell_text(name: str, kind: str, value: Any, *, year: int | None = None) -> s
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return "; ".join(words.part(name, item) for item in value)
+        return "; ".join(words.part(name, item, year=year) for item in value)
     if kind == "day" or isinstance(value, date):
         return figures.day(value, year=year)
     if name in WEEK_COLUMNS:
         return figures.week(Week.parse(value), year=year)
     if kind in _WRITE:
         return _WRITE[kind](value)
+    if name == "sentence":
+        return words.with_mondays(str(value), year=year)
     return words.word(name, str(value))
 
 

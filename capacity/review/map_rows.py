@@ -96,6 +96,7 @@ def _use_by_workload(rows: PlanRows, uses: Sequence[Use]) -> dict[str, dict[str,
 
 def unplaced_rows(rows: PlanRows) -> list[Row]:
     """Requests without a place, each with its sentence and smallest changes."""
+    names = {pool["key"]: pool["name"] for pool in rows.tables["pools"]}
     return [
         {
             **rows.request_columns(each.key),
@@ -107,7 +108,7 @@ def unplaced_rows(rows: PlanRows) -> list[Row]:
             "free": each.free,
             "short_by": each.short_by,
             "blockers": [{"key": blocker.key, "accelerators": blocker.accelerators} for blocker in each.blockers],
-            "smallest_changes": [change_row(change) for change in each.smallest_changes],
+            "smallest_changes": [change_row(change, names) for change in each.smallest_changes],
         }
         for each in rows.plan.solution.unplaced
     ]

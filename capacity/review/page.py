@@ -82,7 +82,7 @@ def review_context(*, viewer: Viewer, rows: RunRows, week: Week, now: datetime) 
             show_weeks=GANTT_WEEKS,
         ),
         "placed": len({row["experiment_key"] for row in rows.placements}),
-        "unplaced": unplaced_rows(rows),
+        "unplaced": unplaced_rows(rows, year=week.monday.year),
         "starved": starved_context(rows),
         "exposure": exposure_rows(rows),
         "exposure_largest": largest(rows.exposure, "loss_exposure_usd"),

@@ -18,7 +18,7 @@ from capacity.review.map_sums import LATENCIES, TIERS
 from capacity.review.page_reading import SHOWN_WEEKS, RunRows
 from capacity.review.shortage_rows import shortages
 from capacity.review.tables import Row
-from capacity.review.words import part, word
+from capacity.review.words import part, with_mondays, word
 
 RANKING_ROWS = 6
 SHORTAGE_ROWS = 4
@@ -224,17 +224,20 @@ def short_context(rows: RunRows, names: Mapping[str, str], week: Week) -> Row:
     return {"shortages": found[:SHORTAGE_ROWS], "shortages_left_out": max(0, len(found) - SHORTAGE_ROWS)}
 
 
-def _alternatives(changes: Any) -> list[str]:
+def _alternatives(changes: Any, year: int | None) -> list[str]:
     """The smallest changes as parts of one sentence: the first begins it."""
-    found = [part("smallest_changes", change) for change in changes[:3]] if isinstance(changes, list) else []
+    found = [part("smallest_changes", change, year=year) for change in changes[:3]] if isinstance(changes, list) else []
     return [text if place == 0 else text[:1].lower() + text[1:] for place, text in enumerate(found)]
 
 
-def unplaced_rows(rows: RunRows) -> list[Row]:
+def unplaced_rows(rows: RunRows, *, year: int | None = None) -> list[Row]:
     return [
         {
             **row,
-            "changes": _alternatives(row["smallest_changes"]),
+            "changes": _alternatives(row["smallest_changes"], year),
+            "sentence": with_mondays(row["sentence"], year=year)
+            if isinstance(row["sentence"], str)
+            else row["sentence"],
             "url": figure_url(rows.run.pk, f"request:{row['experiment_key']}:short_by")
             if row["short_by"] is not None
             else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -12,6 +13,7 @@ from capacity.lib.figures import Absent, counted, points, thousands
 from capacity.review.changes_shown import visible_changes
 from capacity.review.request_page import standing_of
 from capacity.review.tables import Row
+from capacity.review.words import with_mondays
 from workloads.models import RunMove
 
 CHECKPOINT_UNKNOWN = Absent(
@@ -29,11 +31,14 @@ _PARTS = {
     "override": "override",
 }
 _ALARMS = {"unplaced": "Waits too long", "below_half": "Below its share"}
+NO_NAMES: Mapping[str, str] = {}
+# A place in a stored line: its pool's key, and its first week.
+_PLACE = re.compile(r"(\S+) from (\d{4}-W\d{2})")
 _ORDER = {"lost": 0, "moved": 1, "placed": 2, "ended": 3}
 
 
-def queue_list_rows(rows: Sequence[Row]) -> list[Row]:
-    """The rows of the queue with the columns that are made for reading."""
+def queue_list_rows(rows: Sequence[Row], names: Mapping[str, str] = NO_NAMES) -> list[Row]:
+    """The rows of the queue with the columns that are made for reading. names: of pools by key."""
     return [
         {
             **row,
@@ -41,9 +46,14 @@ def queue_list_rows(rows: Sequence[Row]) -> list[Row]:
             "class_words": _class_words(row),
             "criteria": _criteria(row["parts"]),
             "ahead_words": _ahead(row["ahead"]),
+            "pool_name": _named(row["pool_key"], names),
         }
         for row in rows
     ]
+
+
+def _named(key: Any, names: Mapping[str, str]) -> Any:
+    return names.get(key, key) if isinstance(key, str) else key
 
 
 def _class_words(row: Row) -> str:
@@ -74,13 +84,18 @@ def _ahead(ahead: Any) -> Any:
     ]
 
 
-def yield_list_rows(rows: Sequence[Row]) -> list[Row]:
-    """The rows of the ledger; a loss that cannot be known says why."""
+def yield_list_rows(rows: Sequence[Row], names: Mapping[str, str] = NO_NAMES) -> list[Row]:
+    """The rows of the ledger; a loss that cannot be known says why. names: of pools by key."""
     return [
-        {**row, "lost_accelerator_days": CHECKPOINT_UNKNOWN if row["lost_accelerator_days"] is None else
-         row["lost_accelerator_days"]}
+        {
+            **row,
+            "pool_name": _named(row["pool_key"], names),
+            "lost_accelerator_days": CHECKPOINT_UNKNOWN
+            if row["lost_accelerator_days"] is None
+            else row["lost_accelerator_days"],
+        }
         for row in rows
-    ]  # fmt: skip
+    ]
 
 
 def team_lines(rows: Sequence[Row], viewer: Viewer) -> list[dict[str, Any]]:
@@ -139,10 +154,13 @@ def changes_of(run: Run) -> dict[str, Any]:
     return found or {}
 
 
-def moved_lines(changes: Mapping[str, Any], viewer: Viewer) -> dict[str, Any]:
+def moved_lines(
+    changes: Mapping[str, Any], viewer: Viewer, *, names: Mapping[str, str] = NO_NAMES, year: int | None = None
+) -> dict[str, Any]:
     """Every request that stands elsewhere: {against, moves: [{key, name, verb, kind, before, after, cause}], left_out}.
 
     The reader's own team first, then what lost its place. Only so many; left_out: how many more there are.
+    names: of pools by key; year: the one the reader is in.
     """
     lines = sorted(
         _placement_lines(changes),
@@ -150,17 +168,47 @@ def moved_lines(changes: Mapping[str, Any], viewer: Viewer) -> dict[str, Any]:
     )
     return {
         "against": _against(changes),
-        "moves": _shown(viewer, changes, lines[:MOST_MOVES]),
+        "run": (changes.get("against") or {}).get("run"),
+        "moves": [_in_words(line, names, year) for line in _shown(viewer, changes, lines[:MOST_MOVES])],
         "left_out": max(0, len(lines) - MOST_MOVES),
     }
 
 
-def moved_by_plans(moves: Sequence[RunMove], viewer: Viewer, labels: Sequence[ContractLabel]) -> dict[str, Any]:
+def _in_words(line: dict[str, Any], names: Mapping[str, str], year: int | None) -> dict[str, Any]:
+    """A line with pools by name and weeks by their Monday."""
+
+    def place(found: re.Match[str]) -> str:
+        return f"{names.get(found[1], found[1])} from {found[2]}"
+
+    written = {
+        name: with_mondays(_PLACE.sub(place, line[name]), year=year)
+        for name in ("before", "after", "cause")
+        if isinstance(line[name], str)
+    }
+    return line | written
+
+
+def moved_by_plans(
+    moves: Sequence[RunMove],
+    viewer: Viewer,
+    labels: Sequence[ContractLabel],
+    *,
+    names: Mapping[str, str] = NO_NAMES,
+    year: int | None = None,
+) -> dict[str, Any]:
     """moved_lines of plans before any frozen review: of one plan's moves against the one before it."""
     lines = [move.line for move in moves]
     contracts = [asdict(label) for label in labels]
-    found = moved_lines({"lines": lines, "contracts": contracts}, viewer)
-    return found | {"by": f"by plan {moves[0].run_id}, against plan {moves[0].against_run}" if moves else ""}
+    found = moved_lines({"lines": lines, "contracts": contracts}, viewer, names=names, year=year)
+    if not moves:
+        return found | {"by": ""}
+    run = moves[0].against_run
+    return found | {"run": run, "by": f"by plan {moves[0].run_id}, against plan {run}"}
+
+
+def plan_before_words(moved: Mapping[str, Any]) -> str:
+    """What a Gantt's outlines are from: "In the review frozen for 2026-W47", "In plan 7"."""
+    return f"In the review frozen for {moved['against']}" if moved["against"] else f"In plan {moved['run']}"
 
 
 def _placement_lines(changes: Mapping[str, Any]) -> list[Mapping[str, Any]]:

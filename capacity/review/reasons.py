@@ -73,13 +73,15 @@ def warning_issue(warning: PlacementWarning) -> dict[str, str]:
     }
 
 
-def change_row(change: SmallestChange) -> dict[str, Any]:
-    """A smallest change as stored: its parts and its words."""
+def change_row(change: SmallestChange, names: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """A smallest change as stored: its parts and its words. names: of pools by key, kept beside the key."""
     row: dict[str, Any] = {"change": change.change, "text": _change_text(change)}
     for name in ("accelerators", "weeks", "pool", "key"):
         value = getattr(change, name)
         if value is not None:
             row[name] = value
+    if change.pool is not None and names and change.pool in names:
+        row["pool_name"] = names[change.pool]
     if change.start is not None:
         row["start"] = change.start.key
     if change.from_ is not None:

@@ -30,6 +30,7 @@ from capacity.review.request_form import change_word, stored_row
 from capacity.review.request_room import RequestRoom, request_room
 from capacity.review.request_words import change_words, more_words, sentence
 from capacity.review.what_if import WhatIfRefused
+from capacity.review.what_if_asking import NoRun, asked_run_id
 from workloads.demand import experiment_requests
 from workloads.domain.request_form import unused_key
 from workloads.domain.requests import request_cost
@@ -49,6 +50,11 @@ class Asked:
     room: RequestRoom
     row: Row
     key: str
+
+    @property
+    def year(self) -> int:
+        """Of whoever asks: weeks of another one are written with theirs."""
+        return self.room.inputs.as_of.year
 
     def experiments(self, **cells: Any) -> list[AskedExperiment]:
         """The engine's request, with some values other than in the row; none where the policy plans no such class."""
@@ -93,7 +99,19 @@ def stored_answer(*, run_id: int, request: Request) -> Document:
     replaced = request.replaces.key if request.request_kind == "change" and request.replaces else ""
     room = request_room(run_id)
     instead_of = request.key if request.key in room.plan.requests else replaced
-    return _answer(run_id, Asked(room=room, row=stored_row(request), key=request.key), instead_of)
+    return _answer(
+        run_id, Asked(room=room, row=stored_row(request, today=room.inputs.as_of), key=request.key), instead_of
+    )
+
+
+def answer_now(request: Request) -> Document | None:
+    """What the current plan says of a request that is still to be decided; None of others, and without a plan to ask."""
+    if request.state not in ("draft", "submitted", "returned"):
+        return None
+    try:
+        return stored_answer(run_id=asked_run_id(), request=request)
+    except (NoRun, WhatIfRefused):
+        return None
 
 
 def _answer(run_id: int, asked: Asked, instead_of: str) -> Document:
@@ -105,7 +123,7 @@ def _answer(run_id: int, asked: Asked, instead_of: str) -> Document:
     document = _document(asked, experiment, answer)
     changes = [_change(asked, change_row(change), instead_of) for change in answer.changes]
     document["changes"] = [change for change in changes if change is not None]
-    return {"run": run_id, **document, "sentence": sentence(document), "more": more_words(document)}
+    return {"run": run_id, **document, "sentence": sentence(document, year=asked.year), "more": more_words(document)}
 
 
 def visible_request_answer(viewer: Viewer, document: Mapping[str, Any]) -> Document:
@@ -224,7 +242,7 @@ def _change(asked: Asked, change: Mapping[str, Any], instead_of: str) -> Documen
     Work that becomes preemptible leaves its class with it, so that nothing gives way to it any more.
     """
     pool = str(change.get("pool", ""))
-    change = {**change, "text": change_words(change, asked.room.pool_names.get(pool, pool))}
+    change = {**change, "text": change_words(change, asked.room.pool_names.get(pool, pool), year=asked.year)}
     word = change_word(change)
     if not word:
         return {**change, "word": ""}

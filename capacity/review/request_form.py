@@ -16,21 +16,20 @@ from django.http import QueryDict
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
 from capacity.imports.rows import cell_text, decimal_text
-from capacity.lib.horizon import Week
 from capacity.review.inputs import Inputs
 from workloads.domain.request_form import (
     BY_TIME,
     BY_TOKENS,
     USUAL_MFU,
     adopted,
-    end_of,
+    extension_window,
     flop_of,
     usual_window,
     whole_window,
 )
 from workloads.domain.requests import RequestError
 from workloads.models import Experiment
-from workloads.request_moves import Replaced
+from workloads.request_moves import Replaced, window_of_its_run
 from workloads.request_moves import RequestError as FormError
 from workloads.research_models import EXPERIMENT_PRIORITIES, EXPERIMENT_PURPOSES
 
@@ -121,12 +120,12 @@ def cells_of_request(request: Experiment) -> Cells:
 def cells_to_replace(request: Experiment, kind: str, *, today: date) -> Cells:
     """What a change or an extension of a request begins with.
 
-    An extension of a running request stands in its pool and starts on the Monday on or after its end.
+    An extension of a running request stands in its pool and starts as it ends, or now where it is past its end.
     """
     cells = {name: text for name, text in cells_of_request(request).items() if name in _COPIED}
     if kind == "extension" and request.started_date is not None:
-        start = Week.starting_on_or_after(end_of(request.started_date, request.weeks)).monday
-        cells |= {"earliest_start_date": start.isoformat(), "latest_start_date": start.isoformat()}
+        first, last = extension_window(started=request.started_date, weeks=request.weeks, today=today)
+        cells |= {"earliest_start_date": first.isoformat(), "latest_start_date": last.isoformat()}
         cells["pool_keys"] = "" if request.pool is None else request.pool.key
         cells["name"] = f"{request.name}, extended"[:160]
         return cells
@@ -137,10 +136,18 @@ def cells_to_replace(request: Experiment, kind: str, *, today: date) -> Cells:
     return cells | {"earliest_start_date": earliest.isoformat(), "latest_start_date": latest.isoformat()}
 
 
-def stored_row(request: Experiment) -> dict[str, Any]:
+def moved_window(request: Experiment, today: date) -> dict[str, date]:
+    """When an extension starts whose start has passed, as its approval writes it; nothing for any other request."""
+    window = window_of_its_run(request, today)
+    if window is None or request.earliest_start_date >= window[0]:
+        return {}
+    return {"earliest_start_date": window[0], "latest_start_date": window[1]}
+
+
+def stored_row(request: Experiment, *, today: date) -> dict[str, Any]:
     """The request as a row of a run's inputs, as if it were approved: what is asked is whether it would have a place."""
     names = [name for name in COLUMNS if name != "team"]
-    row = {name: getattr(request, name) for name in names}
+    row = {name: getattr(request, name) for name in names} | moved_window(request, today)
     where = {"pool": None, "domain_key": "", "started_date": None}
     return {**row, **where, "key": request.key, "team": request.team.key, "state": "approved"}
 

@@ -15,6 +15,7 @@ from capacity.lib.figures import counted, thousands, week
 from capacity.lib.horizon import Week
 from capacity.review.models import Review
 from capacity.review.tables import Row
+from capacity.review.words import with_mondays
 
 # A place is looked for in as many earlier plans; most of them hold it where it is.
 MOST_PLANS = 30
@@ -74,7 +75,7 @@ def moved_context(
     sentence = f"It lay {was} {plan.words}; it lies {_words(now, names, year)} now." if now else ""
     return {
         "sentence": sentence or f"It had its place {was} {plan.words}, and has none now.",
-        "cause": cause,
+        "cause": with_mondays(cause, year=year),
         "is_lost": not now,
         "review": plan.review,
     }

@@ -26,9 +26,10 @@ from capacity.lib.horizon import Week
 from capacity.review.request_answer import visible_request_answer
 from capacity.review.request_words import HELD_CAUTION, ahead_words, change_sentence, place_words, start_words
 from capacity.review.tables import Row
+from capacity.review.words import part, with_mondays
 from workloads.domain.request_workflow import FINAL, PLANNED, STATE_NAMES
 from workloads.models import Experiment, RequestMove
-from workloads.request_moves import possible_moves, terms_hash
+from workloads.request_moves import base_ended, possible_moves, terms_hash
 
 _PILLS = {
     "submitted": "decide",
@@ -152,17 +153,18 @@ def page_context(
         "state": words,
         "verdict": (
             f"{words}.",
-            f"{_waits(request, placed, unplaced)} {_last_word(viewer, request, moves, now, labels)}".strip(),
+            f"{_waits(request, placed, unplaced, now.year)} {_last_word(viewer, request, moves, now, labels)}".strip(),
         ),
         "is_final": request.state in FINAL,
         "asks": _asks(viewer, request, now.year, names),
         "why": _why(request),
         "places": [_place(row, now.year, names) for row in placed],
-        "unplaced": [_unplaced(row) for row in unplaced],
-        "live": None if live is None else answer_context(viewer, live),
+        "unplaced": [_unplaced(row, now.year) for row in unplaced],
+        "live": None if live is None else answer_context(viewer, live, year=now.year),
         "history": [_move(viewer, move, now, labels) for move in moves],
         "terms_changed": _terms_changed(request, moves),
         "replaces": _replaces(request),
+        "orphaned": _orphaned(request),
         "row_version": request.row_version,
         "moves": [each for each in makes if each[0] != "running"],
         "may_start": _start(request, placed, now.date()) if any(each[0] == "running" for each in makes) else None,
@@ -178,13 +180,13 @@ def page_context(
     }
 
 
-def answer_context(viewer: Viewer, document: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer as requests/_answer.html shows it to this reader."""
+def answer_context(viewer: Viewer, document: Mapping[str, Any], *, year: int) -> dict[str, Any]:
+    """The answer as requests/_answer.html shows it to this reader. year: the one the reader is in."""
     shown = visible_request_answer(viewer, document)
     pills = {"fits": ("good", "Has room"), "displaces": ("warn", "Displaces"), "part": ("warn", "In part")}
     kind, word = pills.get(str(shown["code"]), ("bad", "No room"))
     changes = [
-        {"word": change["word"], "text": str(change["text"]), "sentence": change_sentence(change)}
+        {"word": change["word"], "text": str(change["text"]), "sentence": change_sentence(change, year=year)}
         for change in shown["changes"]
     ]
     return {
@@ -193,7 +195,7 @@ def answer_context(viewer: Viewer, document: Mapping[str, Any]) -> dict[str, Any
         **_verdict(str(shown["sentence"])),
         "caution": HELD_CAUTION,
         "ahead": ahead_words(shown),
-        "starts": start_words(shown["placed"]),
+        "starts": start_words(shown["placed"], year=year),
         "places": [place_words(row) for row in shown["placed"][:MOST_PLACES]],
         "cost": _cost(shown),
         "accelerator_weeks": thousands(shown["accelerator_weeks"]),
@@ -229,12 +231,12 @@ def operation_words(counted_by: Mapping[str, Decimal | None]) -> list[tuple[str,
 # --- parts --------------------------------------------------------------------------------------------------------
 
 
-def _waits(request: Experiment, placed: Sequence[Row], unplaced: Sequence[Row]) -> str:
+def _waits(request: Experiment, placed: Sequence[Row], unplaced: Sequence[Row], year: int) -> str:
     if request.state != "approved":
         return _WAITS[request.state]
     if placed:
         return "The plan has a place for it."
-    return str(unplaced[0]["sentence"]) if unplaced else "The next plan looks for a place."
+    return str(_unplaced(unplaced[0], year)["sentence"]) if unplaced else "The next plan looks for a place."
 
 
 def _last_word(
@@ -301,10 +303,10 @@ def _place(row: Row, year: int, names: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _unplaced(row: Row) -> dict[str, Any]:
-    changes = row["smallest_changes"]
-    texts = [str(change["text"]) for change in changes] if isinstance(changes, list) else []
-    return {"sentence": row["sentence"], "changes": texts}
+def _unplaced(row: Row, year: int) -> dict[str, Any]:
+    changes, sentence = row["smallest_changes"], row["sentence"]
+    texts = [part("smallest_changes", change, year=year) for change in changes] if isinstance(changes, list) else []
+    return {"sentence": with_mondays(sentence, year=year) if isinstance(sentence, str) else sentence, "changes": texts}
 
 
 def _move(viewer: Viewer, move: RequestMove, now: datetime, labels: Sequence[ContractLabel]) -> dict[str, Any]:
@@ -336,6 +338,19 @@ def _replaces(request: Experiment) -> dict[str, str] | None:
         runs = ", which runs now" if before.state == "running" else ""
         consequence = f"When it is approved, {before.key}{runs} is withdrawn and its place is free."
     return {"verb": _KINDS[request.request_kind], "key": before.key, "name": before.name, "consequence": consequence}
+
+
+def _orphaned(request: Experiment) -> str:
+    """What the end of the request that it changes or extends means for it, in a sentence; or ""."""
+    run = request.replaces
+    if (
+        run is not None
+        and request.request_kind == "extension"
+        and request.state in PLANNED
+        and run.state == "withdrawn"
+    ):
+        return f"{run.key}, which it extends, was stopped. The plan still counts with this one: withdraw it if it ends too."
+    return base_ended(request)
 
 
 def _start(request: Experiment, placed: Sequence[Row], today: date) -> dict[str, str]:

@@ -21,6 +21,7 @@ from capacity.access.viewer import deny, may_do, requires, requires_by_method, v
 from capacity.access.visibility import ContractLabel, Viewer
 from capacity.allocation.what_ifs import TooManyWaiting
 from capacity.imports.record_words import row_url
+from capacity.imports.rows import cell_text
 from capacity.imports.tables import tables
 from capacity.review.chosen import ChosenRun, chosen_run
 from capacity.review.inputs import Inputs
@@ -28,7 +29,7 @@ from capacity.review.pages import run_line, visible_rows
 from capacity.review.plan_moves import cause_of_move
 from capacity.review.quote_asking import run_room
 from capacity.review.quote_moves import TOO_MANY
-from capacity.review.request_answer import Document, request_answer, solve_with, stored_answer
+from capacity.review.request_answer import answer_now, request_answer, solve_with
 from capacity.review.request_form import (
     MFU,
     MODE,
@@ -39,6 +40,7 @@ from capacity.review.request_form import (
     first_of_each,
     form_context,
     last_of_team,
+    moved_window,
     operations,
     said_of,
     taken_change,
@@ -77,6 +79,7 @@ from workloads.request_moves import (
 REFUSED_STATUS, CONFLICT_STATUS = 422, 409
 LONGEST_REASON = 2000
 AS_LAST = "It begins with the weeks, types and purpose of {key}, which your team asked for last."
+SENT_BEFORE = "Press again to make a second request of it, or open the first."
 LIKE = "It begins as {key} is."
 
 
@@ -168,7 +171,10 @@ def _sent(
             answer=answer,
         )
     except RequestRefused as refused:
-        return _form(request, run_id, inputs, cells, replaces=replaces, form_key=form_key, errors=refused.errors)
+        errors = list(refused.errors)
+        if refused.code == "sent_before":
+            form_key, errors = uuid4().hex, [RequestError("", f"{refused} {SENT_BEFORE}")]
+        return _form(request, run_id, inputs, cells, replaces=replaces, form_key=form_key, errors=errors)
     except WhatIfRefused as refused:
         error = RequestError("", refused.sentence)
         return _form(request, run_id, inputs, cells, replaces=replaces, form_key=form_key, errors=[error])
@@ -252,7 +258,8 @@ def _said(request: HttpRequest, run_id: int, inputs: Inputs, cells: Cells, repla
         return {"wrong": [said_of(error) for error in first_of_each(refused.errors)]}
     except WhatIfRefused as refused:
         return {"wrong": [refused.sentence]}
-    return {"said": answer_context(viewer_of(request), document), "operations": _operations(request, inputs, cells)}
+    said = answer_context(viewer_of(request), document, year=timezone.now().year)
+    return {"said": said, "operations": _operations(request, inputs, cells)}
 
 
 def _operations(request: HttpRequest, inputs: Inputs, cells: Cells) -> list[tuple[str, str]]:
@@ -295,7 +302,7 @@ def _page(request: HttpRequest, key: str, *, problem: Problem | None = None, sta
         moves=moves_of(found),
         placed=placed,
         unplaced=unplaced,
-        live=_live(found),
+        live=answer_now(found),
         now=now,
         problem=problem,
         moved=_moved(viewer, chosen, found, placed, names, labels, now.year),
@@ -344,16 +351,6 @@ def _moved(
     return moved_context(plan=plan, before=before, now=placed, names=names, cause=cause, year=year)
 
 
-def _live(found: Experiment) -> Document | None:
-    """What the plan says of it now, where it is still to be decided."""
-    if found.state not in ("draft", "submitted", "returned"):
-        return None
-    try:
-        return stored_answer(run_id=asked_run_id(), request=found)
-    except (NoRun, WhatIfRefused):
-        return None
-
-
 @requires_by_method(POST="requests.submit")
 @require_POST
 def move(request: HttpRequest, key: str) -> HttpResponse:
@@ -373,7 +370,7 @@ def move(request: HttpRequest, key: str) -> HttpResponse:
             now=timezone.now(),
             row_version=int(read) if read.isascii() and read.isdigit() and len(read) < 10 else None,
             place=typed,
-            answer=_live(found) if typed["to"] == "submitted" else None,
+            answer=answer_now(found) if typed["to"] == "submitted" else None,
         )
     except RequestRefused as refused:
         first = refused.errors[0]
@@ -394,10 +391,11 @@ def solve(request: HttpRequest, key: str) -> HttpResponse:
         raise Http404
     if Role.CHAIR not in viewer.roles and not viewer.owns(Role.RESEARCH, found.team.key):
         deny(request, needs="a request of the own team")
+    moved_days = moved_window(found, timezone.now().date())
     try:
         question = solve_with(
             run_id=asked_run_id(),
-            cells=cells_of_request(found),
+            cells=cells_of_request(found) | {name: cell_text(day) for name, day in moved_days.items()},
             user=_user(request),
             now=timezone.now(),
             key=key,

@@ -19,7 +19,7 @@ from capacity.allocation.models import PLAN_SCOPE, CurrentRun, RunDocument, RunP
 from capacity.allocation.what_ifs import ask_what_if
 from capacity.imports.rows import Row, cell_text, key_of_text
 from capacity.imports.tables import Table
-from capacity.lib.figures import thousands
+from capacity.lib.figures import thousands, week
 from capacity.lib.horizon import Week
 from capacity.review.documents import typed_rows
 from capacity.review.input_edits import ASK_ABOUT_ALL, CHANGED, REMOVED, apply_changes, askable_tables
@@ -94,28 +94,28 @@ def can_be_tried(change: Mapping[str, Any]) -> bool:
     return change.get("change") == "more_supply" or _request_values(change) is not None
 
 
-def tries_of(viewer: Viewer, row: Row, *, run_id: int | None) -> dict[str, Any]:
+def tries_of(viewer: Viewer, row: Row, *, run_id: int | None, year: int | None = None) -> dict[str, Any]:
     """The smallest changes of a visible request without a place that the viewer may try, for its last cell."""
     changes = row["smallest_changes"]
     askable = askable_tables(viewer)
     if not isinstance(changes, list) or not _is_theirs(viewer, row):
         return {"tries": []}
     tries = [
-        {"number": number, "words": part("smallest_changes", change), "short": _short_words(change)}
+        {"number": number, "words": part("smallest_changes", change, year=year), "short": _short_words(change, year)}
         for number, change in enumerate(changes)
         if can_be_tried(change) and ("lots" if change["change"] == "more_supply" else "experiments") in askable
     ]
     return {"tries": tries, "try_key": row["experiment_key"], "try_run": run_id}
 
 
-def _short_words(change: Mapping[str, Any]) -> str:
+def _short_words(change: Mapping[str, Any], year: int | None) -> str:
     """A smallest change on a button beside its words."""
     count = thousands(change.get("accelerators") or 0)
     return {
         "fewer_accelerators": count,
-        "later_start": str(change.get("start")),
+        "later_start": week(Week.parse(change["start"]), year=year) if change.get("start") else "",
         "shorter": f"{change.get('weeks')} weeks",
-        "other_pool": str(change.get("pool")),
+        "other_pool": str(change.get("pool_name") or change.get("pool")),
         "preemptible": "preemptible",
         "more_supply": f"+{count}",
     }[change["change"]]

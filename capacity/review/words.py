@@ -5,10 +5,13 @@ A code that is not listed reads as itself with spaces, so that a new one shows o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from capacity.lib.figures import counted, thousands
+from capacity.lib.figures import counted, thousands, week
+from capacity.lib.horizon import Week
+from capacity.review import request_words
 from capacity.review.cards import SENTENCES as MISSING_ON_CARD
 
 WORDS: Mapping[str, Mapping[str, str]] = {
@@ -137,6 +140,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
 }
 _SAME_WORDS = {"stated_purpose": "purpose"}
 _DEMAND_PREFIXES = ("w.", "c.", "h.")
+# A week in a stored sentence, with the word before it that a Monday does not follow.
+_WEEK = re.compile(r"(\bin )?\b(\d{4}-W\d{2})\b")
 
 
 def word(column: str, value: str) -> str:
@@ -147,8 +152,11 @@ def word(column: str, value: str) -> str:
     return words.get(value) or value.replace("_", " ").capitalize()
 
 
-def part(column: str, value: Any) -> str:
-    """One item of a list column: a code, or a blocker or smallest change as stored, its key already relabelled."""
+def part(column: str, value: Any, *, year: int | None = None) -> str:
+    """One item of a list column: a code, or a blocker or smallest change as stored, its key already relabelled.
+
+    year: the one the reader is in.
+    """
     if not isinstance(value, Mapping):
         return word(column, str(value))
     label = demand_label(str(value.get("label", "")))
@@ -156,7 +164,20 @@ def part(column: str, value: Any) -> str:
         return unlock_words(value, label)
     if column in ("blockers", "displaces"):
         return f"{label} {thousands(value['accelerators'])}"
-    return change_words(value, label)
+    return change_words(value, label, year=year)
+
+
+def with_mondays(text: str, *, year: int | None = None) -> str:
+    """A stored sentence with its weeks as the product writes them: "in 2026-W50" is "in the week of 7 Dec"."""
+    return _WEEK.sub(lambda found: (found[1] or "") + _monday(found, year), text)
+
+
+def _monday(found: re.Match[str], year: int | None) -> str:
+    try:
+        monday = week(Week.parse(found[2]), year=year)
+    except ValueError:
+        return found[2]
+    return f"the week of {monday}" if found[1] else monday
 
 
 def unlock_words(unlock: Mapping[str, Any], label: str) -> str:
@@ -168,21 +189,11 @@ def unlock_words(unlock: Mapping[str, Any], label: str) -> str:
     return f"{text} placed" + (f", with it for {counted(weeks, 'week')}" if weeks > 1 else "")
 
 
-def change_words(change: Mapping[str, Any], label: str) -> str:
-    """A smallest change in words: "Start in 2026-W50", "Serve 8 accelerators less of this demand: C-7"."""
-    count = thousands(change["accelerators"]) if change.get("accelerators") is not None else ""
-    weeks = change.get("weeks")
-    plain = {
-        "fewer_accelerators": f"Ask for {count} accelerators",
-        "later_start": f"Start in {change.get('start')}",
-        "shorter": f"Run for {counted(weeks, 'week')}" if weeks else "Run for fewer weeks",
-        "other_pool": f"Accept pool {change.get('pool')}",
-        "preemptible": "Make it preemptible",
-        "more_supply": f"Add {count} accelerators to {change.get('pool')}",
-        "smaller_serving": f"Serve {count} accelerators less of this demand",
-    }
-    text = change.get("text") or plain.get(str(change["change"]), str(change["change"]).replace("_", " "))
-    return f"{text}: {label}" if label else str(text)
+def change_words(change: Mapping[str, Any], label: str, *, year: int | None = None) -> str:
+    """A smallest change in words: "Start on 7 Dec", "Serve 8 accelerators less of this demand: C-7"."""
+    pool = str(change.get("pool_name") or change.get("pool") or "")
+    text = request_words.change_words(change, pool, year=year)
+    return f"{text}: {label}" if label else text
 
 
 def demand_label(label: str) -> str:

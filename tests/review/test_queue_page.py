@@ -6,16 +6,21 @@ import re
 from datetime import date
 from typing import Any
 
+import pgtrigger
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from capacity.access.models import User
 from capacity.access.roles import Role
 from capacity.access.visibility import Viewer
+from capacity.allocation.models import Run
 from capacity.decisions.models import Decision
+from capacity.review.gantt import most_telling
 from capacity.review.queue_page import moved_lines
 from tests.factories import make_run, make_user
-from workloads.models import Experiment, PriorityOverride, RunMove, Team
+from workloads.models import Experiment, PriorityOverride, RunMove, RunTeam, Team
 from workloads.overrides import override_rows
 
 pytestmark = pytest.mark.django_db
@@ -73,17 +78,18 @@ def test_before_any_review_the_last_plan_that_moved_something_is_told(client: Cl
     signed_in(client, "research")
     page = text(client)
     assert f"by plan {run.pk}, against plan 7" in page
-    assert "RL from feedback (e_rl)" in page and "lot L9 comes in 2026-W52" in page
+    assert "RL from feedback (e_rl)" in page and "lot L9 comes in the week of 21 Dec" in page
 
 
 def test_after_a_review_moves_are_told_against_it_the_own_team_s_first() -> None:
     other = MOVE | {"owner": "foundation", "key": ["e_big"], "kind": "lost", "subject": "Large gang (e_big)"}
     changes = {"against": {"week": "2026-W47", "run": 7}, "contracts": [], "lines": [other, MOVE]}
     research = Viewer(roles=frozenset({Role.RESEARCH}), team_key="alignment")
-    moved = moved_lines(changes, research)
+    moved = moved_lines(changes, research, names={"h100": "H100 Prairie"}, year=2027)
     assert (moved["against"], moved["left_out"]) == ("2026-W47", 0)
     assert [(line["key"], line["is_own"]) for line in moved["moves"]] == [("e_rl", True), ("e_big", False)]
-    assert moved["moves"][0]["before"].startswith("h100 from 2026-W50")
+    assert moved["moves"][0]["before"] == "H100 Prairie from 7 Dec 2026, 64 accelerators"
+    assert moved["moves"][0]["cause"].startswith("h100 has 64 fewer in the week of 7 Dec 2026: lot L9 comes in")
     assert moved_lines(changes, Viewer(roles=frozenset({Role.SALES})))["moves"] == []
 
 
@@ -99,13 +105,13 @@ def decided(user: User, **more: Any) -> Decision:
     )  # fmt: skip
 
 
-def asked() -> Experiment:
-    team = Team.objects.create(key="alignment", name="Alignment", weight=3)
+def asked(key: str = "E-1", *, team: Team | None = None, state: str = "approved") -> Experiment:
+    team = team or Team.objects.create(key="alignment", name="Alignment", weight=3)
     monday = date(2026, 12, 7)
     return Experiment.objects.create(
-        key="E-1", name="Launch", team=team, experiment_priority="P1", purpose="research", is_model_development=False,
+        key=key, name="Launch", team=team, experiment_priority="P1", purpose="research", is_model_development=False,
         accelerators=64, weeks=2, earliest_start_date=monday, latest_start_date=monday, accelerator_types=["h100"],
-        state="approved",
+        state=state,
     )  # fmt: skip
 
 
@@ -158,3 +164,87 @@ def test_an_override_loses_its_effect_when_its_decision_is_superseded(client: Cl
     assert override_rows()[0]["is_decided"]
     decided(chair, number=2, idempotency_key="d2", supersedes=first)
     assert not override_rows()[0]["is_decided"]
+
+
+# --- the drawing -----------------------------------------------------------------------------------------------------
+
+MOST_QUERIES, MOST_ELEMENTS = 15, 2000
+
+
+def many(run: Run) -> None:
+    """A world of 300 placed requests: forty wait, forty have ended, forty moved, of nine teams."""
+    kept = list(RunTeam.objects.filter(run=run).values_list("pk", flat=True)[:9])
+    with pgtrigger.ignore():
+        RunTeam.objects.filter(run=run).exclude(pk__in=kept).delete()
+    team = Team.objects.create(key="alignment", name="Alignment", weight=3)
+    for state in ("submitted", "denied"):
+        for number in range(40):
+            asked(key=f"{state}-{number}", team=team, state=state)
+    RunMove.objects.bulk_create(
+        RunMove(run=run, against_run=run.pk, experiment_key=f"e_rl_{copy}", line=MOVE | {"key": [f"e_rl_{copy}"]})
+        for copy in range(2, 42)
+    )
+
+
+@pytest.mark.parametrize("address", ["/requests/", "/requests/placed/", "/requests/placed/?bars-page=3"])
+def test_with_three_hundred_requests_the_pages_keep_their_size(client: Client, address: str) -> None:
+    run = make_run(scale=75)
+    many(run)
+    for role in ("research", "chair"):
+        signed_in(client, role)
+        with CaptureQueriesContext(connection) as found:
+            html = client.get(address).content.decode()
+        assert len(found) <= MOST_QUERIES, (role, len(found))
+        assert len(re.findall(r"<[a-z]", html)) <= MOST_ELEMENTS, role
+        assert 'class="p-before"' in html
+
+
+def bars_of(client: Client, address: str) -> list[str]:
+    """What each bar of the Gantt is called."""
+    html = client.get(address).content.decode()
+    return re.findall(r'<g role="img" aria-label="([^"]+)"', html)
+
+
+def test_every_placement_is_drawn_on_one_page_of_the_drawing(client: Client) -> None:
+    make_run(scale=30)
+    signed_in(client, "chair")
+    assert len(bars_of(client, "/requests/")) == 40
+    assert "All placements, 80 more" in text(client)
+    pages = [bars_of(client, f"/requests/placed/?bars-page={number}") for number in (1, 2)]
+    assert [len(page) for page in pages] == [100, 20]
+    assert "101–120 of 120" in text(client, "/requests/placed/?bars-page=2")
+    assert {bar.partition(",")[0] for bar in bars_of(client, "/requests/placed/?q=e_abl")} == {"Reward ablations"}
+
+
+def test_beside_the_queue_the_own_team_moves_and_runs_are_drawn_first() -> None:
+    rows = [
+        {"experiment_key": key, "is_running": runs, "pool_key": "p", "start_week": "2026-W50"}
+        for key, runs in (("a", False), ("b", True), ("c", False), ("d", False), ("e", False))
+    ]
+    kept = most_telling(rows, most=4, first_keys=["d"], ranks={"c": 1, "e": 2, "a": 3})
+    assert [row["experiment_key"] for row in kept] == ["b", "c", "d", "e"]
+
+
+def test_where_the_plan_before_had_a_request_is_an_outline_with_its_words_and_its_line(client: Client) -> None:
+    """In plan 1 it lay three weeks in another pool; its outline stands there, and the table says why."""
+    elsewhere = {"placements": {"e_rl": {"pool_key": "h100_use1", "domain_key": "a1", "weeks": 1, "accelerators": 48}}}
+    before = make_run(is_current=False, changes=elsewhere)
+    run = make_run()
+    RunMove.objects.create(run=run, against_run=before.pk, experiment_key="e_rl", line=MOVE)
+    signed_in(client, "research")
+    for address in ("/requests/", "/requests/placed/"):
+        html = client.get(address).content.decode()
+        (outline,) = re.findall(r'aria-label="([^"]+)"><title>[^<]+</title><rect class="p-before"', html)
+        assert outline.startswith(f"In plan {before.pk}, no longer: RL from feedback, Alignment, P1: 48 accelerators")
+        assert "1 dashed outline where the plan before had them" in html
+        moved = html[html.index('id="moved"') :]
+        assert "RL from feedback (e_rl)" in moved and "64 accelerators" in moved
+    # What a filter leaves out is not drawn as if it had gone.
+    assert "p-before" not in client.get("/requests/placed/?q=e_abl").content.decode()
+
+
+def test_without_a_move_nothing_is_outlined(client: Client) -> None:
+    make_run()
+    signed_in(client, "chair")
+    html = client.get("/requests/").content.decode()
+    assert "p-before" not in html and "Dashed" not in html and html.count('id="gantt"') == 1

@@ -13,11 +13,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from capacity.access.models import IdempotentAnswer
 from capacity.access.roles import Role
 from capacity.access.visibility import RESTRICTED, Viewer
 from capacity.allocation.models import Run, WhatIf
+from capacity.lib.horizon import Week
 from capacity.review import request_answer as answers
 from capacity.review.request_answer import request_answer, stored_answer, visible_request_answer
+from capacity.review.request_form import cells_to_replace, stored_row
 from capacity.review.request_room import request_room
 from tests.contracts.pipeline import make_world
 from tests.factories import make_user
@@ -154,6 +157,18 @@ def test_a_form_sent_twice_makes_one_request(research: Client) -> None:
     assert told is not None and told["sentence"].startswith("Fits from")
 
 
+def test_a_form_that_was_changed_after_it_was_sent_is_not_taken_for_the_first(research: Client) -> None:
+    research.post("/requests/new/", FORM | {"op": "submit"})
+    changed = FORM | {"op": "submit", "accelerators": "24"}
+    answer = research.post("/requests/new/", changed)
+    page = text(answer)
+    assert answer.status_code == 422 and "This form was sent before, and is R-0001." in page and 'value="24"' in page
+    number = re.search(r'name="form_key" value="(\w+)"', page)
+    assert number and number[1] != "abc"
+    assert research.post("/requests/new/", changed | {"form_key": number[1]}).headers["Location"] == "/requests/R-0002/"
+    assert list(Experiment.objects.filter(key__startswith="R-").values_list("accelerators", flat=True)) == [16, 24]
+
+
 def test_what_is_wrong_is_said_in_its_place_and_nothing_typed_is_lost(research: Client) -> None:
     answer = research.post("/requests/new/", FORM | {"op": "submit", "weeks": "0", "name": "Mine"})
     assert answer.status_code == 422 and 'value="Mine"' in text(answer)
@@ -208,6 +223,59 @@ def test_the_page_of_a_change_says_what_its_approval_withdraws(run: Run) -> None
     moved("dan", change.key, "approved")
     assert "When it is approved" not in text(chair.get(f"/requests/{change.key}/"))
     assert f"Replaced by {change.key}" in text(chair.get(f"/requests/{before}/"))
+
+
+def extended(run_key: str) -> str:
+    """An extension of it, as its form begins."""
+    cells = cells_to_replace(
+        Experiment.objects.select_related("team", "pool").get(key=run_key), "extension", today=NOW.date()
+    )
+    request, _ = make_request(
+        cells={**CELLS, **cells, "team": "team-1"},
+        form_key="e",
+        mover=mover("ada"),
+        now=NOW,
+        submits=True,
+        replaces=Replaced(kind="extension", key=run_key),
+    )
+    return request.key
+
+
+def test_the_page_of_an_extension_says_that_its_run_was_stopped(run: Run) -> None:
+    running = made().key
+    moved("dan", running, "approved")
+    moved("dan", running, "running", place={"pool": "pool-1", "started_date": "2026-11-23"})
+    key = extended(running)
+    chair = client_of("chair")
+    assert "Approve</button>" in text(chair.get(f"/requests/{key}/"))
+    moved("dan", running, "withdrawn")
+    page = text(chair.get(f"/requests/{key}/"))
+    assert f"{running}, which it extends, is withdrawn already. It can no longer be approved" in page
+    assert "Approve</button>" not in page and "Deny</button>" in page
+
+
+def test_an_approved_extension_of_a_stopped_run_is_said_to_be_still_planned(run: Run) -> None:
+    running = made().key
+    moved("dan", running, "approved")
+    moved("dan", running, "running", place={"pool": "pool-1", "started_date": "2026-11-23"})
+    key = extended(running)
+    moved("dan", key, "approved")
+    moved("dan", running, "withdrawn")
+    assert "was stopped. The plan still counts with this one" in text(client_of("chair").get(f"/requests/{key}/"))
+
+
+def test_an_extension_whose_start_passed_is_answered_as_it_will_be_approved(run: Run) -> None:
+    """Its run ended on 21 September: the plan is asked for this week or the next."""
+    running = made().key
+    moved("dan", running, "approved")
+    moved("dan", running, "running", place={"pool": "pool-1", "started_date": "2026-09-07"})
+    key = extended(running)
+    today = request_room(run.pk).inputs.as_of
+    Experiment.objects.filter(key=key).update(earliest_start_date="2026-09-21", latest_start_date="2026-09-21")
+    asked = stored_row(Experiment.objects.select_related("team", "replaces").get(key=key), today=today)
+    assert asked["earliest_start_date"] == Week.containing(today).monday
+    request = Experiment.objects.select_related("team", "replaces").get(key=key)
+    assert stored_answer(run_id=run.pk, request=request)["code"] == "fits"
 
 
 def test_a_change_begins_with_the_request_it_changes(research: Client) -> None:
@@ -270,6 +338,52 @@ def test_a_request_sent_again_under_its_key_is_the_same_request(research: Client
     assert RequestMove.objects.filter(to_state="submitted").count() == 1
 
 
+def test_a_request_by_the_api_says_which_one_it_is(research: Client) -> None:
+    """Without a key a retry could not be told from another request."""
+    for key in ("", " "):
+        answer = post(research, "requests", BODY, key)
+        error = answer.json()["errors"][0]
+        assert (answer.status_code, error["code"], error["field"]) == (400, "idempotency_key_needed", "Idempotency-Key")
+    assert not RequestMove.objects.exists()
+
+
+def test_a_key_makes_one_request_however_late_and_refuses_another_body(research: Client) -> None:
+    first = post(research, "requests", BODY, "k-1")
+    for is_kept in (True, False):
+        if not is_kept:
+            IdempotentAnswer.objects.all().delete()
+        other = post(research, "requests", BODY | {"accelerators": 24}, "k-1")
+        error = other.json()["errors"][0]
+        assert (other.status_code, error["code"], error["field"]) == (
+            422,
+            "idempotency_key_reused",
+            "Idempotency-Key",
+        ), is_kept
+        assert ("k-1" if is_kept else "R-0001") in error["message"]
+    late = post(research, "requests", BODY, "k-1")
+    assert (late.status_code, late.json()["key"]) == (200, first.json()["key"])
+    assert RequestMove.objects.filter(to_state="submitted").count() == 1
+
+
+def test_long_keys_that_begin_alike_are_two_requests(research: Client) -> None:
+    keys = [post(research, "requests", BODY, "k" * 100 + end).json()["key"] for end in ("1", "2", "1")]
+    assert keys == ["R-0001", "R-0002", "R-0001"]
+
+
+def test_a_draft_submitted_by_the_api_keeps_what_the_plan_said(research: Client) -> None:
+    key = post(research, "requests", BODY | {"submit": False}, "k-1").json()["key"]
+    done = post(research, "request-moves", {"request": key, "to": "submitted"})
+    assert done.status_code == 201 and done.json()["answer"].startswith("Fits from")
+    told = RequestMove.objects.get(to_state="submitted").answer
+    assert told is not None and told["code"] == "fits"
+
+
+def test_the_schema_says_that_the_key_is_needed(research: Client) -> None:
+    schema = research.get("/api/v1/schema/?format=json").json()
+    (header,) = [each for each in schema["paths"]["/api/v1/requests/"]["post"]["parameters"] if each["in"] == "header"]
+    assert (header["name"], header["required"]) == ("Idempotency-Key", True)
+
+
 def test_an_answer_by_the_api_keeps_nothing(research: Client) -> None:
     answer = post(research, "request-answers", BODY)
     assert answer.status_code == 200, answer.content
@@ -301,6 +415,6 @@ def test_moves_by_the_api(run: Run, research: Client) -> None:
     ],
 )
 def test_a_body_that_is_wrong_says_where(research: Client, more: dict[str, Any], status: int, field: str) -> None:
-    answer = post(research, "requests", BODY | more)
+    answer = post(research, "requests", BODY | more, "k-1")
     assert answer.status_code == status, answer.content
     assert field in {each["field"] for each in answer.json()["errors"]}

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from capacity.allocation.domain.solution import SmallestChange
+from capacity.lib.horizon import Week
+from capacity.review.reasons import change_row
 from capacity.review.request_form import change_word, taken_change
-from capacity.review.request_words import change_sentence, more_words, sentence
+from capacity.review.request_words import change_sentence, change_words, more_words, sentence
+from capacity.review.words import part, with_mondays
 
 PLACED = [{"pool": "h100", "pool_name": "H100 us-central", "start": "2026-W51", "weeks": 6, "accelerators": 512}]
 SHORT = {
@@ -33,6 +37,37 @@ def test_a_request_that_fits_says_where_and_that_nothing_moves() -> None:
     assert said("fits") == "Fits from 14 Dec in H100 us-central; nothing is moved."
 
 
+def test_weeks_of_another_year_than_the_reader_s_carry_it() -> None:
+    assert "week of 4 Jan 2027, because" in sentence({"code": "no_place", "no_place": SHORT}, year=2026)
+    assert "week of 4 Jan, because" in sentence({"code": "no_place", "no_place": SHORT}, year=2027)
+    later = {"change": "later_start", "start": "2027-W05", "fits_from": "2027-W05", "fits_in": "H100 us-central"}
+    later["text"] = change_words(later, "", year=2026)
+    assert change_sentence(later, year=2026) == "Start on 1 Feb 2027: fits in H100 us-central"
+    shorter = {"change": "shorter", "weeks": 3, "text": "Run for 3 weeks", "fits_from": "2027-W05", "fits_in": "H100"}
+    assert change_sentence(shorter, year=2026) == "Run for 3 weeks: fits from 1 Feb 2027 in H100"
+
+
+def test_a_stored_change_is_told_by_the_name_of_its_pool() -> None:
+    stored = change_row(SmallestChange("other_pool", pool="h100-p", accelerators=64), {"h100-p": "H100 Prairie"})
+    assert (stored["pool"], stored["pool_name"]) == ("h100-p", "H100 Prairie")
+    assert part("smallest_changes", stored) == "Accept H100 Prairie with 64 accelerators"
+    supply = SmallestChange("more_supply", pool="h100-p", accelerators=8, from_=Week.parse("2026-W50"), weeks=3)
+    told = "Add 8 accelerators to H100 Prairie from 7 Dec for 3 weeks"
+    assert part("smallest_changes", change_row(supply, {"h100-p": "H100 Prairie"}), year=2026) == told
+    assert (
+        part("smallest_changes", {"change": "other_pool", "pool": "h100-p", "text": "Accept pool h100-p"})
+        == "Accept h100-p"
+    )
+
+
+def test_weeks_in_a_stored_sentence_are_written_by_their_monday() -> None:
+    text = "124 of 128 accelerators are free in 2026-W50, short by 4, from 2027-W01 (week 2026-W51)."
+    assert with_mondays(text, year=2026) == (
+        "124 of 128 accelerators are free in the week of 7 Dec, short by 4, from 4 Jan 2027 (week 14 Dec)."
+    )
+    assert with_mondays("L2026-W501, 2026-W99 and E2026-W50", year=2026) == "L2026-W501, 2026-W99 and E2026-W50"
+
+
 def test_what_would_lose_its_place_is_named_with_its_class() -> None:
     moved = [{"key": "E-9", "name": "Sweep", "tier": "P3"}]
     assert said("displaces", displaces=moved).endswith("the place of 1 request of a lower class: Sweep (E-9, P3).")
@@ -40,6 +75,14 @@ def test_what_would_lose_its_place_is_named_with_its_class() -> None:
 
 def test_divisible_work_says_how_much_of_it_has_room() -> None:
     assert said("part", accelerator_weeks=4000).endswith("3,072 of 4,000 accelerator-weeks have room.")
+
+
+def test_divisible_work_that_takes_others_places_names_them_too() -> None:
+    moved = [{"key": "E-9", "name": "Sweep", "tier": "P3"}]
+    assert said("part", accelerator_weeks=4000, displaces=moved) == (
+        "Fits in part from 14 Dec in H100 us-central: 3,072 of 4,000 accelerator-weeks have room. "
+        "It takes the place of 1 request of a lower class: Sweep (E-9, P3)."
+    )
 
 
 def test_what_does_not_fit_says_by_how_much_when_and_who_has_it() -> None:

@@ -59,6 +59,12 @@ def test_a_pool_that_is_never_short_has_a_dash_for_its_first_week(client: Client
 
 def test_the_changes_that_would_fit_read_as_one_sentence() -> None:
     changes = [{"change": "fewer_accelerators", "accelerators": 64}, {"change": "later_start", "start": "2027-W05"}]
-    row = {"experiment_key": "E-1", "short_by": None, "smallest_changes": changes}
-    found = unplaced_rows(cast("RunRows", SimpleNamespace(unplaced=[row])))
-    assert found[0]["changes"] == ["Ask for 64 accelerators", "start in 2027-W05"]
+    row = {
+        "experiment_key": "E-1",
+        "short_by": None,
+        "smallest_changes": changes,
+        "sentence": "8 are free in 2027-W05.",
+    }
+    found = unplaced_rows(cast("RunRows", SimpleNamespace(unplaced=[row])), year=2026)
+    assert found[0]["changes"] == ["Ask for 64 accelerators", "start on 1 Feb 2027"]
+    assert found[0]["sentence"] == "8 are free in the week of 1 Feb 2027."

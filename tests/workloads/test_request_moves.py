@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +14,15 @@ from capacity.lib.canonical import content_hash
 from tests.imports.world import GOOD, import_texts
 from tests.workloads.requests import CELLS, NOW, made, moved, mover, state_of
 from workloads.models import Experiment, RequestMove, Team
-from workloads.request_moves import Replaced, RequestRefused, make_request, possible_moves, submitter_of
+from workloads.request_moves import (
+    Replaced,
+    RequestRefused,
+    make_request,
+    move_request,
+    possible_moves,
+    submitter_of,
+    terms_hash,
+)
 from workloads.selectors import input_rows
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +50,16 @@ def test_a_form_that_is_sent_twice_is_one_request_with_one_submission() -> None:
     moves = list(RequestMove.objects.order_by("pk").values_list("from_state", "to_state", "by__username"))
     assert moves == [("", "draft", "ada"), ("draft", "submitted", "ada")]
     assert RequestMove.objects.get(to_state="submitted").answer == {"sentence": "Fits."}
+
+
+def test_a_form_that_says_something_else_than_when_it_was_sent_is_refused() -> None:
+    made()
+    for change in ({"accelerators": "24"}, {"submits": False}):
+        with pytest.raises(RequestRefused, match="This form was sent before, and is R-0001") as error:
+            made(**change)  # type: ignore[arg-type]
+        assert error.value.code == "sent_before"
+    assert made(checkpoint_hours="").key == "R-0001", "an empty cell is as none"
+    assert Experiment.objects.filter(key__startswith="R-").count() == 1
 
 
 def test_another_form_or_the_same_form_of_somebody_else_is_another_request() -> None:
@@ -253,13 +272,19 @@ def test_the_database_refuses_the_approval_of_whoever_submitted() -> None:
 # --- granted once ----------------------------------------------------------------------------------------------------
 
 
-def replacing(key: str, kind: str, form_key: str) -> Experiment:
+# What an extension of a run that began on 23 November for two weeks in pool-1 asks.
+GOES_ON = {"pool_keys": "pool-1", "earliest_start_date": "2026-12-07", "latest_start_date": "2026-12-07"}
+
+
+def replacing(
+    key: str, kind: str, form_key: str, *, now: datetime = NOW, submits: bool = True, **cells: str
+) -> Experiment:
     request, _ = make_request(
-        cells=CELLS,
+        cells={**CELLS, **(GOES_ON if kind == "extension" else {}), **cells},
         form_key=form_key,
         mover=mover("ada"),
-        now=NOW,
-        submits=True,
+        now=now,
+        submits=submits,
         replaces=Replaced(kind=kind, key=key),
     )
     return request
@@ -286,3 +311,60 @@ def test_a_run_is_extended_once_and_not_after_it_has_ended() -> None:
     moved("dan", one.key, "withdrawn")
     moved("ada", first.key, "done")
     assert "which it extends, is done already." in str(refused("dan", two.key, "approved"))
+
+
+def running() -> str:
+    """A request that runs in pool-1 since 23 November, to 7 December."""
+    key = made().key
+    moved("dan", key, "approved")
+    moved("dan", key, "running", place={"pool": "pool-1", "started_date": "2026-11-23"})
+    return key
+
+
+@pytest.mark.parametrize(
+    ("cells", "field"),
+    [
+        ({"pool_keys": ""}, "pool_keys"),
+        ({"earliest_start_date": "2026-11-30"}, "earliest_start_date"),
+        ({"latest_start_date": "2026-12-14"}, "earliest_start_date"),
+    ],
+)
+def test_an_extension_keeps_its_pool_and_start_whoever_sends_it(cells: dict[str, str], field: str) -> None:
+    key = running()
+    with pytest.raises(RequestRefused) as error:
+        replacing(key, "extension", "form-2", **cells)
+    assert [each.field for each in error.value.errors] == [field]
+    assert "pool-1" in str(error.value) or "2026-12-07." in str(error.value)
+    assert not Experiment.objects.filter(key="R-0002").exists()
+
+
+def test_a_draft_of_an_extension_that_was_put_elsewhere_is_not_submitted() -> None:
+    key = replacing(running(), "extension", "form-2", submits=False).key
+    assert written("ada", key=key, latest_start_date="2027-01-25", pool_keys="") == []
+    assert {each.field for each in refused("ada", key, "submitted").errors} == {"pool_keys", "earliest_start_date"}
+
+
+def test_an_extension_of_a_run_past_its_end_starts_now_also_when_it_is_approved_later() -> None:
+    """Asked on Wed 16 December, nine days after the end: this week or the next. Approved a week later: then."""
+    key = running()
+    late = {"earliest_start_date": "2026-12-14", "latest_start_date": "2026-12-21"}
+    asked = replacing(key, "extension", "form-2", now=datetime(2026, 12, 16, 9, tzinfo=UTC), **late)
+    move_request(
+        key=asked.key, target="approved", reason="", mover=mover("dan"), now=datetime(2026, 12, 22, 9, tzinfo=UTC)
+    )
+    row = Experiment.objects.get(key=asked.key)
+    assert (str(row.earliest_start_date), str(row.latest_start_date)) == ("2026-12-21", "2026-12-28")
+    approved = RequestMove.objects.get(experiment=row, to_state="approved")
+    assert approved.terms_hash == terms_hash(row), "what was approved is what it asks for now"
+
+
+def test_an_extension_is_neither_submitted_nor_approved_once_its_run_was_stopped() -> None:
+    key = running()
+    sent = replacing(key, "extension", "form-2")
+    draft = replacing(key, "extension", "form-3", submits=False)
+    moved("dan", key, "withdrawn")
+    for who, request, target in (("dan", sent, "approved"), ("ada", draft, "submitted")):
+        assert f"{key}, which it extends, is withdrawn already" in str(refused(who, request.key, target))
+        found = Experiment.objects.select_related("team", "replaces").get(key=request.key)
+        may = possible_moves(found, viewer=mover(who).viewer, user=mover(who).user, submitter=None)
+        assert may and target not in [each[0] for each in may]

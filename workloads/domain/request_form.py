@@ -113,3 +113,14 @@ def adopted(cells: Mapping[str, str], change: Mapping[str, object]) -> dict[str,
 def end_of(start: date, weeks: int) -> date:
     """The first day on which it no longer runs."""
     return start + timedelta(weeks=weeks)
+
+
+def extension_window(*, started: date, weeks: int, today: date) -> tuple[date, date]:
+    """The first and last Monday on which an extension of a running request starts: the Monday on or after its end.
+
+    A run that is past its end goes on now: this week, or the next where this one is decided already.
+    """
+    end, this_week = Week.starting_on_or_after(end_of(started, weeks)), Week.containing(today)
+    if this_week < end:
+        return end.monday, end.monday
+    return this_week.monday, this_week.plus(1).monday

@@ -26,6 +26,8 @@ STATE_NAMES = dict(STATES)
 BEGINNING = ""
 # What a run plans: nobody else's accelerators wait for what was not approved.
 PLANNED = frozenset({"approved", "running"})
+# What still waits for somebody before it may be approved.
+BEFORE_APPROVAL = frozenset({"draft", "submitted", "returned"})
 # What whoever asks may still word.
 WORDED = frozenset({"draft", "returned"})
 # Nothing happens to these any more; what they said and why they ended stays.

@@ -7,7 +7,15 @@ from decimal import Decimal
 
 import pytest
 
-from workloads.domain.request_form import adopted, flop_of, next_key, unused_key, usual_window, whole_window
+from workloads.domain.request_form import (
+    adopted,
+    extension_window,
+    flop_of,
+    next_key,
+    unused_key,
+    usual_window,
+    whole_window,
+)
 from workloads.domain.requests import RequestError
 
 
@@ -31,6 +39,16 @@ def test_any_two_days_become_mondays_between_them() -> None:
     assert whole_window(date(2026, 11, 24), date(2026, 12, 9)) == (date(2026, 11, 30), date(2026, 12, 7))
     with pytest.raises(RequestError, match="No Monday lies between"):
         whole_window(date(2026, 11, 24), date(2026, 11, 29))
+
+
+def test_an_extension_starts_as_its_run_ends_and_now_where_it_is_past_its_end() -> None:
+    """Started Mon 23 Nov for 2 weeks: it ends 7 Dec. From that Monday on it is now, or next week if this is decided."""
+    run = {"started": date(2026, 11, 23), "weeks": 2}
+    assert extension_window(**run, today=date(2026, 12, 6)) == (date(2026, 12, 7), date(2026, 12, 7))
+    assert extension_window(**run, today=date(2026, 12, 7)) == (date(2026, 12, 7), date(2026, 12, 14))
+    assert extension_window(**run, today=date(2026, 12, 31)) == (date(2026, 12, 28), date(2027, 1, 4))
+    mid_week = extension_window(started=date(2026, 11, 25), weeks=2, today=date(2026, 11, 26))
+    assert mid_week == (date(2026, 12, 14), date(2026, 12, 14))
 
 
 def test_operations_by_time_and_by_tokens() -> None:
