@@ -26,9 +26,10 @@ WEEKS_STEP = Decimal("0.1")
 
 
 def move_answer(*, before: PreparedPlan, after: PreparedPlan, answer: Mapping[str, Any]) -> Document:
-    """{weeks, changed, released, by_type, h100e, paper_usd, released_usd, revenue_usd, lost_usd, margin_usd}.
+    """{weeks, changed, classes, released, by_type, h100e, paper_usd, released_usd, revenue_usd, lost_usd, margin_usd}.
 
-    released: whole accelerators by week; dollars a week on average over these weeks, None where not known. margin =
+    classes: keys of those that differ, so that what came of it is read of the same ones. released: whole accelerators by
+    week; dollars a week on average over these weeks, None where not known. margin =
     revenue more + accelerators released − dollars lost more.
     """
     weeks = min(MOVE_WEEKS, len(before.inputs.horizon))
@@ -40,6 +41,7 @@ def move_answer(*, before: PreparedPlan, after: PreparedPlan, answer: Mapping[st
     return {
         "weeks": weeks,
         "changed": len(saving.changed),
+        "classes": list(saving.changed),
         "released": list(saving.by_week),
         "released_always": saving.released_always,
         "by_type": {kind: list(amounts) for kind, amounts in saving.by_type.items()},

@@ -5,25 +5,25 @@ What belongs here: rows → what templates show. Steps are move_steps', the arit
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Q, Sum
 from django.urls import reverse
 
 from capacity.access.visibility import RESTRICTED, Viewer, see
 from capacity.allocation.models import WhatIf
 from capacity.lib import figures
 from capacity.lib.figures import Absent
+from capacity.lib.horizon import Week
 from capacity.review.move_answer import visible_move
+from capacity.review.move_realised import NO_RUN, realised_of, realised_of_all
 from capacity.review.move_steps import stale_reason
 from capacity.review.tables import Row
 from workloads.domain.moves import FACTOR, KINDS, MODEL, SHARE, TYPE
-from workloads.models import RunWorkloadCard, RunWorkloadUse, WorkloadMove
+from workloads.models import WorkloadMove
 
 STATE_PILLS = {"proposed": "plain", "asked": "decide", "accepted": "good", "done": "done", "dropped": "plain"}
 GATE_PILLS = {"no": ("decide", "Not tested"), "pass": ("good", "Passed"), "fail": ("bad", "Failed")}
@@ -32,9 +32,6 @@ NOT_ANSWERED = Absent("being solved", "plain", "Its what-if is not answered yet.
 NEVER = Absent("never", "plain", "It releases no whole accelerator, so its one-off cost never comes back.")
 NO_ONE_OFF = Absent("not known", "unknown", "What it costs once is not known.")
 NO_RATE = Absent("not known", "unknown", "A cost rate, a bill or the throughput of another model is missing.")
-NOT_DONE = Absent("not done yet", "plain", "What came of it is told once it is done.")
-NO_RUN = Absent("n/a", "unknown", "It was brought in without the run that it was promised against.")
-NO_ROWS = Absent("n/a", "unknown", "The run of its promise is from before workloads were told by pool and week.")
 WASTE_KINDS = {
     "low_utilisation": "Low use",
     "low_cache": "Low cache hits",
@@ -62,75 +59,6 @@ def what_words(kind: str, to_key: str, amount: Decimal | None) -> str:
     if amount is not None and FACTOR in asks:
         words.append(figures.ratio(amount))
     return ", ".join(words)
-
-
-# --- promised and realised -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class Realised:
-    """What a workload takes less now than in the run of the promise; Absent with the reason where that is not told.
-
-    tokens_share: how much its tokens a week grew since, as a fraction; the difference is not corrected for it.
-    """
-
-    accelerators: int | Absent
-    usd: Decimal | Absent
-    tokens_share: Decimal | Absent
-
-
-def realised_of(move: WorkloadMove, *, current_id: int | None) -> Realised:
-    """realised_of_all of one move."""
-    return realised_of_all([move], current_id=current_id)[move.key]
-
-
-def realised_of_all(moves: Iterable[WorkloadMove], *, current_id: int | None) -> dict[str, Realised]:
-    """Move → the difference of two stored runs, each in its first week, and nothing else. At most three queries."""
-    found = list(moves)
-    done = [move for move in found if move.state == "done" and move.promised_run_id is not None]
-    ids = {move.promised_run_id for move in done if move.promised_run_id is not None}
-    uses = _first_weeks(ids | {current_id}) if done and current_id is not None else {}
-    return {move.key: _realised(move, current_id, uses) for move in found}
-
-
-# Run → workload → (accelerators, dollars, tokens) of its first week.
-_Uses = Mapping[int, Mapping[str, tuple[int, Decimal | None, int | None]]]
-
-
-def _realised(move: WorkloadMove, current_id: int | None, uses: _Uses) -> Realised:
-    promised_id = move.promised_run_id
-    if move.state != "done":
-        return Realised(accelerators=NOT_DONE, usd=NOT_DONE, tokens_share=NOT_DONE)
-    if promised_id is None or current_id is None:
-        return Realised(accelerators=NO_RUN, usd=NO_RUN, tokens_share=NO_RUN)
-    if not uses.get(promised_id) or not uses.get(current_id):
-        return Realised(accelerators=NO_ROWS, usd=NO_ROWS, tokens_share=NO_ROWS)
-    # Taking nothing is told by the other rows of the run.
-    was, now = (uses[pk].get(move.workload.key, (0, Decimal(0), None)) for pk in (promised_id, current_id))
-    before, after = was[2], now[2]
-    return Realised(
-        accelerators=was[0] - now[0],
-        usd=NO_RATE if was[1] is None or now[1] is None else was[1] - now[1],
-        tokens_share=NO_ROWS if not before or after is None else Decimal(after) / before - 1,
-    )
-
-
-def _first_weeks(ids: Collection[int]) -> dict[int, dict[str, tuple[int, Decimal | None, int | None]]]:
-    tokens = {
-        (row["run_id"], row["workload_key"]): row["tokens_per_week"]
-        for row in RunWorkloadCard.objects.filter(run_id__in=ids).values("run_id", "workload_key", "tokens_per_week")
-    }
-    rows = (
-        RunWorkloadUse.objects.filter(run_id__in=ids, week=F("run__first_week"))
-        .values("run_id", "workload_key")
-        .annotate(held=Sum("accelerators"), cost=Sum("usd"), unknown=Count("pk", filter=Q(usd__isnull=True)))
-    )
-    found: dict[int, dict[str, tuple[int, Decimal | None, int | None]]] = {}
-    for row in rows:
-        place = (row["run_id"], row["workload_key"])
-        cost = None if row["unknown"] else row["cost"]
-        found.setdefault(place[0], {})[place[1]] = (row["held"], cost, tokens.get(place))
-    return found
 
 
 # --- rows of the lists -----------------------------------------------------------------------------------------------
@@ -246,21 +174,33 @@ def _or(value: Any, absent: Absent) -> Any:
 
 
 def totals_of(viewer: Viewer, rows: Sequence[Row], moves: Iterable[WorkloadMove], *, current_id: int | None) -> Row:
-    """What accepted and done moves promised, and what came of those done, as far as either is known and may be read."""
-    decided = [move for move in moves if move.state in ("accepted", "done")]
-    promised = [move.promised_accelerators for move in decided if move.promised_accelerators is not None]
-    usd = [move.promised_usd_per_week for move in decided if move.promised_usd_per_week is not None]
-    done = [move for move in decided if move.state == "done"]
-    came = [each.accelerators for each in realised_of_all(done, current_id=current_id).values()]
-    known = [amount for amount in came if isinstance(amount, int)]
+    """What is promised by moves accepted and not done, apart what those done promised, and what came of those of which
+    that is told beside what the same ones promised."""
+    found = list(moves)
+    waiting = [move for move in found if move.state == "accepted"]
+    done = [move for move in found if move.state == "done"]
+    came = realised_of_all(done, current_id=current_id)
+    known = {key: each.accelerators for key, each in came.items() if isinstance(each.accelerators, int)}
+    told = [move for move in done if move.key in known]
     return {
-        "decided": len(decided),
-        "promised": see(viewer, "move", "promised_accelerators", sum(promised)) if promised else NOT_ASKED,
-        "promised_usd": see(viewer, "move", "promised_usd_per_week", sum(usd, Decimal(0))) if usd else NO_RATE,
-        "done": len(came),
-        "realised": see(viewer, "move", "realised_accelerators", sum(known)) if known else NO_RUN,
-        "told": len(known),
+        "accepted": len(waiting),
+        **_promises(viewer, "promised_accepted", waiting),
+        "done": len(done),
+        **_promises(viewer, "promised_done", done),
+        "told": len(told),
+        **_promises(viewer, "promised_told", told),
+        "realised": see(viewer, "move", "realised_accelerators", sum(known.values())) if known else NO_RUN,
         "open": sum(row["state_code"] in ("proposed", "asked") for row in rows),
+    }
+
+
+def _promises(viewer: Viewer, name: str, moves: Sequence[WorkloadMove]) -> Row:
+    """Accelerators and dollars a week that these promised, as far as it is known."""
+    accelerators = [move.promised_accelerators for move in moves if move.promised_accelerators is not None]
+    usd = [move.promised_usd_per_week for move in moves if move.promised_usd_per_week is not None]
+    return {
+        name: see(viewer, "move", "promised_accelerators", sum(accelerators)) if accelerators else NOT_ASKED,
+        f"{name}_usd": see(viewer, "move", "promised_usd_per_week", sum(usd, Decimal(0))) if usd else NO_RATE,
     }
 
 
@@ -303,7 +243,12 @@ def move_context(
         if isinstance(came.tokens_share, Absent)
         else figures.share(came.tokens_share),
         "promised_run": move.promised_run_id,
-        "current_run": current_id,
+        "realised_run": came.run_id,
+        "realised_weeks": came.weeks,
+        "realised_from": figures.week(Week.parse(came.first_week), year=now.year) if came.first_week else "",
+        "promised_then": None
+        if came.promised == move.promised_accelerators or not came.weeks
+        else see(viewer, "move", "promised_accelerators", came.promised),
     }
 
 

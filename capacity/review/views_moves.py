@@ -24,7 +24,7 @@ from capacity.access.visibility import Viewer
 from capacity.allocation.what_ifs import TooManyWaiting
 from capacity.decisions.services import NotPermitted
 from capacity.imports.rows import cell_text, decimal_text
-from capacity.lib.figures import counted
+from capacity.lib.figures import counted, thousands
 from capacity.review import list_specs_moves
 from capacity.review.chosen import ChosenRun, chosen_run
 from capacity.review.input_edits import ChangesRefused
@@ -175,12 +175,26 @@ def _proposal(row: Row) -> dict[str, Any]:
 
 def _verdict(totals: Row, waste: Listing, waiting: Listing) -> tuple[str, str]:
     head = f"{counted(totals['open'], 'move')} to decide."
-    if isinstance(totals["promised"], int):
-        head += f" Accepted ones promised {counted(totals['promised'], 'accelerator')}"
-        came = totals["realised"]
-        head += f"; {counted(came, 'accelerator')} came free." if isinstance(came, int) else "."
+    if isinstance(totals["promised_accepted"], int):
+        head += f" Accepted and not done: {counted(totals['promised_accepted'], 'accelerator')} promised."
+    head += _came_free(totals)
     more = f"{counted(len(waste.rows), 'finding')} of waste, {len(waiting.rows)} of work that waits beside idle accelerators."
     return head, more if waste.all_rows or waiting.all_rows else ""
+
+
+def _came_free(totals: Row) -> str:
+    """What the done ones promised beside what came of the same ones."""
+    promised, came, told = totals["promised_done"], totals["realised"], totals["told"]
+    if not isinstance(promised, int):
+        return ""
+    head = f" Done ones promised {counted(promised, 'accelerator')}; "
+    if not isinstance(came, int):
+        return head + "what came free is not known."
+    if told < totals["done"]:
+        head += (
+            f"of {counted(totals['promised_told'], 'accelerator')} promised by the {told} of them that can be told, "
+        )
+    return head + f"{thousands(came)} came free."
 
 
 # --- one move --------------------------------------------------------------------------------------------------------

@@ -6,12 +6,12 @@ contracts by key and hold no dollars: whoever shows them passes them through the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from capacity.lib.figures import counted, share, thousands
+from capacity.lib.figures import share, thousands
 from capacity.lib.horizon import Week
 from capacity.lib.money import round_usd, to_decimal
 from capacity.lib.units import TOKENS_PER_MILLION, exact
@@ -19,23 +19,20 @@ from capacity.review.card_premium import CardCosts
 from capacity.review.card_rows import tokens_this_week
 from capacity.review.map_use_rows import MAP_WEEKS, Use
 from capacity.review.plan_rows import PlanRows
+from capacity.review.waiting_rows import WaitingRows
+from capacity.review.waste_row import Row, waste_row
 from workloads.domain.classes import ServingClass
 from workloads.domain.moves import Candidate, CardFacts, cache_gaps, candidates
 from workloads.domain.premium import WeekTokens, lower_tiers, tokens_cost
 from workloads.domain.waste import (
     LOW_UTILISATION,
-    THROTTLED_LIMIT,
     Held,
     beyond_need,
     is_low,
-    is_throttled,
-    room_outside,
-    throttled_share,
     utilisation,
 )
 
-Row = dict[str, Any]
-COUNT_STEP, SHARE_STEP, AMOUNT_STEP = Decimal("0.0001"), Decimal("0.000001"), Decimal("0.00001")
+AMOUNT_STEP = Decimal("0.00001")
 
 
 class WasteRows:
@@ -61,8 +58,7 @@ class WasteRows:
             *self._low_cache(),
             *self._smaller_passed(),
             *self._retired(),
-            *self._throttled_while_idle(),
-            *self._queued_while_idle(),
+            *WaitingRows(self.rows).found(),
         ]
         found.sort(
             key=lambda row: (
@@ -93,7 +89,7 @@ class WasteRows:
             beyond = beyond_need(needs=[need.accelerators for need in needs], held=held)
             if used is None or not is_low(used) or not beyond.accelerators:
                 continue
-            yield _row(
+            yield waste_row(
                 "low_utilisation",
                 serving_class=key,
                 workload_key=self._only_workload(key),
@@ -128,7 +124,7 @@ class WasteRows:
             own = hits[key]
             assert own is not None
             card = self.rows.workloads[key]
-            yield _row(
+            yield waste_row(
                 "low_cache",
                 workload_key=key,
                 usd=self._caching_paper(key, own, middle),
@@ -180,7 +176,7 @@ class WasteRows:
             if premium["reason"]:
                 sentence += f" {_NO_PREMIUM.get(premium['reason'], '')}"
             usd = None if premium["reason"] else Decimal(premium["usd_per_week"])
-            yield _row("smaller_passed", workload_key=key, usd=usd, sentence=sentence.strip())
+            yield waste_row("smaller_passed", workload_key=key, usd=usd, sentence=sentence.strip())
 
     def _retired(self) -> Iterator[Row]:
         day = self.rows.plan.inputs.as_of
@@ -205,7 +201,7 @@ class WasteRows:
 
     def _retired_row(self, class_key: str, workload: str, sentence: str, model: str) -> Row:
         cost = self.rows.class_week_costs.get((class_key, 0))
-        return _row(
+        return waste_row(
             "retired_pin",
             serving_class=class_key,
             workload_key=workload,
@@ -214,76 +210,6 @@ class WasteRows:
             sentence=f"{sentence}, retired on {self.rows.models[model]['retire_date'].isoformat()}: its replicas serve "
             "nobody else.",
         )
-
-    # --- waiting beside idle accelerators ---------------------------------------------------------------------------
-
-    def _throttled_while_idle(self) -> Iterator[Row]:
-        """Of the latest week known of each workload; idle of that week where the plan has it, else of its first."""
-        latest = {row["workload"]: row for row in sorted(self.rows.tables.get("throttled_weeks", ()), key=_by_week)}
-        for key, row in sorted(latest.items()):
-            refused = throttled_share(requests=row["requests"], throttled=row["throttled"])
-            if refused is None or not is_throttled(refused) or key not in self.rows.workloads:
-                continue
-            then = Week.parse(row["week"])
-            week = then if then in self.rows.horizon else self.rows.weeks[0]
-            idle = {pool: self.rows.idle.get((pool, week), 0) for pool in self._pools_of(key)}
-            pool = min(idle, key=lambda name: (-idle[name], name), default="")
-            if not pool or idle[pool] <= 0:
-                continue
-            when = "in that week" if week == then else "this week"
-            name = self.rows.workloads[key]["name"]
-            yield _row(
-                "throttled_while_idle",
-                workload_key=key,
-                pool_key=pool,
-                week=row["week"],
-                accelerators=Fraction(idle[pool]),
-                measured=refused,
-                peer=THROTTLED_LIMIT,
-                sentence=f"{share(to_decimal(refused), places=2)} of the requests of {name} were throttled in "
-                f"{row['week']}; {counted(idle[pool], 'accelerator')} of {pool}, which may serve it, "
-                f"{'is' if idle[pool] == 1 else 'are'} idle {when}.",
-            )
-
-    def _pools_of(self, workload: str) -> list[str]:
-        found = {
-            option.pool_key
-            for serving in self.rows.class_by_key.values()
-            if any(member.workload_key == workload for member in serving.members)
-            for option in serving.options
-        }
-        return sorted(found)
-
-    def _queued_while_idle(self) -> Iterator[Row]:
-        for each in sorted(self.rows.plan.solution.unplaced, key=lambda unplaced: unplaced.key):
-            request = self.rows.experiments[each.key]
-            pools = {pool for option in self.rows.requests[each.key].options for pool in option.pools}
-            idle = {pool: [self.rows.idle.get((pool, week), 0) for week in self.rows.weeks] for pool in sorted(pools)}
-            room = room_outside(idle=idle, accelerators=request["accelerators"], weeks=request["weeks"])
-            if room is None:
-                continue
-            pool, place = room
-            week = self.rows.weeks[place]
-            yield _row(
-                "queued_while_idle",
-                experiment_key=each.key,
-                pool_key=pool,
-                week=week.key,
-                accelerators=Fraction(request["accelerators"]),
-                sentence=f"{each.key} {request['name']} waits; {pool}, which it accepts, has "
-                f"{thousands(request['accelerators'])} idle for {counted(request['weeks'], 'week')} from {week.key}. "
-                f"{self._why_not(each, week)}",
-            )
-
-    def _why_not(self, unplaced: Any, week: Week) -> str:
-        request = self.rows.requests[unplaced.key]
-        if week > request.latest_start:
-            return f"It may start until {request.latest_start.key}: a later window would do."
-        if week < request.earliest_start:
-            return f"It may not start before {request.earliest_start.key}: an earlier window would do."
-        if unplaced.reason == "floor_reserved":
-            return "What is idle there is kept by a floor."
-        return "Not in one network domain, or kept for others: see why it has no place."
 
     # --- what cards suggest -------------------------------------------------------------------------------------------
 
@@ -353,40 +279,3 @@ _NO_PREMIUM = {
     "unknown_cost": "A pool has no complete cost rate, so what that would save is not known.",
     "no_tokens": "No tokens of it are known, so what that would save is not known.",
 }
-
-
-def _by_week(row: Mapping[str, Any]) -> str:
-    return str(row["week"])
-
-
-def _row(
-    kind: str,
-    *,
-    sentence: str,
-    workload_key: str = "",
-    serving_class: str = "",
-    pool_key: str = "",
-    experiment_key: str = "",
-    week: str = "",
-    accelerators: Fraction | None = None,
-    usd: Decimal | None = None,
-    measured: Fraction | None = None,
-    peer: Fraction | None = None,
-) -> Row:
-    return {
-        "kind": kind,
-        "workload_key": workload_key,
-        "serving_class": serving_class,
-        "pool_key": pool_key,
-        "experiment_key": experiment_key,
-        "week": week,
-        "accelerators": _rounded(accelerators, COUNT_STEP),
-        "usd_per_week": None if usd is None else round_usd(usd),
-        "measured": _rounded(measured, SHARE_STEP),
-        "peer": _rounded(peer, SHARE_STEP),
-        "sentence": sentence,
-    }
-
-
-def _rounded(value: Fraction | None, step: Decimal) -> Decimal | None:
-    return None if value is None else round_usd(to_decimal(value), step=step)

@@ -141,6 +141,9 @@ def test_whoever_queues_beside_idle_accelerators_would_fit_there_in_other_weeks(
     by_place = {(pool, index): amount for (pool, _), (index, amount) in idle.items()}
     assert rows
     for key, row in rows.items():
+        if row["accelerators"] is None:
+            assert "a floor keeps" in row["sentence"] or "but " in row["sentence"]
+            continue
         first = idle[row["pool_key"], row["week"]][0]
         for offset in range(requests[key]["weeks"]):
             assert by_place[row["pool_key"], first + offset] >= requests[key]["accelerators"]
@@ -153,50 +156,6 @@ def test_suggestions_carry_the_saving_on_paper_of_their_finding(plan: ComputedPl
     for key, row in caching.items():
         assert row["paper_usd_per_week"] == wasted[key]["usd_per_week"]
         assert abs(row["amount"] - wasted[key]["peer"]) < Decimal("0.00001")
-
-
-# --- throttled beside idle, by hand --------------------------------------------------------------------------------
-
-FIRST = Week.parse("2026-W47")
-
-
-def throttled(rows: list[dict[str, Any]], *, idle: int) -> list[dict[str, Any]]:
-    serving = SimpleNamespace(
-        members=[SimpleNamespace(workload_key="chat")],
-        options=[SimpleNamespace(pool_key="p"), SimpleNamespace(pool_key="q")],
-    )
-    plan = SimpleNamespace(
-        tables={"throttled_weeks": rows},
-        workloads={"chat": {"name": "Chat"}},
-        weeks=[FIRST],
-        horizon=Horizon(first=FIRST, weeks=2),
-        idle={("p", FIRST): 0, ("q", FIRST): idle},
-        class_by_key={"m.interactive.any": serving},
-    )
-    shell = WasteRows.__new__(WasteRows)
-    shell.rows = plan  # type: ignore[assignment]
-    return list(shell._throttled_while_idle())
-
-
-def told(week: str, requests: int, refused: int) -> dict[str, Any]:
-    return {"workload": "chat", "week": week, "requests": requests, "throttled": refused}
-
-
-def test_throttled_work_beside_idle_accelerators_names_pool_weeks_and_share() -> None:
-    (row,) = throttled([told("2026-W46", 10_000, 40), told("2026-W45", 10_000, 0)], idle=96)
-    assert (row["pool_key"], row["accelerators"], row["week"]) == ("q", 96, "2026-W46")
-    assert row["measured"] == Decimal("0.004")
-    assert "0.40% of the requests of Chat were throttled in 2026-W46" in row["sentence"]
-    assert row["sentence"].endswith("idle this week.")
-    (same,) = throttled([told("2026-W47", 10_000, 40)], idle=96)
-    assert same["sentence"].endswith("idle in that week.")
-
-
-def test_throttling_that_is_over_small_or_without_idle_accelerators_is_no_finding() -> None:
-    assert throttled([told("2026-W45", 10_000, 40), told("2026-W46", 10_000, 0)], idle=96) == []
-    assert throttled([told("2026-W46", 10_000, 10)], idle=96) == []
-    assert throttled([told("2026-W46", 10_000, 40)], idle=0) == []
-    assert throttled([], idle=96) == []
 
 
 # --- suggestions, by hand -------------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ def test_a_move_goes_from_proposal_to_done_on_its_page(run: Run) -> None:
     assert chair.post(ADDRESS + "end/", {"row_version": version(), "to": "done"}).status_code == 302
     assert "Accelerators 8 0" in words(chair)
     listed = words(chair, "/workloads/moves/")
-    assert "0 moves to decide. Accepted ones promised 8 accelerators; 0 accelerators came free." in listed
+    assert "0 moves to decide. Done ones promised 8 accelerators; 0 came free." in listed
 
 
 def test_each_role_reads_its_part(run: Run) -> None:

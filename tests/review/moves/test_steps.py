@@ -21,7 +21,7 @@ from capacity.review import move_steps
 from capacity.review.input_edits import ChangesRefused
 from capacity.review.move_answer import visible_move
 from capacity.review.move_changes import MoveRefused
-from capacity.review.move_page import realised_of
+from capacity.review.move_realised import realised_of
 from capacity.review.move_steps import Acceptance, MoveStepRefused, Stepper
 from capacity.review.what_if import HotRuns, answer_question
 from contracts.models import Contract
