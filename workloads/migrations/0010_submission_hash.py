@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('workloads', '0008_fair_share'),
+        ('workloads', '0009_unknown_demand'),
     ]
 
     operations = [
