@@ -24,6 +24,7 @@ from capacity.inventory.models import AcceleratorType, Pool
 from capacity.lib.figures import NOTHING, UNKNOWN_COST, compact, counted, day, thousands, usd, week
 from capacity.lib.horizon import Week
 from capacity.review.request_answer import visible_request_answer
+from capacity.review.request_running import running_words
 from capacity.review.request_words import HELD_CAUTION, ahead_words, change_sentence, place_words, start_words
 from capacity.review.tables import Row
 from workloads.domain.request_workflow import FINAL, PLANNED, STATE_NAMES
@@ -44,7 +45,6 @@ _WAITS = {
     "draft": "A draft asks for nothing yet: submit it.",
     "submitted": "It waits for the chair; the plan does not count with it yet.",
     "returned": "It was returned: rework it and submit it again.",
-    "running": "It runs; the plan keeps its place.",
     "done": "It is done.",
     "denied": "It was denied. What it said and why stays here.",
     "withdrawn": "It was withdrawn. What it said and why stays here.",
@@ -152,7 +152,7 @@ def page_context(
         "state": words,
         "verdict": (
             f"{words}.",
-            f"{_waits(request, placed, unplaced)} {_last_word(viewer, request, moves, now, labels)}".strip(),
+            f"{_waits(request, placed, unplaced, now.date())} {_last_word(viewer, request, moves, now, labels)}".strip(),
         ),
         "is_final": request.state in FINAL,
         "asks": _asks(viewer, request, now.year, names),
@@ -229,7 +229,9 @@ def operation_words(counted_by: Mapping[str, Decimal | None]) -> list[tuple[str,
 # --- parts --------------------------------------------------------------------------------------------------------
 
 
-def _waits(request: Experiment, placed: Sequence[Row], unplaced: Sequence[Row]) -> str:
+def _waits(request: Experiment, placed: Sequence[Row], unplaced: Sequence[Row], today: date) -> str:
+    if request.state == "running":
+        return running_words(request, placed, unplaced, today=today)
     if request.state != "approved":
         return _WAITS[request.state]
     if placed:
