@@ -24,7 +24,7 @@ from capacity.inventory.models import AcceleratorType, Pool
 from capacity.lib.figures import NOTHING, UNKNOWN_COST, compact, counted, day, thousands, usd, week
 from capacity.lib.horizon import Week
 from capacity.review.request_answer import visible_request_answer
-from capacity.review.request_running import running_words
+from capacity.review.request_running import running_pill, running_words
 from capacity.review.request_words import HELD_CAUTION, ahead_words, change_sentence, place_words, start_words
 from capacity.review.tables import Row
 from workloads.domain.request_workflow import FINAL, PLANNED, STATE_NAMES
@@ -143,6 +143,8 @@ def page_context(
     """
     names = names or {}
     pill, words = standing_of(state=request.state, is_placed=bool(placed))
+    if request.state == "running":
+        pill = running_pill(placed, unplaced)
     makes = possible_moves(request, viewer=viewer, user=user, submitter=submitter(moves))
     is_theirs = Role.CHAIR in viewer.roles or viewer.owns(Role.RESEARCH, request.team.key)
     return {

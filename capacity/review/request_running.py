@@ -37,3 +37,8 @@ def running_words(request: Experiment, placed: Sequence[Row], unplaced: Sequence
             "preemption ledger says for whom."
         )
     return KEPT_WHILE_FREE
+
+
+def running_pill(placed: Sequence[Row], unplaced: Sequence[Row]) -> str:
+    """It runs well while the plan has any week for it."""
+    return "warn" if unplaced and not placed else "good"

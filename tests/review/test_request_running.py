@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from capacity.review.request_running import KEPT, KEPT_WHILE_FREE, running_words
+from capacity.review.request_running import KEPT, KEPT_WHILE_FREE, running_pill, running_words
 from workloads.models import Experiment
 
 TODAY = date(2026, 11, 25)
@@ -32,6 +32,7 @@ def test_a_recall_says_from_when_and_how_much_is_lost() -> None:
     )
     now = [{"sentence": "It runs and is recalled. A floor keeps the accelerators."}]
     assert running_words(request(), [], now, today=TODAY) == now[0]["sentence"]
+    assert (running_pill([], now), running_pill([place(7)], []), running_pill([], [])) == ("warn", "good", "good")
 
 
 def test_a_run_past_its_end_says_what_to_do() -> None:
