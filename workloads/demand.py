@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from capacity.allocation.domain.problem import Experiment, ExperimentOption, Pin, ServingDemand, ServingOption
+from capacity.allocation.domain.problem import Experiment, ExperimentOption, ServingDemand, ServingOption
 from capacity.decisions.policy import Policy
 from capacity.lib.horizon import Horizon, Week
 from capacity.lib.money import to_decimal
@@ -20,6 +20,7 @@ from capacity.lib.units import SECONDS_PER_WEEK, TOKENS_PER_MILLION, exact
 from workloads.domain.classes import ServingClass, ServingLoad, TrafficLoad, build_class
 from workloads.domain.forecasts import Band, ForecastStep, forecast_by_week, planned_source
 from workloads.domain.serving import Profile, SpareRule, Traffic
+from workloads.running import planned_as, run_of
 
 Row = Mapping[str, Any]
 Rows = Mapping[str, Sequence[Row]]
@@ -329,11 +330,12 @@ def loss_per_work(values: Sequence[Decimal | None], work: Sequence[Decimal]) -> 
 
 
 def experiment_requests(
-    *, tables: Rows, policy: Policy, horizon: Horizon, weights: Mapping[str, Decimal] | None = None
+    *, tables: Rows, policy: Policy, horizon: Horizon, as_of: date, weights: Mapping[str, Decimal] | None = None
 ) -> list[Experiment]:
     """Experiment rows as the engine takes them. Pools: those of an acceptable type, narrowed to the named ones.
 
-    weights: of their accelerator-weeks by request (request_weights.py); 1 where none is given.
+    What runs is pinned, or has the weeks left to it where it is preemptible (running.py). weights: of their
+    accelerator-weeks by request (request_weights.py); 1 where none is given.
     """
     priority_tiers = set(policy.tiers)
     slowest = _slowest_links(tables)
@@ -354,25 +356,22 @@ def experiment_requests(
         if tier not in priority_tiers:
             continue
         options = (ExperimentOption(pools=pools, accelerators=row["accelerators"], weeks=row["weeks"]),)
-        pin = None
-        if row["state"] == "running":
-            pin = Pin(pool=row["pool"], domain=row["domain_key"] or None, start=Week.containing(row["started_date"]))
-            options = (ExperimentOption(pools=(row["pool"],), accelerators=row["accelerators"], weeks=row["weeks"]),)
-        found.append(
-            Experiment(
-                key=row["key"],
-                tier=tier,
-                team=row["team"],
-                model_development=row["is_model_development"],
-                earliest_start=Week.containing(row["earliest_start_date"]),
-                latest_start=Week.containing(row["latest_start_date"]),
-                options=options if pools or pin else (),
-                preemptible=row["preemptible"],
-                divisible=row["divisible"],
-                weight=(weights or {}).get(row["key"], Decimal(1)),
-                pinned=pin,
-            )
+        request = Experiment(
+            key=row["key"],
+            tier=tier,
+            team=row["team"],
+            model_development=row["is_model_development"],
+            earliest_start=Week.containing(row["earliest_start_date"]),
+            latest_start=Week.containing(row["latest_start_date"]),
+            options=options if pools else (),
+            preemptible=row["preemptible"],
+            divisible=row["divisible"],
+            weight=(weights or {}).get(row["key"], Decimal(1)),
         )
+        run = run_of(row, as_of=as_of, horizon=horizon)
+        planned = request if run is None else planned_as(run, request)
+        if planned is not None:
+            found.append(planned)
     return found
 
 

@@ -33,6 +33,7 @@ from workloads.demand import (
 from workloads.derived import DERIVED_COLUMNS
 from workloads.domain.classes import ServingClass
 from workloads.request_weights import request_weights
+from workloads.running import runs_by_key
 
 Progress = Callable[[str, float], None]
 HOLDS = "holds"
@@ -126,6 +127,7 @@ def prepare_inputs(*, inputs: Inputs, progress: Progress, known: PreparedPlan | 
                 tables=tables,
                 policy=policy,
                 horizon=horizon,
+                as_of=inputs.as_of,
                 weights=request_weights(tables=tables, policy=policy, as_of=inputs.as_of),
             )
         ),
@@ -206,8 +208,11 @@ def _size_demand(inputs: Inputs, policy: Policy) -> _Sized:
 
 
 def _previous(inputs: Inputs, pools: set[str]) -> tuple[Placement, ...]:
-    """Placements of the last frozen plan, so that a new plan moves as little as it can."""
-    return tuple(
+    """Placements of the last frozen plan, so that a new plan moves as little as it can; of a run that it may move, where
+    that stands."""
+    runs = runs_by_key(inputs.tables["experiments"], as_of=inputs.as_of, horizon=inputs.horizon)
+    standing = {key: place for key, run in runs.items() if (place := run.place()) is not None}
+    frozen = (
         Placement(
             key=row["experiment_key"],
             pool=row["pool_key"],
@@ -217,5 +222,6 @@ def _previous(inputs: Inputs, pools: set[str]) -> tuple[Placement, ...]:
             accelerators=row["accelerators"],
         )
         for row in inputs.previous
-        if row["pool_key"] in pools
+        if row["experiment_key"] not in standing
     )
+    return tuple(place for place in (*frozen, *standing.values()) if place.pool in pools)

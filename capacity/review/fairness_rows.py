@@ -49,7 +49,8 @@ def team_rows(rows: PlanRows) -> list[Row]:
 def _team(rows: PlanRows, team: TeamShare, hours: Sequence[Mapping[str, Any]]) -> Row:
     policy, waits = rows.plan.policy, waited_weeks(rows)
     own = {key: row for key, row in rows.experiments.items() if row["team"] == team.team}
-    unplaced = [each.key for each in rows.plan.solution.unplaced if each.key in own]
+    # What runs and is recalled waits for nothing: the preemption ledger tells it.
+    unplaced = [each.key for each in rows.plan.solution.unplaced if each.key in own and each.key not in rows.runs]
     waiting = {key: waits[key] for key in unplaced if key in waits}
     by_week = weekly_shares(hours, team=team.team, weeks=trailing_weeks(rows))
     demanding = [_demands(own, week, since(rows)) for week in trailing_weeks(rows)]
@@ -68,7 +69,7 @@ def _team(rows: PlanRows, team: TeamShare, hours: Sequence[Mapping[str, Any]]) -
         "hours_known_weeks": sum(each is not None for each in by_week),
         "requested_accelerator_weeks": sum(row["accelerators"] * row["weeks"] for row in own.values()),
         "placed_accelerator_weeks": sum(
-            each.accelerators * each.weeks for each in rows.plan.solution.placements if each.key in own
+            each.accelerators * each.weeks for each in rows.told_placements if each.key in own
         ),
         "waiting_requests": len(unplaced),
         "longest_wait_weeks": max(waiting.values(), default=None),

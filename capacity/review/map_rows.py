@@ -16,7 +16,8 @@ from capacity.lib.units import exact
 from capacity.review.cards import is_choice, missing_justification, missing_on_card
 from capacity.review.map_use_rows import MAP_WEEKS, Use
 from capacity.review.plan_rows import PlanRows
-from capacity.review.reasons import change_row, engine_issue, reason_sentence, warning_issue, without_pools
+from capacity.review.reasons import change_row, engine_issue, reason_sentence, recalled, warning_issue, without_pools
+from capacity.review.running_rows import overdue_issues
 from contracts.inputs import ContractInForce
 from contracts.remarks import Remarks
 
@@ -117,7 +118,8 @@ def unplaced_rows(rows: PlanRows) -> list[Row]:
 def _reason(rows: PlanRows, each: Unplaced) -> Row:
     """Reason and sentence. The plan only knows that there is no pool; why not stands in the request."""
     if each.reason != "region":
-        return {"reason": each.reason, "sentence": reason_sentence(each)}
+        sentence = reason_sentence(each)
+        return {"reason": each.reason, "sentence": recalled(sentence) if each.key in rows.runs else sentence}
     reason, sentence = without_pools(request=rows.experiments[each.key], pools=rows.tables["pools"])
     return {"reason": reason, "sentence": sentence}
 
@@ -165,7 +167,7 @@ def issue_rows(rows: PlanRows, *, contracts: Sequence[ContractInForce] | None = 
                     "sentence": f"Pool {row['key']} has no network domain, so it can hold no lot.",
                 }
             )
-    found += [*_currencies(rows), *_waivers(rows)]
+    found += [*_currencies(rows), *_waivers(rows), *overdue_issues(rows)]
     found += [engine_issue(issue) for issue in rows.plan.solution.issues]
     found += [warning_issue(warning) for warning in rows.plan.solution.warnings]
     unique = {(row["code"], row["subject"], row["sentence"]): row for row in found}

@@ -26,6 +26,7 @@ from capacity.review.notice_facts import (
     plan_shown,
     planned_facts,
 )
+from capacity.review.notice_running import running_facts
 from workloads.models import Team
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ def _raise(now: datetime, with_mail: bool, cause: CauseOfMove | None) -> int:
         *justification_facts(audience, shown, today=today),
         *hold_facts(audience, today=today),
         *forecast_facts(audience, shown, today=today),
+        *running_facts(audience, shown, today=today),
     ]
     wanted = deliveries()
     kept = keep_notices(_new_notices(facts, wanted), wanted=wanted, with_mail=with_mail, now=now)

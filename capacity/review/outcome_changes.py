@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from capacity.imports.rows import as_json
+from capacity.lib.figures import counted, week
 from capacity.lib.horizon import Week
 from capacity.review.placement_causes import NO_DOCUMENTS, Causes, Documents
 
@@ -122,7 +123,7 @@ def placement_lines(
             kind, cause = "lost", causes.of_loss(key)
         else:
             kind, cause = "ended", "it is finished or withdrawn"
-        field = _field("Place", "text", "placement", "pool_key", _place_text(old), _place_text(new))
+        field = _field("Place", "text", "placement", "pool_key", _place_text(old, causes), _place_text(new, causes))
         line = _line("placements", kind, "Request", f"{row['name']} ({key})", ("placement", "experiment_key"), [field])
         yield line | {"key": [key], "owner": row["team_key"], "cause": cause}
 
@@ -207,8 +208,8 @@ def _places(rows: Sequence[Row], span: tuple[Week, Week]) -> dict[str, tuple[Int
     return {key: tuple(sorted(places)) for key, places in found.items()}
 
 
-def _place_text(places: Sequence[Interval]) -> str | None:
-    """`h100-use1 from 2026-W49, 512 accelerators`; None for no place.
+def _place_text(places: Sequence[Interval], causes: Causes) -> str | None:
+    """`H100 US East from 30 Nov for 4 weeks, 512 accelerators`; None for no place.
 
     A divisible request may be cut into dozens of places: then their sum.
     """
@@ -217,10 +218,14 @@ def _place_text(places: Sequence[Interval]) -> str | None:
         first, end = min(start for _, _, start, _, _ in places), max(stop for _, _, _, stop, _ in places)
         total = sum(start.weeks_until(stop) * count for _, _, start, stop, count in places)
         return (
-            f"{len(places)} places in {pools} pool{'' if pools == 1 else 's'} from {first.key} to "
-            f"{end.plus(-1).key}, {total:,} accelerator-weeks"
+            f"{len(places)} places in {pools} pool{'' if pools == 1 else 's'} from {week(first, year=causes.year)} to "
+            f"the week of {week(end.plus(-1), year=causes.year)}, {total:,} accelerator-weeks"
         )
-    texts = [f"{pool} from {start.key}, {count:,} accelerators" for pool, _, start, _, count in places]
+    texts = [
+        f"{causes.pool_name(pool)} from {week(start, year=causes.year)} for {counted(start.weeks_until(stop), 'week')}, "
+        f"{count:,} accelerators"
+        for pool, _, start, stop, count in places
+    ]
     return "; ".join(texts) or None
 
 

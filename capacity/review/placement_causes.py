@@ -18,6 +18,7 @@ from typing import Any
 
 from capacity.lib.figures import counted, thousands
 from capacity.lib.horizon import Week
+from capacity.review.cause_words import event_words, week_words
 from capacity.review.input_changes import column_label
 from workloads.request_weights import overrides_on
 
@@ -53,6 +54,8 @@ ASKED = frozenset(
         "started_date",
     ]
 )
+# What of it is written as it begins.
+BEGINS = frozenset(column_label(name) for name in ("state", "pool", "domain_key", "started_date"))
 SERVING = ("serving", "product", "internal", "no_choice")
 
 
@@ -112,7 +115,6 @@ class Causes:
         both = (before, after)
         self.names = {row["experiment_key"]: row["name"] for side in both for row in side.get("placements", ())}
         self.names |= {row["experiment_key"]: row["name"] for side in both for row in side.get("unplaced", ())}
-        self.running = {row["experiment_key"] for row in after.get("placements", ()) if row["is_running"]}
         self.reasons = {row["experiment_key"]: row["reason"] for row in after.get("unplaced", ())}
         self.teams = {
             row["experiment_key"]: row.get("team_key", "") for side in both for row in side.get("placements", ())
@@ -120,8 +122,14 @@ class Causes:
         self.classes = {
             row["experiment_key"]: row.get("priority", "") for side in both for row in side.get("placements", ())
         }
-        asked = (row for document in documents for row in document.get("tables", {}).get("experiments", ()))
+        asked = [row for document in documents for row in document.get("tables", {}).get("experiments", ())]
         self.preemptible = {row["key"]: bool(row.get("preemptible")) for row in asked}
+        placed = {row["experiment_key"] for row in after.get("placements", ()) if row["is_running"]}
+        self.pinned = {key for key in placed if not self.preemptible.get(key)}
+        self.yielding = {row["key"] for row in asked if row.get("state") == "running" and row.get("preemptible")}
+        pools = (row for document in documents for row in document.get("tables", {}).get("pools", ()))
+        self.pools = {row["key"]: row.get("name") or row["key"] for row in pools}
+        self.year = min((Week.parse(key).monday.year for key in weeks), default=None)
         self.overrides = tuple(_in_force(document) for document in documents)
         self.weights = tuple({row["team_key"]: row["engine_weight"] for row in side.get("teams", ())} for side in both)
         self.was_unplaced = {row["experiment_key"] for row in before.get("unplaced", ())}
@@ -144,13 +152,15 @@ class Causes:
     # --- the request itself ---------------------------------------------------------------------------------------
 
     def _own(self, key: str) -> str:
-        if key in self.running:
+        if key in self.pinned:
             return "it is running now, and stays where it runs"
         line = self._line("experiments", key)
         if line is not None and line["kind"] == "added" and key not in self.was_unplaced:
             return "it is a new request"
         if line is not None and line["kind"] == "changed":
-            asked = [field["label"] for field in line["fields"] if field["label"] in ASKED]
+            # That preemptible work has begun keeps no room for it: what is in its way does.
+            labels = ASKED - BEGINS if key in self.yielding else ASKED
+            asked = [field["label"] for field in line["fields"] if field["label"] in labels]
             if asked:
                 return "its request changed: " + ", ".join(label.lower() for label in asked)
         return self._override(key)
@@ -183,7 +193,7 @@ class Causes:
         cells = self._left(key)
         gone = sorted({pool for pool, _ in cells} - {pool for pool, _ in self.after.cells})
         if gone:
-            return f"pool {gone[0]} is gone"
+            return f"pool {self.pool_name(gone[0])} is gone"
         near = self._successor(key, cells, nearness=(True,)) if self._is_gang(key) else ""
         return (
             self._less_supply(key, cells)
@@ -209,21 +219,21 @@ class Causes:
         return stood + others <= int(self.after.cells.get(cell, {}).get("allocatable") or 0)
 
     def _less_supply(self, key: str, cells: Sequence[Cell], *, is_any: bool = False) -> str:
-        for pool, week in cells:
-            change = self._change((pool, week), "allocatable")
-            if change < 0 and (is_any or not self._holds(key, (pool, week))):
-                return f"{pool} has {thousands(-change)} fewer in {week}{self._lots(pool)}"
+        for pool, at in cells:
+            change = self._change((pool, at), "allocatable")
+            if change < 0 and (is_any or not self._holds(key, (pool, at))):
+                return f"{self.pool_name(pool)} has {thousands(-change)} fewer in {self._at(at)}{self._lots(pool)}"
         return ""
 
     def _more_supply(self, cells: Sequence[Cell]) -> str:
-        for pool, week in cells:
-            change = self._change((pool, week), "allocatable")
+        for pool, at in cells:
+            change = self._change((pool, at), "allocatable")
             if change > 0:
-                return f"{pool} has {thousands(change)} more in {week}{self._lots(pool)}"
+                return f"{self.pool_name(pool)} has {thousands(change)} more in {self._at(at)}{self._lots(pool)}"
         return ""
 
     def _lots(self, pool: str) -> str:
-        """Which lots of the pool come, leave or count otherwise: `: lot L9 comes in 2026-W50 instead of 2026-W48`."""
+        """Which lots of the pool come, leave or count otherwise: `: lot L9 comes in the week of 7 Dec instead of 23 Nov`."""
         was, now = self.before.lots.get(pool, frozenset()), self.after.lots.get(pool, frozenset())
         changed = sorted({lot for lot, _, _ in was ^ now})
         told = {lot: self._event(lot, was=was, now=now) for lot in changed}
@@ -243,7 +253,7 @@ class Causes:
                 for side in (was - now, now - was)
             )
             for old, new in zip_longest(before, after):
-                words = _event_words(old, new)
+                words = event_words(old, new, self.year)
                 if not self._is_outside(old, new) and words not in parts:
                     parts.append(words)
         return " and ".join(parts)
@@ -315,7 +325,7 @@ class Causes:
             )
         if not cause and other in self.before.spots and other in self.after.spots:
             first, then = _first(self.before.spots[other]), _first(self.after.spots[other])
-            cause = f"it moved from {first[0]} in {first[1]} to {then[0]} in {then[1]}" if first != then else ""
+            cause = self._moved(first, then) if first != then else ""
         if not cause and other not in self.after.spots:
             cause = "it is finished or withdrawn" if other not in self.reasons else "it lost its place"
         return f": {cause}" if cause else ""
@@ -329,13 +339,13 @@ class Causes:
     def _more_of(self, cells: Sequence[Cell], *, grew: bool) -> str:
         """Serving or the floor took more of the room, or less."""
         sign, word = (1, "more") if grew else (-1, "less")
-        for pool, week in cells:
-            change = sum(self._change((pool, week), name) for name in SERVING) * sign
+        for pool, at in cells:
+            change = sum(self._change((pool, at), name) for name in SERVING) * sign
             if change > 0:
-                return f"serving takes {thousands(change)} {word} of {pool} in {week}"
-            floor = self._change((pool, week), "floor") * sign
+                return f"serving takes {thousands(change)} {word} of {self.pool_name(pool)} in {self._at(at)}"
+            floor = self._change((pool, at), "floor") * sign
             if floor > 0:
-                return f"the floor keeps {thousands(floor)} {word} of {pool} in {week}"
+                return f"the floor keeps {thousands(floor)} {word} of {self.pool_name(pool)} in {self._at(at)}"
         return ""
 
     def _same_pool(self, key: str) -> str:
@@ -362,6 +372,17 @@ class Causes:
     def _named(self, key: str) -> str:
         return f"{self.names.get(key, key)} ({key})"
 
+    def pool_name(self, key: str) -> str:
+        """What people call the pool."""
+        return self.pools.get(key, key)
+
+    def _at(self, week_key: str) -> str:
+        return week_words(week_key, self.year)
+
+    def _moved(self, first: Cell, then: Cell) -> str:
+        was, now = (f"{self.pool_name(pool)} in {self._at(week_key)}" for pool, week_key in (first, then))
+        return f"it moved from {was} to {now}"
+
 
 def _in_force(document: Mapping[str, Any]) -> dict[str, tuple[str, Decimal]]:
     """Request → key and weight of its override in force on the day of the plan."""
@@ -380,20 +401,3 @@ def _in_time(cell: Cell) -> tuple[Any, str]:
 
 def _first(spots: Mapping[Cell, int]) -> Cell:
     return min(spots, key=_in_time)
-
-
-def _event_words(before: tuple[str, int] | None, after: tuple[str, int] | None) -> str:
-    """One event of a lot in both plans: `comes in 2026-W50 instead of 2026-W48, of 32 instead of 64`."""
-    found = after or before
-    if found is None:
-        return ""
-    verb = "comes" if found[1] > 0 else "leaves"
-    if before is None:
-        return f"{verb} in {found[0]}"
-    if after is None:
-        return f"no longer {verb} in {found[0]}"
-    size = f"of {thousands(abs(after[1]))} instead of {thousands(abs(before[1]))}"
-    if before[0] == after[0]:
-        return size
-    when = f"{verb} in {after[0]} instead of {before[0]}"
-    return when if before[1] == after[1] else f"{when}, {size}"

@@ -8,10 +8,12 @@ from __future__ import annotations
 from decimal import Decimal, localcontext
 from functools import cached_property
 
+from capacity.allocation.domain.problem import Placement
 from capacity.lib.money import exact_context
 from capacity.lib.units import HOURS_PER_WEEK
 from capacity.review.plan_pools import PoolRows
 from capacity.review.plan_serving import ZERO, Row
+from workloads.running import Run, runs_by_key
 
 
 class PlanRows(PoolRows):
@@ -28,10 +30,22 @@ class PlanRows(PoolRows):
         }
 
     @cached_property
+    def runs(self) -> dict[str, Run]:
+        """What runs, by request."""
+        inputs = self.plan.inputs
+        return runs_by_key(self.experiments.values(), as_of=inputs.as_of, horizon=self.horizon)
+
+    @cached_property
+    def told_placements(self) -> list[Placement]:
+        """The plan's placements, of a run that goes on where it stands from the day it started."""
+        placed = self.plan.solution.placements
+        return [self.runs[each.key].since_start(each) if each.key in self.runs else each for each in placed]
+
+    @cached_property
     def placement_rows(self) -> list[Row]:
         rows = []
         with localcontext(exact_context()):
-            for each in self.plan.solution.placements:
+            for each in self.told_placements:
                 rates = [
                     self.plan.rates[each.pool, each.start.plus(offset)]
                     for offset in range(each.weeks)

@@ -1,5 +1,5 @@
-"""A solved plan → the preemption ledger: who yields first, what stands on lent floor, what was taken since the last
-frozen review. Pure.
+"""A solved plan → the preemption ledger: who yields first, what stands on lent floor, what was taken: of work that runs
+from the weeks left to it, of any other since the last frozen review. Pure.
 
 Rows name requests and pools only: what yields to serving does not say whose.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from capacity.allocation.domain.problem import Floor
+from capacity.allocation.domain.problem import Floor, Placement
 from capacity.lib.figures import counted, thousands, week
 from capacity.lib.horizon import Week
 from capacity.lib.money import to_decimal
@@ -26,15 +27,15 @@ Use = Mapping[tuple[str, str, Week], int]
 def preemption_rows(rows: PlanRows) -> list[Row]:
     """What may yield, first the first to yield, then what was taken."""
     now = _use(rows, [(p.key, p.pool, p.start, p.weeks, p.accelerators) for p in rows.plan.solution.placements])
-    before = _use(
+    review = _use(
         rows,
         [
             (row["experiment_key"], row["pool_key"], Week.parse(row["start_week"]), row["weeks"], row["accelerators"])
             for row in rows.plan.inputs.previous
         ],
     )
-    order = _order(rows, {key for key, _, _ in now} | {key for key, _, _ in before})
-    found = [*_may_yield(rows, now, order), *_taken(rows, before, now, order)]
+    order = _order(rows, {key for key, _, _ in now} | {key for key, _, _ in review} | rows.runs.keys())
+    found = [*_may_yield(rows, now, order), *_taken(rows, review, now, order)]
     return [{"position": position, **row} for position, row in enumerate(found, start=1)]
 
 
@@ -81,14 +82,20 @@ def _may_yield(rows: PlanRows, now: Use, order: list[str]) -> Iterable[Row]:
                 "for_key": floor,
                 "notice_days": rows.plan.policy.recall_notice_days,
                 "lost_accelerator_days": None if loss is None else to_decimal(loss),
-                "sentence": _may_sentence(first, part, floor_name(rows, floor)),
+                "sentence": _may_sentence(rows, first, part, floor_name(rows, floor)),
             }
 
 
-def _may_sentence(first: Week | None, part: int, floor: str) -> str:
+def _may_sentence(rows: PlanRows, first: Week | None, part: int, floor: str) -> str:
     if first is None:
         return "It stands on nobody's floor: it yields when a later plan needs the room for a higher class."
-    return f"From {week(first)} up to {thousands(part)} of it stand on lent floor ({floor}), which may be called back."
+    when = _week(rows, first)
+    return f"From {when} up to {thousands(part)} of it stand on lent floor ({floor}), which may be called back."
+
+
+def _week(rows: PlanRows, one: Week) -> str:
+    """By its Monday; with the year where it is not that of the plan's start."""
+    return week(one, year=rows.horizon.first.monday.year)
 
 
 def floor_name(rows: PlanRows, key: str) -> str:
@@ -132,16 +139,21 @@ def _lent(rows: PlanRows, floor: Floor, index: int, one: Week) -> int:
     return max(0, min(floor.accelerators[index], supply) - own - idle)
 
 
-def _taken(rows: PlanRows, before: Use, now: Use, order: list[str]) -> Iterable[Row]:
+def _taken(rows: PlanRows, review: Use, now: Use, order: list[str]) -> Iterable[Row]:
     for key in order:
+        run = rows.runs.get(key)
+        place = None if run is None else run.place()
+        before = review if place is None else _use(rows, [_cells(place)])
         was, has = _by_week(before, key), _by_week(now, key)
         lost = [one for one in sorted(was) if was[one] > has.get(one, 0)]
-        if not lost or rows.experiments[key]["state"] == "running":
+        if not lost:
             continue
         first = lost[0]
         pool = max(sorted(rows.pools), key=lambda name: before.get((key, name, first), 0))
         days = max(0, weeks_lost(accelerators=sum(was.values()) - sum(has.values()), weeks=1))
-        kind, by = _taken_by(rows, before, now, pool=pool, one=first, key=key)
+        kind, by = _taken_by(rows, review, now, pool=pool, one=first, key=key)
+        whose = "left to it" if place is not None else "of the review's plan"
+        loss = _Loss(pool=pool, first=first, weeks=len(lost), days=days, whose=whose, is_running=run is not None)
         yield {
             **rows.request_columns(key),
             "is_taken": True,
@@ -150,10 +162,15 @@ def _taken(rows: PlanRows, before: Use, now: Use, order: list[str]) -> Iterable[
             "accelerators": was[first] - has.get(first, 0),
             "for_kind": kind,
             "for_key": by,
-            "notice_days": None,
+            # Nothing is called back from work that does not run yet.
+            "notice_days": None if run is None else rows.plan.policy.recall_notice_days,
             "lost_accelerator_days": Decimal(days),
-            "sentence": _taken_sentence(rows, kind, by, pool, first, len(lost), days),
+            "sentence": _taken_sentence(rows, kind, by, loss),
         }
+
+
+def _cells(place: Placement) -> tuple[str, str, Week, int, int]:
+    return place.key, place.pool, place.start, place.weeks, place.accelerators
 
 
 def _by_week(use: Use, key: str) -> dict[Week, int]:
@@ -164,26 +181,66 @@ def _by_week(use: Use, key: str) -> dict[Week, int]:
     return found
 
 
-def _taken_by(rows: PlanRows, before: Use, now: Use, *, pool: str, one: Week, key: str) -> tuple[str, str]:
-    """The request of its class or above that has more of the pool that week; else what the plan names first."""
+def _taken_by(rows: PlanRows, review: Use, now: Use, *, pool: str, one: Week, key: str) -> tuple[str, str]:
+    """Who has the room: above its class the request that has more of the pool that week than in the review; for work that
+    runs else the larger of those above it and of serving there; else what the plan names; else its own class."""
     tiers = rows.plan.policy.tiers
-    lowest = tiers.index(rows.requests[key].tier)
-    more = {
-        other: accelerators - before.get((other, place, at), 0)
+    own = tiers.index(rows.requests[key].tier) if key in rows.requests else len(tiers)
+    there = {
+        other: (tiers.index(rows.requests[other].tier), accelerators, accelerators - review.get((other, pool, one), 0))
         for (other, place, at), accelerators in now.items()
-        if (place, at) == (pool, one) and other != key and accelerators > before.get((other, place, at), 0)
-        if tiers.index(rows.requests[other].tier) <= lowest
+        if (place, at) == (pool, one) and other != key
     }
+    more = {other: grown for other, (tier, _, grown) in there.items() if tier < own and grown > 0}
     if more:
-        return "experiment", max(sorted(more), key=lambda other: more[other])
+        return "experiment", _most(more)
+    if key in rows.runs:
+        above = {other: count for other, (tier, count, _) in there.items() if tier < own}
+        serving = _serving(rows, pool, one)
+        if above and max(above.values()) >= serving:
+            return "experiment", _most(above)
+        if serving:
+            return "serving", ""
     blockers = next((each.blockers for each in rows.plan.solution.unplaced if each.key == key), ())
-    is_serving = any(each.key not in rows.experiments for each in blockers)
-    return ("serving", "") if is_serving else ("supply", "")
+    if any(each.key not in rows.experiments for each in blockers):
+        return "serving", ""
+    equal = {other: grown for other, (tier, _, grown) in there.items() if tier == own and grown > 0}
+    return ("experiment", _most(equal)) if equal else ("supply", "")
 
 
-def _taken_sentence(rows: PlanRows, kind: str, by: str, pool: str, first: Week, weeks: int, days: int) -> str:
+def _most(counts: Mapping[str, int]) -> str:
+    return max(sorted(counts), key=lambda each: counts[each])
+
+
+def _serving(rows: PlanRows, pool: str, one: Week) -> int:
+    """Accelerators of the pool that serve that week."""
+    supply = next((each.allocatable for each in rows.plan.problem.pools if each.key == pool), None)
+    if supply is None:
+        return 0
+    requests = sum(count for _, count in rows.running_by_pool.get((pool, one), []))
+    return max(0, supply[rows.horizon.index(one)] - rows.idle.get((pool, one), 0) - requests)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Loss:
+    """What is taken: from which week, of how many, of what it had."""
+
+    pool: str
+    first: Week
+    weeks: int
+    days: int
+    whose: str
+    is_running: bool
+
+
+def _taken_sentence(rows: PlanRows, kind: str, by: str, loss: _Loss) -> str:
     whom = {"serving": "to serving", "supply": "because less is left"}.get(kind, "")
     if kind == "experiment":
         whom = f"to {rows.experiments[by]['name']} ({by})"
-    made_up = f"{thousands(days)} accelerator-days are lost" if days else "all of it is made up later"
-    return f"It yields {pool} from {week(first)} {whom}, in {counted(weeks, 'week')} of the review's plan; {made_up}."
+    made_up = f"{thousands(loss.days)} accelerator-days are lost" if loss.days else "all of it is made up later"
+    name = rows.pools[loss.pool].get("name", loss.pool)
+    lead = "It runs and is recalled: it yields" if loss.is_running else "It yields"
+    return (
+        f"{lead} {name} from {_week(rows, loss.first)} {whom}, in {counted(loss.weeks, 'week')} {loss.whose}; "
+        f"{made_up}."
+    )

@@ -47,6 +47,11 @@ def reason_sentence(unplaced: Unplaced) -> str:
     return text + "."
 
 
+def recalled(sentence: str) -> str:
+    """The reason of a request that runs and keeps no week: it is not waiting, it has to stop."""
+    return f"It runs and is recalled. {sentence}"
+
+
 def without_pools(*, request: Row, pools: Iterable[Row]) -> tuple[str, str]:
     """(reason code, sentence) of a request that no pool may take: none has its types, or those that have are ruled out."""
     kinds = ", ".join(request["accelerator_types"])

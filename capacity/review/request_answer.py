@@ -60,7 +60,7 @@ class Asked:
         """The engine's request, with some values other than in the row; none where the policy plans no such class."""
         inputs = self.room.inputs
         tables = {**inputs.tables, "experiments": [{**self.row, **cells}]}
-        return experiment_requests(tables=tables, policy=inputs.policy, horizon=inputs.horizon)
+        return experiment_requests(tables=tables, policy=inputs.policy, horizon=inputs.horizon, as_of=inputs.as_of)
 
 
 def asked_request(*, run_id: int, cells: Mapping[str, str]) -> Asked:

@@ -24,6 +24,7 @@ from capacity.inventory.models import AcceleratorType, Pool
 from capacity.lib.figures import NOTHING, UNKNOWN_COST, compact, counted, day, thousands, usd, week
 from capacity.lib.horizon import Week
 from capacity.review.request_answer import visible_request_answer
+from capacity.review.request_running import running_pill, running_words
 from capacity.review.request_words import HELD_CAUTION, ahead_words, change_sentence, place_words, start_words
 from capacity.review.tables import Row
 from capacity.review.words import part, with_mondays
@@ -45,7 +46,6 @@ _WAITS = {
     "draft": "A draft asks for nothing yet: submit it.",
     "submitted": "It waits for the chair; the plan does not count with it yet.",
     "returned": "It was returned: rework it and submit it again.",
-    "running": "It runs; the plan keeps its place.",
     "done": "It is done.",
     "denied": "It was denied. What it said and why stays here.",
     "withdrawn": "It was withdrawn. What it said and why stays here.",
@@ -144,6 +144,8 @@ def page_context(
     """
     names = names or {}
     pill, words = standing_of(state=request.state, is_placed=bool(placed))
+    if request.state == "running":
+        pill = running_pill(placed, unplaced)
     makes = possible_moves(request, viewer=viewer, user=user, submitter=submitter(moves))
     is_theirs = Role.CHAIR in viewer.roles or viewer.owns(Role.RESEARCH, request.team.key)
     return {
@@ -153,7 +155,7 @@ def page_context(
         "state": words,
         "verdict": (
             f"{words}.",
-            f"{_waits(request, placed, unplaced, now.year)} {_last_word(viewer, request, moves, now, labels)}".strip(),
+            f"{_waits(request, placed, unplaced, now.date())} {_last_word(viewer, request, moves, now, labels)}".strip(),
         ),
         "is_final": request.state in FINAL,
         "asks": _asks(viewer, request, now.year, names),
@@ -231,12 +233,14 @@ def operation_words(counted_by: Mapping[str, Decimal | None]) -> list[tuple[str,
 # --- parts --------------------------------------------------------------------------------------------------------
 
 
-def _waits(request: Experiment, placed: Sequence[Row], unplaced: Sequence[Row], year: int) -> str:
+def _waits(request: Experiment, placed: Sequence[Row], unplaced: Sequence[Row], today: date) -> str:
+    if request.state == "running":
+        return running_words(request, placed, unplaced, today=today)
     if request.state != "approved":
         return _WAITS[request.state]
     if placed:
         return "The plan has a place for it."
-    return str(_unplaced(unplaced[0], year)["sentence"]) if unplaced else "The next plan looks for a place."
+    return str(_unplaced(unplaced[0], today.year)["sentence"]) if unplaced else "The next plan looks for a place."
 
 
 def _last_word(

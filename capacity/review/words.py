@@ -133,6 +133,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "unknown_price": "Unknown price",
         "floor_above_supply": "Floor above supply",
         "pinned_does_not_fit": "Running work does not fit",
+        "runs_past_its_end": "Runs past its end",
         "blocks_higher_class": "In the way of a higher class",
         "maintenance_exceeds_supply": "More maintenance than supply",
         "pool_without_domain": "Pool without network domain",

@@ -243,8 +243,8 @@ def test_a_placement_that_moved_without_a_cause_of_its_own_points_to_the_inputs(
     after = results()
     after["placements"][0]["start_week"] = W48.plus(2).key
     assert sentences(RESEARCH, compared(inputs(), after_results=after)) == [
-        "Request RL from feedback (e_rl) moved: place h100 from 2026-W49, 64 accelerators → h100 from 2026-W50, "
-        "64 accelerators. Cause: see the input changes."
+        "Request RL from feedback (e_rl) moved: place h100 from 30 Nov for 2 weeks, 64 accelerators → h100 "
+        "from 7 Dec for 2 weeks, 64 accelerators. Cause: see the input changes."
     ]
 
 
@@ -257,8 +257,8 @@ def test_a_request_cut_into_many_places_is_told_by_their_sum() -> None:
         for start, count in zip(starts, (8, 16, 24), strict=True)
     ]
     assert sentences(RESEARCH, compared(inputs(), after_results=after)) == [
-        "Request RL from feedback (e_rl) moved: place h100 from 2026-W49, 64 accelerators → 3 places in 1 pool from "
-        "2026-W49 to 2026-W51, 96 accelerator-weeks. Cause: see the input changes."
+        "Request RL from feedback (e_rl) moved: place h100 from 30 Nov for 2 weeks, 64 accelerators → 3 places in "
+        "1 pool from 30 Nov to the week of 14 Dec, 96 accelerator-weeks. Cause: see the input changes."
     ]
 
 
@@ -275,7 +275,9 @@ def test_a_placement_that_lost_its_place_names_the_plan_s_own_reason() -> None:
         placements=[], unplaced=[{"experiment_key": "e_rl", "name": "RL", "reason": "blocked_by_commitment"}]
     )
     told = sentences(CHAIR, compared(inputs(), after_results=after))[0]
-    assert "lost its place: place h100 from 2026-W49, 64 accelerators → —. Cause: blocked by commitment." in told
+    assert (
+        "lost its place: place h100 from 30 Nov for 2 weeks, 64 accelerators → —. Cause: blocked by commitment." in told
+    )
 
 
 def test_a_request_placed_for_the_first_time_is_new() -> None:

@@ -11,13 +11,14 @@ from capacity.access.models import NoticeBaseline, Notification, NotificationCho
 from capacity.access.notices import forget_old, mark_read, notices_of, unread_count
 from capacity.access.viewer import viewer_of_user
 from capacity.access.visibility import Viewer
-from capacity.allocation.models import CurrentRun, Run
+from capacity.allocation.models import CurrentRun, Run, RunIssue
+from capacity.inventory.models import Pool
 from contracts.models import Contract
 from tests.contracts.pipeline import EXPIRES, hold, make_world, people
 from tests.factories import make_user
 from tests.review.told import card, justified, plan, raised, revoke, told
 from tests.workloads.requests import NOW, made, moved, mover
-from workloads.models import Experiment, Forecast, Team
+from workloads.models import Experiment, Forecast, RunPreemption, Team
 
 pytestmark = pytest.mark.django_db
 
@@ -465,3 +466,51 @@ def test_notices_are_forgotten_after_180_days(world: None) -> None:
 def test_nobody_and_nothing_is_no_fault() -> None:
     assert raised() == 0
     assert Contract.objects.count() == 0
+
+
+# --- work that runs -----------------------------------------------------------------------------------------------
+
+
+def running(**cells: Any) -> Experiment:
+    """A request of team-1 that started five weeks ago."""
+    request, pool = approved(), Pool.objects.order_by("key").first()
+    assert pool is not None
+    started = TODAY - timedelta(weeks=5)
+    moved("dan", request.key, "running", place={"pool": pool.key, "started_date": started.isoformat()})
+    Experiment.objects.filter(pk=request.pk).update(**cells)
+    return Experiment.objects.get(pk=request.pk)
+
+
+def test_a_recall_is_told_once_to_the_team_and_the_chairs_with_its_notice(world: None) -> None:
+    request = running(preemptible=True, weeks=9)
+    run = plan("", why="It runs and is recalled.")
+    taken = "It runs and is recalled: it yields H100 US East from 23 Nov to Launch (R-2), in 4 weeks left to it."
+    row = {"run": run, "experiment_key": request.key, "name": request.name, "team_key": "team-1", "team_name": "Team 1"}
+    RunPreemption.objects.create(
+        **row, priority="P2", position=1, is_taken=True, pool_key="h100_use1", week="2026-W48", accelerators=16,
+        for_kind="experiment", for_key="R-2", notice_days=7, lost_accelerator_days=448, sentence=taken,
+    )  # fmt: skip
+    raised()
+    raised(NOW + timedelta(hours=1))
+    expected = [f"“Longer contexts” (R-0001): {taken} Notice: 7 days."]
+    assert {name: told(name, "request_moved") for name in ("ada", "bea", "dan", "cyd")} == {
+        "ada": expected,
+        "bea": expected,
+        "dan": expected,
+        "cyd": [],
+    }
+
+
+def test_a_run_past_its_end_is_told_once_when_the_plan_names_it(world: None) -> None:
+    request = running(weeks=4)
+    run = plan("2026-W43")
+    raised()
+    assert told("ada", "request_moved") == []
+    RunIssue.objects.create(run=run, code="runs_past_its_end", subject=request.key, sentence="R-0001 runs past its end")
+    raised()
+    raised(NOW + timedelta(days=1))
+    expected = [
+        "“Longer contexts” (R-0001) still runs; its 4 weeks ended on 15 Nov. Extend it, or record that it is done: the "
+        "plan counts with its accelerators one week at a time."
+    ]
+    assert told("ada", "request_moved") == told("dan", "request_moved") == expected

@@ -81,7 +81,7 @@ def test_less_supply_in_the_weeks_it_had_names_the_lot_that_slipped() -> None:
     before = plan(stands("E7", 1), weeks=cells(supply=[64, 128, 128, 128, 128, 128]), lot_events=lot(1))
     after = plan(stands("E7", 3), weeks=cells(supply=[64, 64, 64, 128, 128, 128]), lot_events=lot(3))
     assert causes(before, after).of_move("E7") == (
-        "h100 has 64 fewer in 2026-W49: lot L9 comes in 2026-W51 instead of 2026-W49"
+        "h100 has 64 fewer in the week of 30 Nov: lot L9 comes in the week of 14 Dec instead of 30 Nov"
     )
 
 
@@ -90,7 +90,7 @@ def test_more_supply_where_it_is_now_names_the_lot_that_came_earlier() -> None:
     after = plan(stands("E7", 0), weeks=cells(supply=[64] * 6), lot_events=lot(0))
     cause = causes(before, after).of_move("E7")
     # It left weeks 3 and 4 to nobody: only what it gained is the cause.
-    assert cause == "h100 has 64 more in 2026-W48: lot L9 comes in 2026-W48 instead of 2026-W51"
+    assert cause == "h100 has 64 more in the week of 23 Nov: lot L9 comes in the week of 23 Nov instead of 14 Dec"
 
 
 def test_who_lies_there_now_is_named_with_their_own_cause_one_step_further() -> None:
@@ -101,7 +101,7 @@ def test_who_lies_there_now_is_named_with_their_own_cause_one_step_further() -> 
         "Run E2 (E2) has its place now: its request changed: latest start date"
     )
     assert causes(before, after).of_move("E7") == (
-        "Run E2 (E2) has its place now: it moved from h100 in 2026-W51 to h100 in 2026-W49"
+        "Run E2 (E2) has its place now: it moved from h100 in the week of 14 Dec to h100 in the week of 30 Nov"
     )
 
 
@@ -114,9 +114,9 @@ def test_the_one_in_the_same_domain_is_named_before_a_larger_one_beside_it() -> 
 
 def test_serving_and_a_floor_that_grew_are_told_with_their_size() -> None:
     before, after = plan(stands("E7", 1)), plan(stands("E7", 3), weeks=cells(serving=40))
-    assert causes(before, after).of_move("E7") == "serving takes 40 more of h100 in 2026-W49"
+    assert causes(before, after).of_move("E7") == "serving takes 40 more of h100 in the week of 30 Nov"
     after = plan(stands("E7", 3), weeks=cells(floor=90))
-    assert causes(before, after).of_move("E7") == "the floor keeps 90 more of h100 in 2026-W49"
+    assert causes(before, after).of_move("E7") == "the floor keeps 90 more of h100 in the week of 30 Nov"
 
 
 def test_room_that_somebody_left_is_why_it_goes_there() -> None:
@@ -124,7 +124,7 @@ def test_room_that_somebody_left_is_why_it_goes_there() -> None:
     after = plan(stands("E7", 0), weeks=cells(supply=[64] * 6))
     assert causes(before, after).of_move("E7") == ("Run E2 (E2) left the room it has now: it is finished or withdrawn")
     before = plan(stands("E7", 2), weeks=cells(serving=40))
-    assert causes(before, plan(stands("E7", 0))).of_move("E7") == "serving takes 40 less of h100 in 2026-W48"
+    assert causes(before, plan(stands("E7", 0))).of_move("E7") == "serving takes 40 less of h100 in the week of 23 Nov"
 
 
 def test_its_own_row_a_decision_or_a_pool_that_is_gone_come_first() -> None:
@@ -140,7 +140,10 @@ def test_its_own_row_a_decision_or_a_pool_that_is_gone_come_first() -> None:
 def test_a_request_that_lost_its_place_keeps_the_plan_s_reason_beside_the_cause() -> None:
     gone = [{"experiment_key": "E7", "name": "Run E7", "reason": "blocked_by_commitment"}]
     after = plan(weeks=cells(supply=[0] * 6), unplaced=gone)
-    assert causes(plan(stands("E7", 1)), after).of_loss("E7") == "h100 has 128 fewer in 2026-W49; blocked by commitment"
+    assert (
+        causes(plan(stands("E7", 1)), after).of_loss("E7")
+        == "h100 has 128 fewer in the week of 30 Nov; blocked by commitment"
+    )
 
 
 def test_a_place_gained_where_nothing_changed_points_to_the_inputs() -> None:
@@ -210,15 +213,15 @@ def test_every_event_of_a_lot_is_compared_and_not_its_first_alone() -> None:
         before = plan(stands("E7", 3), weeks=room["before"], lot_events=was)
         return causes(before, plan(stands("E7", 0), weeks=room["after"], lot_events=now)).of_move("E7")
 
-    fewer = "h100 has 64 fewer in 2026-W51: lot L9 "
-    assert told(lot(0) + lot(5, -64), lot(0) + lot(3, -64)) == fewer + "leaves in 2026-W51 instead of 2026-W53"
+    fewer = "h100 has 64 fewer in the week of 14 Dec: lot L9 "
+    assert told(lot(0) + lot(5, -64), lot(0) + lot(3, -64)) == fewer + "leaves in the week of 14 Dec instead of 28 Dec"
     assert told(lot(0) + lot(5, -64), lot(1, 32) + lot(3, -32)) == (
-        fewer + "comes in 2026-W49 instead of 2026-W48, of 32 instead of 64 and "
-        "leaves in 2026-W51 instead of 2026-W53, of 32 instead of 64"
+        fewer + "comes in the week of 30 Nov instead of 23 Nov, of 32 instead of 64 and "
+        "leaves in the week of 14 Dec instead of 28 Dec, of 32 instead of 64"
     )
-    assert told(lot(0), lot(0) + lot(3, -64)) == fewer + "leaves in 2026-W51"
+    assert told(lot(0), lot(0) + lot(3, -64)) == fewer + "leaves in the week of 14 Dec"
     passed = [{**lot(0)[0], "week": FIRST.plus(-1).key}]
-    assert told(passed + lot(5, -64), lot(3, -64)) == fewer + "leaves in 2026-W51 instead of 2026-W53"
+    assert told(passed + lot(5, -64), lot(3, -64)) == fewer + "leaves in the week of 14 Dec instead of 28 Dec"
 
 
 def test_a_loss_after_which_enough_is_left_is_not_named_before_who_stands_there() -> None:
@@ -230,4 +233,32 @@ def test_a_loss_after_which_enough_is_left_is_not_named_before_who_stands_there(
     then = plan(stands("E7", 3, domain=""), weeks=cells(supply=[992] * 6))
     assert causes(spread, then).of_move("E7") == SEE_INPUTS
     full = plan(stands("E7", 1), stands("rest", 1, count=936, priority="P0"), weeks=cells(supply=[1000] * 6))
-    assert causes(full, after, new).of_move("E7") == "h100 has 8 fewer in 2026-W49"
+    assert causes(full, after, new).of_move("E7") == "h100 has 8 fewer in the week of 30 Nov"
+
+
+def test_pools_are_called_by_their_names_and_a_week_of_another_year_says_its_year() -> None:
+    weeks = [FIRST.plus(offset).key for offset in range(6, 10)]
+    named: Any = tuple(document() for _ in range(2))
+    for each in named:
+        each["tables"]["pools"] = [{"key": "h100", "name": "H100 US East"}]
+    cells_of = lambda count: [{"pool_key": "h100", "week": week, "allocatable": count} for week in weeks]  # noqa: E731
+    place = {**stands("E7", 0), "start_week": weeks[0]}
+    before, after = plan(place, weeks=cells_of(64)), plan({**place, "start_week": weeks[2]}, weeks=cells_of(0))
+    told = Causes(before=before, after=after, weeks={FIRST.key, *weeks}, inputs=[], documents=named)
+    assert told.of_move("E7") == "H100 US East has 64 fewer in the week of 4 Jan 2027"
+
+
+def test_work_that_runs_and_can_be_preempted_is_told_what_takes_its_room() -> None:
+    run = {"key": "E7", "preemptible": True, "state": "running"}
+    stays, shorter = ({**stands("E7", 0, weeks), "is_running": True} for weeks in (6, 3))
+    documents = (document(run), document(run))
+    new = [line("experiments", ["E2"], "added"), line("experiments", ["E7"], labels=("State", "Pool"))]
+    after = plan(shorter, stands("E2", 3, count=128, priority="P0"))
+    assert causes(plan(stays), after, new, documents).of_move("E7") == (
+        "Run E2 (E2) has its place now: it is a new request"
+    )
+    lost = {"experiment_key": "E7", "name": "Run E7", "reason": "floor_reserved"}
+    gone = plan(stands("E2", 0, 6, 128, priority="P0"), unplaced=[lost])
+    assert causes(plan(stays), gone, new, documents).of_loss("E7") == (
+        "Run E2 (E2) has its place now: it is a new request; floor reserved"
+    )

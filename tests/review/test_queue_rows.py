@@ -16,7 +16,9 @@ from capacity.review.fairness_rows import team_rows
 from capacity.review.plan_rows import PlanRows
 from capacity.review.preemption_rows import preemption_rows
 from capacity.review.queue_rows import queue_rows
+from capacity.review.running_rows import overdue_issues
 from workloads.request_weights import request_weights
+from workloads.running import runs_by_key
 
 AS_OF = date(2026, 11, 25)
 FIRST = Week.parse("2026-W48")
@@ -41,7 +43,8 @@ def request(key: str, team: str, priority: str = "P1", accelerators: int = 64, w
     return {
         "key": key, "name": f"Run {key}", "team": team, "experiment_priority": priority, "accelerators": accelerators,
         "weeks": weeks, "state": "approved", "informs_decision": "", "customer_outcome": "", "intended_metric": "",
-        "checkpoint_hours": None, "started_date": None, "earliest_start_date": FIRST.monday, **more,
+        "checkpoint_hours": None, "started_date": None, "earliest_start_date": FIRST.monday, "preemptible": False,
+        "divisible": False, "pool": None, "domain_key": "", **more,
     }  # fmt: skip
 
 
@@ -61,7 +64,10 @@ def tables(**more: Any) -> dict[str, Any]:
     return {"teams": TEAMS, "experiments": ROWS, "team_hours": HOURS, "waiting_since": since, **more}
 
 
-def plan(*placements: Placement, previous: Any = (), idle: int = 0, **more: Any) -> PlanRows:
+def plan(
+    *placements: Placement, previous: Any = (), idle: int = 0, requests: Any = None, blockers: Any = (), **more: Any
+) -> PlanRows:
+    requests = requests or ROWS
     horizon = Horizon(first=FIRST, weeks=8)
     asked = {
         row["key"]: Experiment(
@@ -70,7 +76,7 @@ def plan(*placements: Placement, previous: Any = (), idle: int = 0, **more: Any)
             options=(ExperimentOption(pools=("h100",), accelerators=row["accelerators"], weeks=row["weeks"]),),
             preemptible=bool(row.get("preemptible")),
         )
-        for row in ROWS
+        for row in requests
     }  # fmt: skip
     placed = {each.key for each in placements}
     running: dict[Any, list[Any]] = {}
@@ -79,7 +85,7 @@ def plan(*placements: Placement, previous: Any = (), idle: int = 0, **more: Any)
             running.setdefault((each.pool, each.start.plus(offset)), []).append((each.key, each.accelerators))
     floor = Floor(key="dev", pools=("h100",), accelerators=(100,) * 8, lendable=True)
     pool = SimpleNamespace(key="h100", allocatable=(256,) * 8)
-    unplaced = [SimpleNamespace(key=key, blockers=()) for key in asked if key not in placed]
+    unplaced = [SimpleNamespace(key=key, blockers=blockers) for key in asked if key not in placed]
     return cast(
         PlanRows,
         SimpleNamespace(
@@ -90,10 +96,12 @@ def plan(*placements: Placement, previous: Any = (), idle: int = 0, **more: Any)
                 solution=SimpleNamespace(placements=placements, unplaced=unplaced),
                 problem=SimpleNamespace(floors=(floor,), pools=(pool,)),
             ),
-            experiments={row["key"]: row for row in ROWS},
+            experiments={row["key"]: row for row in requests},
             requests=asked,
             teams={row["key"]: row["name"] for row in TEAMS},
-            pools={"h100": {}},
+            runs=runs_by_key(requests, as_of=AS_OF, horizon=horizon),
+            told_placements=placements,
+            pools={"h100": {"name": "H100 US"}},
             horizon=horizon,
             weeks=list(horizon),
             running_by_pool=running,
@@ -197,3 +205,73 @@ def test_nobody_of_a_lower_class_is_named_as_who_took_the_weeks(monkeypatch: pyt
     rows = plan(placement("e1", 0), previous=previous)
     monkeypatch.setattr(rows.plan.policy, "tiers", ("committed", "P0", "preemptible", "P1", "P2", "P3"))
     assert [(row["for_kind"], row["for_key"]) for row in preemption_rows(rows) if row["is_taken"]] == [("supply", "")]
+
+
+def runs_since_w46(**more: Any) -> list[Any]:
+    """e3 runs 64 accelerators for 6 weeks from W46: W48 to W51 are left to it."""
+    run = request("e3", "c", "P3", weeks=6, preemptible=True, checkpoint_hours=D(4), state="running", pool="h100",
+                  started_date=date(2026, 11, 9), **more)  # fmt: skip
+    return [*ROWS[:2], run]
+
+
+def test_work_that_runs_and_is_recalled_is_told_with_whom_it_yields_to_its_notice_and_its_loss() -> None:
+    # The last review gave e1 its place already: that e3 still runs there is no less true.
+    previous = [{"experiment_key": "e1", "pool_key": "h100", "domain_key": "", "start_week": FIRST.key, "weeks": 3,
+                 "accelerators": 256}]  # fmt: skip
+    found = preemption_rows(plan(placement("e1", 0, accelerators=256), previous=previous, requests=runs_since_w46()))
+    (row,) = found
+    assert (row["is_taken"], row["for_kind"], row["for_key"], row["week"]) == (True, "experiment", "e1", FIRST.key)
+    # 64 accelerators, 4 weeks, 7 days.
+    assert (row["accelerators"], row["notice_days"], row["lost_accelerator_days"]) == (64, 7, D(1792))
+    assert row["sentence"] == (
+        "It runs and is recalled: it yields H100 US from 23 Nov to Run e1 (e1), in 4 weeks left to it; "
+        "1,792 accelerator-days are lost."
+    )
+
+
+def test_work_that_runs_on_for_some_weeks_loses_the_others_alone() -> None:
+    rows = plan(placement("e3", 0, weeks=3), placement("e2", 3, accelerators=256), requests=runs_since_w46())
+    may, taken = preemption_rows(rows)
+    assert (may["is_taken"], may["accelerators"]) == (False, 64)
+    assert (taken["week"], taken["for_key"], taken["lost_accelerator_days"]) == ("2026-W51", "e2", D(448))
+    kept = plan(placement("e3", 0, weeks=4), requests=runs_since_w46())
+    assert [row["is_taken"] for row in preemption_rows(kept)] == [False]
+
+
+def test_serving_that_has_the_room_of_work_that_runs_is_named_as_such() -> None:
+    (row,) = preemption_rows(plan(requests=runs_since_w46()))
+    assert (row["for_kind"], row["for_key"]) == ("serving", "")
+    (row,) = preemption_rows(plan(requests=runs_since_w46(), idle=256))
+    assert row["for_kind"] == "supply"
+
+
+def test_a_request_of_its_own_class_is_named_after_serving_that_the_plan_names() -> None:
+    previous = [{"experiment_key": "e3", "pool_key": "h100", "domain_key": "", "start_week": FIRST.key, "weeks": 3,
+                 "accelerators": 64}]  # fmt: skip
+    asked = [ROWS[2], request("e4", "a", "P3", preemptible=True)]
+    serving = (SimpleNamespace(key="c7", accelerators=200),)
+    took = plan(placement("e4", 0), previous=previous, requests=asked, blockers=serving)
+    assert [(row["for_kind"], row["for_key"]) for row in preemption_rows(took) if row["is_taken"]] == [("serving", "")]
+    took = plan(placement("e4", 0), previous=previous, requests=asked)
+    taken = [row for row in preemption_rows(took) if row["is_taken"]]
+    assert [(row["for_kind"], row["for_key"]) for row in taken] == [("experiment", "e4")]
+
+
+def test_a_team_s_run_that_is_recalled_waits_for_nothing() -> None:
+    (gamma,) = (row for row in team_rows(plan(requests=runs_since_w46())) if row["team_key"] == "c")
+    assert (gamma["waiting_requests"], gamma["longest_wait_weeks"], gamma["alarm"]) == (0, None, "")
+
+
+def test_a_run_past_its_end_is_an_issue_that_says_what_the_plan_holds() -> None:
+    # 4 weeks from W40 are over on 25 Oct; W48 is 4 weeks later.
+    late = request("e3", "c", weeks=4, state="running", pool="h100", started_date=date(2026, 9, 28))
+    (row,) = overdue_issues(plan(requests=[*ROWS[:2], late]))
+    assert (row["code"], row["subject"]) == ("runs_past_its_end", "e3")
+    assert row["sentence"] == (
+        "e3 runs 4 weeks past its end (over since 26 Oct): extend it or end it. Until then it keeps its 64 accelerators in "
+        "the plan's first week, 23 Nov, and no longer."
+    )
+    (row,) = overdue_issues(plan(requests=[late | {"preemptible": True, "latest_start_date": date(2026, 9, 28)}]))
+    assert "it may keep its 64 accelerators" in row["sentence"]
+    in_time = late | {"weeks": 9}
+    assert overdue_issues(plan(requests=[in_time])) == []

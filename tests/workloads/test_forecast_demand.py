@@ -109,7 +109,7 @@ def test_a_request_that_needs_fast_links_stays_out_of_pools_that_are_not_known_t
         domains = [{**tables["network_domains"][0], "gbit_per_second": speed}]
         requests = [{**tables["experiments"][0], "least_gbit_per_second": least}]
         changed = {**tables, "network_domains": domains, "experiments": requests}
-        (found,) = experiment_requests(tables=changed, policy=policy, horizon=HORIZON)
+        (found,) = experiment_requests(tables=changed, policy=policy, horizon=HORIZON, as_of=AS_OF)
         return found.options[0].pools if found.options else ()
 
     assert pools(Decimal(400), Decimal(400)) == pools(None, None) == ("pool-1",)

@@ -1,0 +1,43 @@
+"""What the page of a request that runs says of its place."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from capacity.review.request_running import KEPT, KEPT_WHILE_FREE, running_pill, running_words
+from workloads.models import Experiment
+
+TODAY = date(2026, 11, 25)
+
+
+def request(**more: Any) -> Experiment:
+    """Ten weeks from W46: over on 17 Jan 2027."""
+    return Experiment(**{"started_date": date(2026, 11, 11), "weeks": 10, "preemptible": True, **more})
+
+
+def place(weeks: int) -> dict[str, Any]:
+    return {"start_week": "2026-W46", "weeks": weeks}
+
+
+def test_a_run_that_keeps_its_weeks_says_so_and_while_what() -> None:
+    assert running_words(request(), [place(10)], [], today=TODAY) == KEPT_WHILE_FREE
+    assert running_words(request(preemptible=False), [place(10)], [], today=TODAY) == KEPT
+
+
+def test_a_recall_says_from_when_and_how_much_is_lost() -> None:
+    assert running_words(request(), [place(7)], [], today=TODAY) == (
+        "It runs; the plan recalls it in the week of 28 Dec, 3 weeks before its end: the preemption ledger says for "
+        "whom."
+    )
+    now = [{"sentence": "It runs and is recalled. A floor keeps the accelerators."}]
+    assert running_words(request(), [], now, today=TODAY) == now[0]["sentence"]
+    assert (running_pill([], now), running_pill([place(7)], []), running_pill([], [])) == ("warn", "good", "good")
+
+
+def test_a_run_past_its_end_says_what_to_do() -> None:
+    late = request(started_date=date(2026, 9, 28), weeks=4, preemptible=False)
+    assert running_words(late, [place(1)], [], today=TODAY) == (
+        "It runs past its end (25 Oct): extend it, or record that it is done. The plan counts with its accelerators one "
+        "week at a time."
+    )
