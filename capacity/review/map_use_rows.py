@@ -1,7 +1,8 @@
 """A solved plan → what each workload takes of every class, pool and week, to the accelerator and the cent. Pure.
 
 Dollars are those of the pool's own envelope: what serving costs there, burst included, shared by the classes by
-accelerators and inside a class by served work (methods: Workload map). So the map is the plan's serving by construction.
+accelerators and inside a class by served work (methods: Workload map). So the map is the plan's serving by construction,
+in all and by purpose.
 """
 
 from __future__ import annotations
@@ -58,40 +59,77 @@ def _of_pool_week(rows: PlanRows, pool: str, week: Week, held: Mapping[str, int]
     accelerators = sum(held.values())
     if not accelerators:
         return
-    cents: Mapping[str, int | None] = dict.fromkeys(held)
+    shares = {class_key: _shares(rows, class_key, week) for class_key in held}
+    paid: dict[_Part, Fraction] = {}
     if usd is not None:
-        parts = {key: to_decimal(exact(usd) * count / accelerators) for key, count in held.items()}
-        cents = {key: int(part / CENT) for key, part in round_parts(parts, total=round_usd(usd)).items()}
+        paid = {
+            (class_key, *part): exact(usd) * held[class_key] * share / accelerators
+            for class_key, of_class in shares.items()
+            for part, share in of_class.items()
+        }
+    purposes = {part: name for class_key in held for part, name in _purposes(rows, class_key, week).items()}
+    cents = _cents(paid, usd, purposes)
     for class_key in sorted(held):
-        count = held[class_key]
-        class_usd = None if usd is None else exact(usd) * count / accelerators
-        shares = _shares(rows, class_key, week)
-        names = {f"{workload} {tier}": (workload, tier) for workload, tier in shares}
-        served = {f"{workload} {tier}": share for (workload, tier), share in shares.items()}
-        for name, (whole, money) in sorted(
-            split_use(accelerators=count, cents=cents[class_key], served=served).items()
-        ):
-            workload, tier = names.get(name, (NO_CARD, ""))
-            share = shares.get((workload, tier), Fraction(1))
+        names = {f"{workload} {tier}": (workload, tier) for workload, tier in shares[class_key]}
+        served = {name: shares[class_key][part] for name, part in names.items()}
+        whole = split_use(accelerators=held[class_key], cents=None, served=served)
+        for name, part in sorted(names.items()):
             yield Use(
-                workload_key=workload,
-                tier=tier,
+                workload_key=part[0],
+                tier=part[1],
                 serving_class=class_key,
                 pool_key=pool,
                 week=week,
-                accelerators=whole,
-                cents=money,
-                exact_accelerators=share * count,
-                exact_usd=None if class_usd is None else class_usd * share,
+                accelerators=whole[name][0],
+                cents=cents.get((class_key, *part)),
+                exact_accelerators=served[name] * held[class_key],
+                exact_usd=paid.get((class_key, *part)),
             )
 
 
+# Class, workload and tier of a part.
+_Part = tuple[str, str, str]
+
+
+def _cents(paid: Mapping[_Part, Fraction], usd: Decimal | None, purposes: Mapping[_Part, str]) -> dict[_Part, int]:
+    """Each part in cents. First the purposes share the pool's cents as its envelope does, then the parts of each share its.
+
+    So what the map says of a purpose is what the envelope says of it, and not off by the cents of its parts.
+    """
+    if usd is None:
+        return {}
+    groups: dict[str, dict[str, _Part]] = defaultdict(dict)
+    for part in sorted(paid):
+        groups[purposes[part]][" ".join(part)] = part
+    sums = {
+        name: to_decimal(sum((paid[part] for part in parts.values()), Fraction(0))) for name, parts in groups.items()
+    }
+    found: dict[_Part, int] = {}
+    for name, total in round_parts(sums, total=round_usd(usd)).items():
+        of_group = {key: to_decimal(paid[part]) for key, part in groups[name].items()}
+        found |= {groups[name][key]: int(part / CENT) for key, part in round_parts(of_group, total=total).items()}
+    return found
+
+
+def _purposes(rows: PlanRows, class_key: str, week: Week) -> dict[_Part, str]:
+    """Part → the line of the envelope that pays it, of the three that serving has."""
+    found = {(class_key, NO_CARD, ""): SERVING}
+    for demand in rows.served_parts(class_key, week):
+        purpose = rows.purpose_by_demand[demand]
+        part = (class_key, rows.workload_of(demand) or NO_CARD, rows.demands[demand].tier)
+        found[part] = purpose if purpose in _OWN_LINES else SERVING
+    return found
+
+
+SERVING, _OWN_LINES = "serving", ("internal", "no_choice")
+
+
 def _shares(rows: PlanRows, class_key: str, week: Week) -> dict[tuple[str, str], Fraction]:
-    """(workload, tier) → its share of what the class did this week; empty where it served nobody."""
+    """(workload, tier) → its share of what the class did this week; all of it is of no card where it served nobody."""
     found: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
     for demand, share in rows.served_parts(class_key, week).items():
         found[rows.workload_of(demand) or NO_CARD, rows.demands[demand].tier] += share
-    return found
+    return found or {(NO_CARD, ""): Fraction(1)}
 
 
 def workload_use_rows(uses: Sequence[Use]) -> list[Row]:

@@ -50,9 +50,12 @@
     // Labels of deliveries would stand upon one another: their lines stay, the table of lots names them.
     layout.annotations = (layout.annotations || []).filter((note) => roleOf(note) !== "delivery" && !(note.xref === "paper" && note.x > 1));
     for (const note of layout.annotations) if (roleOf(note) === "bad") note.text = note.text.replace(/ week of .*/, "");
-    layout.margin = { ...layout.margin, r: 8, t: 56 };
+    // Two names stand side by side where they are short; a long one would stand upon its neighbour.
+    const named = data.filter((trace) => trace.name && trace.showlegend !== false);
+    const isLong = named.some((trace) => trace.name.length > 22);
+    layout.margin = { ...layout.margin, r: 8, t: isLong ? Math.max(56, 20 * named.length + 16) : 56 };
     layout.showlegend = true;
-    layout.legend = { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", entrywidth: 0.5, entrywidthmode: "fraction", font: { size: 11 } };
+    layout.legend = { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", entrywidth: isLong ? 1 : 0.5, entrywidthmode: "fraction", font: { size: 11 } };
   };
 
   const paintLayout = (layout, k) => {
