@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db.models import Subquery
+
 from capacity.access.visibility import ContractLabel, Viewer
 from capacity.allocation.models import PLAN_SCOPE, CurrentRun, RunDocument
 from capacity.imports.rows import as_json
@@ -52,9 +54,9 @@ def _part(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def moves_up_to(run_id: int) -> list[RunMove]:
-    """Those of the last plan, up to this one, that moved anything. Two queries."""
-    last = RunMove.objects.filter(run_id__lte=run_id).order_by("-run_id").values_list("run_id", flat=True).first()
-    return [] if last is None else list(RunMove.objects.filter(run_id=last).order_by("experiment_key"))
+    """Those of the last plan, up to this one, that moved anything. One query."""
+    last = RunMove.objects.filter(run_id__lte=run_id).order_by("-run_id").values("run_id")[:1]
+    return list(RunMove.objects.filter(run_id=Subquery(last)).order_by("experiment_key"))
 
 
 def cause_of_move(

@@ -67,10 +67,10 @@ def requests(request: HttpRequest) -> HttpResponse:
     if chosen.run is None:
         return no_plan(request, "Requests")
     labels = contract_labels(chosen.run_id)
-    specs = (QUEUE, TEAMS, PREEMPTIONS, PLACEMENTS, POOLS, POOL_WEEKS)
-    tables = rows_of_several(viewer=viewer, run_id=chosen.run_id, specs=specs)
+    specs = (QUEUE, TEAMS, PREEMPTIONS, PLACEMENTS, POOLS, POOL_WEEKS, UNPLACED)
+    tables = rows_of_several(viewer=viewer, run_id=chosen.run_id, specs=specs, labels=labels)
     pools, weeks, names = _pools(tables)
-    unplaced = visible_rows(viewer=viewer, run_id=chosen.run_id, spec=UNPLACED, labels=labels)
+    unplaced = in_readers_order(tables[UNPLACED.name], UNPLACED.order)
     queue = queue_list_rows(tables[QUEUE.name], names)
     lists = {
         spec.name: listed(request=request, chosen=chosen, spec=spec, rows=rows, is_filterable=_sees(viewer, spec.name))

@@ -1,9 +1,10 @@
-"""A request in a real browser: it does not fit, a change is taken, it is sent once, approved, and the plan has it."""
+"""A request in a real browser: it does not fit, a change is taken, it is sent once, approved, planned, and later moved."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import partial
 from itertools import product as product_of
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from capacity.lib.horizon import Week
 from tests.journeys.browsing import Checks, Visit
 from tests.journeys.conftest import Open
 from tests.journeys.product import Product, wait_for
@@ -20,6 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 SIZE, WEEKS, WINDOW = 512, 6, 8
 NAME = "Longer contexts, again"
+OUTAGE = "no-power-there"
 PLAN_SECONDS = 90.0
 # Starts that are tried: the demo world has room for it in some weeks and none in others.
 STARTS = range(4, 40, 4)
@@ -81,6 +84,35 @@ def rows_called(visitor: Visit, path: str, name: str) -> list[dict[str, Any]]:
     return [row for row in reply.json()["results"] if row["name"] == name]
 
 
+@contextmanager
+def no_power(chair: Visit, place: dict[str, Any]) -> Iterator[str]:
+    """All of the pool is out of use while the request would lie there; afterwards it is as it was. Gives the pool's key."""
+    token = next(each["value"] for each in chair.context.cookies() if each["name"] == "csrftoken")
+    headers = {"X-CSRFToken": token, "Referer": f"{chair.url}/"}
+    api, pool, start = f"{chair.url}/api/v1", place["pool_key"], Week.parse(place["start_week"])
+    weeks = chair.context.request.get(f"{api}/pool-weeks/?pool_key={pool}&week={start.key}").json()["results"]
+    row = {
+        "key": OUTAGE,
+        "pool": pool,
+        "kind": "maintenance",
+        "accelerators": weeks[0]["allocatable"],
+        "starts_date": start.monday.isoformat(),
+        "ends_date": start.plus(place["weeks"]).monday.isoformat(),
+        "reason": "No power",
+    }
+    added = chair.context.request.post(f"{api}/outages/", data=row, headers=headers)
+    assert added.status == 201, added.text()
+    try:
+        yield pool
+    finally:
+        assert chair.context.request.delete(f"{api}/outages/{OUTAGE}/", headers=headers).status == 204
+
+
+def is_moved(visitor: Visit, key: str) -> bool:
+    visitor.go(f"/requests/{key}/")
+    return visitor.page.locator("#moved").count() == 1
+
+
 def test_a_request_that_does_not_fit_becomes_one_that_does_and_is_scheduled(
     product: Product, visit: Open, checks: Checks
 ) -> None:
@@ -116,3 +148,15 @@ def test_a_request_that_does_not_fit_becomes_one_that_does_and_is_scheduled(
     expect(page.locator("#place")).to_contain_text("accelerators", ignore_case=True)
     research.go(f"/requests/placed/?q={key}")
     expect(page.locator("#placed")).to_contain_text(NAME)
+
+    with no_power(chair, placed()[0]) as pool:
+        wait_for(partial(is_moved, research, key), seconds=PLAN_SECONDS, what="the plan moved it")
+        told = page.locator("#moved")
+        expect(told).to_contain_text(re.compile(r"It (lay|had its place) "))
+        expect(told).to_contain_text(
+            re.compile(f"Why: {pool} has [\\d,]+ fewer in the week of .*outage {OUTAGE} added")
+        )
+        assert checks.faults(research, research.go(f"/requests/{key}/"), route="request") == []
+        research.go("/requests/")
+        expect(page.locator("#moved")).to_contain_text(NAME)
+        expect(page.locator("#gantt rect.p-before").first).to_be_attached()
