@@ -72,12 +72,14 @@ def move_rows(viewer: Viewer, moves: Iterable[WorkloadMove], *, year: int) -> li
     """One row a move, those still to decide first. One query for all answers."""
     found = list(moves)
     uuids = [move.what_if_uuid for move in found if move.what_if_uuid is not None]
-    told: dict[UUID | None, Any] = {
-        row["uuid"]: row["full__move"]
-        for row in WhatIf.objects.filter(uuid__in=uuids, full__isnull=False).values("uuid", "full__move")
-    }
+    asked = {row["uuid"]: row for row in WhatIf.objects.filter(uuid__in=uuids).values("uuid", "state", "full__move")}
+    told: dict[UUID | None, Any] = {uuid: row["full__move"] for uuid, row in asked.items()}
     order = {"asked": 0, "proposed": 1, "accepted": 2, "done": 3, "dropped": 4}
-    rows = [_move_row(viewer, move, told.get(move.what_if_uuid), year) for move in found]
+    states: dict[UUID | None, str] = {uuid: row["state"] for uuid, row in asked.items()}
+    rows = [
+        _move_row(viewer, move, told.get(move.what_if_uuid), year) | {"answer": states.get(move.what_if_uuid, "")}
+        for move in found
+    ]
     return sorted(rows, key=lambda row: (order[row["state_code"]], row["key"]))
 
 
@@ -129,13 +131,14 @@ def savings(viewer: Viewer, move: WorkloadMove, told: Mapping[str, Any] | None) 
             "released_usd": _or(see(viewer, "move", "promised_usd_per_week", promised), NO_RATE),
             "margin_usd": NO_RUN,
             "payback_weeks": NO_RUN,
+            "payback_value": NO_RUN,
             "by_type": [],
             "h100e": NO_RUN,
         }
     seen = visible_move(viewer, told, one_off_usd=move.one_off_usd)
     if seen is None:
         absent = NOT_ANSWERED if move.state == "asked" else NOT_ASKED
-        names = ("paper_usd", "released", "released_usd", "margin_usd", "payback_weeks", "h100e")
+        names = ("paper_usd", "released", "released_usd", "margin_usd", "payback_weeks", "payback_value", "h100e")
         return {**dict.fromkeys(names, absent), "by_type": []}
     return {
         "paper_usd": _or(seen["paper_usd"], NO_RATE),
@@ -143,6 +146,7 @@ def savings(viewer: Viewer, move: WorkloadMove, told: Mapping[str, Any] | None) 
         "released_usd": _or(seen["released_usd"], NO_RATE),
         "margin_usd": _or(seen["margin_usd"], NO_RATE),
         "payback_weeks": _payback(move, seen),
+        "payback_value": seen["payback_weeks"],
         "h100e": seen["h100e"],
         "by_type": [] if seen["by_type"] is RESTRICTED else _by_type(seen["by_type"]),
     }

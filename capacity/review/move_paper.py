@@ -77,7 +77,7 @@ def _loads(plan: PreparedPlan, inputs: Inputs, workload: str) -> list[ClassLoad]
     cards = [row for row in _cards(inputs) if row["key"] == workload or row["model_version"] in models]
     keys = {row["key"] for row in cards}
     contracts = [row for row in inputs.tables["contracts"] if row["workload"] in keys]
-    narrow = {**inputs.tables, "workloads": cards, "contracts": contracts}
+    narrow: dict[str, Sequence[Mapping[str, Any]]] = {**inputs.tables, "workloads": cards, "contracts": contracts}
     policy, horizon = plan.policy, inputs.horizon
     own, _ = own_product_loads(tables=narrow, policy=policy, horizon=horizon, as_of=inputs.as_of)
     sold = contracts_in_force(tables=narrow, policy=policy, horizon=horizon, as_of=inputs.as_of)

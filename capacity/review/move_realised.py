@@ -106,7 +106,7 @@ def _scopes(moves: Sequence[WorkloadMove], current_id: int) -> dict[str, _Scope 
         row["uuid"]: row["full__move"] or {}
         for row in WhatIf.objects.filter(uuid__in=[move.what_if_uuid for move in moves]).values("uuid", "full__move")
     }
-    ids = {move.promised_run_id for move in moves} | {current_id}
+    ids = {move.promised_run_id for move in moves if move.promised_run_id is not None} | {current_id}
     first = dict(Run.objects.filter(pk__in=ids).values_list("pk", "first_week"))
     later = dict(
         Run.objects.filter(scope=PLAN_SCOPE, state="done", reused_run=None, pk__lte=current_id)
@@ -168,12 +168,12 @@ class _Plans:
         ):
             self.held[row["run_id"], row["serving_class"], row["week"]].append((row["pool_key"], row["accelerators"]))
         pools = {pool for places in self.held.values() for pool, _ in places}
-        for row in RunPoolWeek.objects.filter(run_id__in=runs, week__in=weeks, pool_key__in=pools).values(
+        for rate in RunPoolWeek.objects.filter(run_id__in=runs, week__in=weeks, pool_key__in=pools).values(
             "run_id", "pool_key", "week", "usd_per_accelerator_hour"
         ):
-            self.rates[row["run_id"], row["pool_key"], row["week"]] = row["usd_per_accelerator_hour"]
-        for row in RunWorkloadCard.objects.filter(run_id__in=runs).values("run_id", "workload_key", "tokens_per_week"):
-            self.tokens[row["run_id"], row["workload_key"]] = row["tokens_per_week"]
+            self.rates[rate["run_id"], rate["pool_key"], rate["week"]] = rate["usd_per_accelerator_hour"]
+        for card in RunWorkloadCard.objects.filter(run_id__in=runs).values("run_id", "workload_key", "tokens_per_week"):
+            self.tokens[card["run_id"], card["workload_key"]] = card["tokens_per_week"]
 
     def _read_needs(self, place: Q) -> None:
         """A class's demands sum to its whole accelerators (of its reference type)."""
@@ -185,9 +185,9 @@ class _Plans:
             self.needs[at] = round(row["need"])
             if row["short"]:
                 self.short.add(at)
-        for row in rows.values("run_id", "serving_class", "workload_key").distinct():
-            if row["workload_key"]:
-                self.workloads[row["run_id"], row["serving_class"]].add(row["workload_key"])
+        for run, key, workload in rows.values_list("run_id", "serving_class", "workload_key").distinct():
+            if workload:
+                self.workloads[run, key].add(workload)
 
     def realised(self, scope: _Scope) -> Realised:
         by_week = released(before=self._needs(scope, scope.before), after=self._needs(scope, scope.after))
