@@ -1,7 +1,7 @@
 """A solved plan → what in it is wasteful, which work waits beside idle accelerators, and which moves its cards suggest. Pure.
 
-Thresholds and arithmetic are workloads/domain/waste.py and moves.py (methods: Waste, Cheaper serving). Sentences name
-contracts by key and hold no dollars: whoever shows them passes them through the visibility policy.
+Thresholds and arithmetic are workloads/domain/waste.py and moves.py (methods: Waste, Cheaper serving); work that waits is
+waiting_rows'. Sentences name contracts and hold no dollars: whoever shows them passes them through the visibility policy.
 """
 
 from __future__ import annotations
