@@ -7,7 +7,7 @@ workload may use. The arithmetic is workloads/domain/unit_cost.py and premium.py
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -45,6 +45,14 @@ class _Place:
     pools: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The tokens a card has in one class."""
+
+    serving: ServingClass
+    tokens: WeekTokens
+
+
 class CardCosts:
     """The unit costs of a plan's workload cards. A card's class is the shared one that gives it most this week."""
 
@@ -64,59 +72,72 @@ class CardCosts:
     def own(self, workload: str) -> tuple[TokenCosts, ...]:
         """Dollars per million tokens on the class's reference type, on each basis; empty where nothing is sized or known."""
         serving = self.class_of.get(workload)
-        if serving is None:
-            return ()
+        return () if serving is None else self._own(serving)
+
+    def _own(self, serving: ServingClass) -> tuple[TokenCosts, ...]:
         pools = [option.pool_key for option in serving.options if self._type(option.pool_key) == serving.reference_type]
         rate = self._rate(pools, serving.key)
         if rate is None:
             return ()
         return token_costs(profile=serving.reference, rate_usd_per_hour=rate, need=serving.weeks[0].total)
 
-    def premium(self, card: Row, tokens: WeekTokens | None) -> Row:
-        """{reason, next_tier, next_model, next_type, usd_per_week, usd_own, usd_next}; reason "" where there is one."""
+    def premium(self, card: Row, tokens: Mapping[str, WeekTokens]) -> Row:
+        """{reason, next_tier, next_model, next_type, usd_per_week, usd_own, usd_next}; reason "" where there is one.
+
+        tokens: by serving class. Those of shared classes at the card's latency count, each at the cost of its own class;
+        what runs on replicas of its own or at another latency stays where it is, and is told as tokens_left_out.
+        """
         model = self.rows.models[card["model_version"]]
         if not lower_tiers(model["model_tier"]):
             return _none(IS_SMALL)
-        serving = self.class_of.get(card["key"])
-        if serving is None:
+        if card["key"] not in self.class_of:
             return _none(NOT_SIZED)
         own = _loaded(self.own(card["key"]))
-        if own is None:
+        parts = [
+            _Part(self.rows.class_by_key[key], amount)
+            for key, amount in sorted(tokens.items())
+            if amount.total and self._is_shared(key, card)
+        ]
+        if own is None or any(_loaded(self._own(part.serving)) is None for part in parts):
             return _none(UNKNOWN_COST)
-        if tokens is None or not tokens.total:
+        if not parts:
             return _none(NO_TOKENS)
         for tier in lower_tiers(model["model_tier"]):
             places = list(self._places(tier, card))
             if places:
-                return self._against(tier, places, serving, own, tokens)
+                left = sum((each.total for each in tokens.values()), Fraction(0))
+                left -= sum((part.tokens.total for part in parts), Fraction(0))
+                return self._against(tier, places, parts) | ({"tokens_left_out": round(left)} if left else {})
         return _none(NO_PROFILE)
 
-    def _against(
-        self,
-        tier: str,
-        places: Sequence[_Place],
-        serving: ServingClass,
-        own: TokenCosts,
-        tokens: WeekTokens,
-    ) -> Row:
-        """The premium over the cheapest of the places of which the cost is known."""
+    def _is_shared(self, class_key: str, card: Row) -> bool:
+        serving = self.rows.class_by_key.get(class_key)
+        return serving is not None and not _is_own(class_key) and serving.latency_class == card["latency_class"]
+
+    def _against(self, tier: str, places: Sequence[_Place], parts: Sequence[_Part]) -> Row:
+        """The premium over the cheapest of the places of which the cost is known for every class."""
         found = {
-            (place.model, place.kind): lower
+            (place.model, place.kind): [each for each in lower if each is not None]
             for place in places
-            if (lower := self._lower_costs(place, serving)) is not None
+            if None not in (lower := [self._lower_costs(place, part.serving) for part in parts])
         }
         if not found:
             return _none(UNKNOWN_COST)
-        usd, (model, kind) = min((tokens_cost(costs=lower, tokens=tokens), where) for where, lower in found.items())
-        lower = found[model, kind]
+        costs = {where: _sum(parts, lower) for where, lower in found.items()}
+        usd, (model, kind) = min((usd, where) for where, usd in costs.items())
+        own = [each for part in parts if (each := _loaded(self._own(part.serving))) is not None]
+        premium = [
+            exact(token_premium(own=mine, lower=lower, tokens=part.tokens))
+            for part, mine, lower in zip(parts, own, found[model, kind], strict=True)
+        ]
         return {
             "reason": "",
             "next_tier": tier,
             "next_model": self.rows.models[model]["name"],
             "next_type": kind,
-            "usd_per_week": _cents(token_premium(own=own, lower=lower, tokens=tokens)),
-            "usd_own": _cents(tokens_cost(costs=own, tokens=tokens)),
-            "usd_next": _cents(usd),
+            "usd_per_week": _cents(to_decimal(sum(premium, Fraction(0)))),
+            "usd_own": _cents(to_decimal(_sum(parts, own))),
+            "usd_next": _cents(to_decimal(usd)),
         }
 
     def _lower_costs(self, place: _Place, serving: ServingClass) -> TokenCosts | None:
@@ -181,6 +202,12 @@ class CardCosts:
             return None
         total = sum((known[pool] * weights[pool] for pool in known), Fraction(0))
         return to_decimal(total / sum(weights[pool] for pool in known))
+
+
+def _sum(parts: Sequence[_Part], costs: Sequence[TokenCosts]) -> Fraction:
+    """USD a week of the parts' tokens, each at its cost."""
+    found = (exact(tokens_cost(costs=each, tokens=part.tokens)) for part, each in zip(parts, costs, strict=True))
+    return sum(found, Fraction(0))
 
 
 def _is_own(class_key: str) -> bool:

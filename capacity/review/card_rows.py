@@ -85,7 +85,7 @@ def _card_row(rows: PlanRows, costs: CardCosts, card: Row) -> Row:
             }
             for each in own
         },
-        "premium": costs.premium(card, tokens),
+        "premium": costs.premium(card, tokens_by_class(rows, card["key"])),
         "forecasts": forecast_rows(rows, card),
         "tokens_per_week": None if tokens is None else round(tokens.total),
         "complete": not missing,
@@ -113,28 +113,46 @@ def tokens_this_week(rows: PlanRows, workload: str) -> tuple[WeekTokens | None, 
     Expected use at P50 of the workload's contracts and of its own traffic; what is held for deals is not used. None
     where no use is known at all.
     """
-    found: list[WeekTokens] = []
-    unknown = 0
+    found = [tokens for _, tokens in _parts(rows, workload) if tokens is not None]
+    unknown = sum(tokens is None for _, tokens in _parts(rows, workload))
+    return (sum(found, WeekTokens()) if found else None), unknown
+
+
+def tokens_by_class(rows: PlanRows, workload: str) -> dict[str, WeekTokens]:
+    """The same tokens by the serving class that takes them; "" for those of no class (not sized, or accelerators of one's
+    own)."""
+    class_of = {member.key: serving.key for serving in rows.plan.classes for member in serving.members}
+    found: dict[str, WeekTokens] = {}
+    for demand, tokens in _parts(rows, workload):
+        if tokens is not None:
+            key = class_of.get(demand, "")
+            found[key] = found.get(key, WeekTokens()) + tokens
+    return found
+
+
+def _parts(rows: PlanRows, workload: str) -> list[tuple[str, WeekTokens | None]]:
+    """(demand, its tokens of the run's first week) of the workload's contracts and of its own; None: not known."""
+    found: list[tuple[str, WeekTokens | None]] = []
     for contract in rows.plan.contracts:
         if contract.workload is None or contract.workload["key"] != workload or not contract.days[0]:
             continue
         traffic = contract.traffic[0] if contract.traffic else None
-        if traffic is None:
-            unknown += 1
-        else:
-            found.append(WeekTokens.of(traffic, share_of_week=Fraction(contract.days[0], DAYS_PER_WEEK)))
+        share = Fraction(contract.days[0], DAYS_PER_WEEK)
+        tokens = None if traffic is None else WeekTokens.of(traffic, share_of_week=share)
+        found.append((contract.demand_key, tokens))
     own = _own_traffic(rows, workload)
     if own is not None:
-        found.append(WeekTokens.of(own))
-    return (sum(found, WeekTokens()) if found else None), unknown
+        found.append((own[0], WeekTokens.of(own[1])))
+    return found
 
 
-def _own_traffic(rows: PlanRows, workload: str) -> Traffic | None:
-    """The first week of the load a card has of its own; None without one, and where no profile sizes it."""
+def _own_traffic(rows: PlanRows, workload: str) -> tuple[str, Traffic] | None:
+    """(demand, first week) of the load a card has of its own; None without one, and where no profile sizes it."""
     for serving in rows.plan.classes:
         for member in serving.members:
             if member.workload_key == workload and not member.contract_key and isinstance(member.source, TrafficLoad):
-                return member.source.traffic[0]
+                traffic = member.source.traffic[0]
+                return None if traffic is None else (member.key, traffic)
     return None
 
 

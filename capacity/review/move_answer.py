@@ -6,7 +6,7 @@ is solved here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -54,10 +54,10 @@ def move_answer(*, before: PreparedPlan, after: PreparedPlan, answer: Mapping[st
     }
 
 
-def class_sides(plan: PreparedPlan, weeks: int) -> list[ClassSide]:
-    """The plan's serving classes over its first weeks, at the mean rate of their reference type's pools."""
+def class_sides(plan: PreparedPlan, weeks: int, classes: Iterable[ServingClass] | None = None) -> list[ClassSide]:
+    """The plan's serving classes, or these, over its first weeks, at the mean rate of their reference type's pools."""
     kinds = {row["key"]: row["accelerator_type"] for row in plan.inputs.tables["pools"]}
-    return [_side(plan, serving, kinds, weeks) for serving in plan.classes]
+    return [_side(plan, serving, kinds, weeks) for serving in (plan.classes if classes is None else classes)]
 
 
 def _side(plan: PreparedPlan, serving: ServingClass, kinds: Mapping[str, str], weeks: int) -> ClassSide:

@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from capacity.access.visibility import RESTRICTED, Viewer, see
 from capacity.allocation.models import WhatIf
+from capacity.inventory.models import AcceleratorType
 from capacity.lib import figures
 from capacity.lib.figures import Absent
 from capacity.lib.horizon import Week
@@ -23,7 +24,7 @@ from capacity.review.move_realised import NO_RUN, realised_of, realised_of_all
 from capacity.review.move_steps import stale_reason
 from capacity.review.tables import Row
 from workloads.domain.moves import FACTOR, KINDS, MODEL, SHARE, TYPE
-from workloads.models import WorkloadMove
+from workloads.models import ModelVersion, WorkloadMove
 
 STATE_PILLS = {"proposed": "plain", "asked": "decide", "accepted": "good", "done": "done", "dropped": "plain"}
 GATE_PILLS = {"no": ("decide", "Not tested"), "pass": ("good", "Passed"), "fail": ("bad", "Failed")}
@@ -48,12 +49,21 @@ def kind_name(code: str) -> str:
     return KINDS[code].name if code in KINDS else code
 
 
-def what_words(kind: str, to_key: str, amount: Decimal | None) -> str:
-    """What the move names: "80.0%", "1.6×", "to small-1, 40.0%"."""
+def target_names(keys: Iterable[str]) -> dict[str, str]:
+    """Key → name of the models and accelerator types that moves go to. One query."""
+    wanted = sorted({key for key in keys if key})
+    if not wanted:
+        return {}
+    models = ModelVersion.objects.filter(key__in=wanted).values_list("key", "name")
+    return dict(models.union(AcceleratorType.objects.filter(key__in=wanted).values_list("key", "name")))
+
+
+def what_words(kind: str, to: str, amount: Decimal | None) -> str:
+    """What the move names: "80.0%", "1.6×", "to Small 1, 40.0%". to: the name of the model or type."""
     asks = KINDS[kind].asks if kind in KINDS else ()
     words = []
-    if to_key and (MODEL in asks or TYPE in asks):
-        words.append(f"to {to_key}")
+    if to and (MODEL in asks or TYPE in asks):
+        words.append(f"to {to}")
     if amount is not None and SHARE in asks:
         words.append(figures.share(amount))
     if amount is not None and FACTOR in asks:
@@ -69,34 +79,42 @@ def told_of(question: WhatIf | None) -> Mapping[str, Any] | None:
 
 
 def move_rows(viewer: Viewer, moves: Iterable[WorkloadMove], *, year: int) -> list[Row]:
-    """One row a move, those still to decide first. One query for all answers."""
+    """One row a move, those still to decide first. One query for all answers, one for names."""
     found = list(moves)
     uuids = [move.what_if_uuid for move in found if move.what_if_uuid is not None]
-    told: dict[UUID | None, Any] = {
-        row["uuid"]: row["full__move"]
-        for row in WhatIf.objects.filter(uuid__in=uuids, full__isnull=False).values("uuid", "full__move")
-    }
+    asked = {row["uuid"]: row for row in WhatIf.objects.filter(uuid__in=uuids).values("uuid", "state", "full__move")}
+    told: dict[UUID | None, Any] = {uuid: row["full__move"] for uuid, row in asked.items()}
     order = {"asked": 0, "proposed": 1, "accepted": 2, "done": 3, "dropped": 4}
-    rows = [_move_row(viewer, move, told.get(move.what_if_uuid), year) for move in found]
+    names = target_names(move.to_key for move in found)
+    states: dict[UUID | None, str] = {uuid: row["state"] for uuid, row in asked.items()}
+    rows = [
+        _move_row(viewer, move, told.get(move.what_if_uuid), year, names)
+        | {"answer": states.get(move.what_if_uuid, "")}
+        for move in found
+    ]
     return sorted(rows, key=lambda row: (order[row["state_code"]], row["key"]))
 
 
 def moves_of_workload(key: str, *, year: int) -> list[Row]:
-    """The moves of one workload for its card: what, where it stands, by when. What each saves stands on its page. One query."""
+    """The moves of one workload for its card: what, where it stands, by when. What each saves stands on its page. Two queries."""
+    found = list(WorkloadMove.objects.filter(workload__key=key).order_by("key"))
+    names = target_names(move.to_key for move in found)
     return [
         {
             "title": move.title,
             "url": reverse("move", args=[move.key]),
-            "what": what_words(move.kind, move.to_key, move.amount),
+            "what": what_words(move.kind, names.get(move.to_key, move.to_key), move.amount),
             "state": move.get_state_display(),
             "state_kind": STATE_PILLS[move.state],
             "due": figures.day(move.due_date, year=year) if move.due_date else "",
         }
-        for move in WorkloadMove.objects.filter(workload__key=key).order_by("key")
+        for move in found
     ]
 
 
-def _move_row(viewer: Viewer, move: WorkloadMove, told: Mapping[str, Any] | None, year: int) -> Row:
+def _move_row(
+    viewer: Viewer, move: WorkloadMove, told: Mapping[str, Any] | None, year: int, names: Mapping[str, str]
+) -> Row:
     gate, gate_words = GATE_PILLS[move.quality_gate]
     return {
         "key": move.key,
@@ -106,7 +124,7 @@ def _move_row(viewer: Viewer, move: WorkloadMove, told: Mapping[str, Any] | None
         "workload": move.workload.name,
         "workload_url": reverse("workload", args=[move.workload.key]),
         "kind": kind_name(move.kind),
-        "what": what_words(move.kind, move.to_key, move.amount),
+        "what": what_words(move.kind, names.get(move.to_key, move.to_key), move.amount),
         "state_code": move.state,
         "state": move.get_state_display(),
         "state_kind": STATE_PILLS[move.state],
@@ -129,13 +147,14 @@ def savings(viewer: Viewer, move: WorkloadMove, told: Mapping[str, Any] | None) 
             "released_usd": _or(see(viewer, "move", "promised_usd_per_week", promised), NO_RATE),
             "margin_usd": NO_RUN,
             "payback_weeks": NO_RUN,
+            "payback_value": NO_RUN,
             "by_type": [],
             "h100e": NO_RUN,
         }
     seen = visible_move(viewer, told, one_off_usd=move.one_off_usd)
     if seen is None:
         absent = NOT_ANSWERED if move.state == "asked" else NOT_ASKED
-        names = ("paper_usd", "released", "released_usd", "margin_usd", "payback_weeks", "h100e")
+        names = ("paper_usd", "released", "released_usd", "margin_usd", "payback_weeks", "payback_value", "h100e")
         return {**dict.fromkeys(names, absent), "by_type": []}
     return {
         "paper_usd": _or(seen["paper_usd"], NO_RATE),
@@ -143,6 +162,7 @@ def savings(viewer: Viewer, move: WorkloadMove, told: Mapping[str, Any] | None) 
         "released_usd": _or(seen["released_usd"], NO_RATE),
         "margin_usd": _or(seen["margin_usd"], NO_RATE),
         "payback_weeks": _payback(move, seen),
+        "payback_value": seen["payback_weeks"],
         "h100e": seen["h100e"],
         "by_type": [] if seen["by_type"] is RESTRICTED else _by_type(seen["by_type"]),
     }
@@ -179,7 +199,7 @@ def totals_of(viewer: Viewer, rows: Sequence[Row], moves: Iterable[WorkloadMove]
     found = list(moves)
     waiting = [move for move in found if move.state == "accepted"]
     done = [move for move in found if move.state == "done"]
-    came = realised_of_all(done, current_id=current_id)
+    came = realised_of_all(done, current_id=current_id, with_cost=False)
     known = {key: each.accelerators for key, each in came.items() if isinstance(each.accelerators, int)}
     told = [move for move in done if move.key in known]
     return {
@@ -213,7 +233,9 @@ def move_context(
     """Everything workloads/move.html shows of the move itself. Realised is read where there is a run to read."""
     kind = KINDS[move.kind]
     told = told_of(question)
-    row = _move_row(viewer, move, told, now.year)
+    names = target_names([move.to_key, *(told["by_type"] if told is not None else ())])
+    row = _move_row(viewer, move, told, now.year, names)
+    row["by_type"] = [{**each, "kind": names.get(each["kind"], each["kind"])} for each in row["by_type"]]
     is_open = question is not None and question.state in ("queued", "running")
     is_answered = move.state == "asked" and question is not None and question.state == "done"
     came = realised_of(move, current_id=current_id)

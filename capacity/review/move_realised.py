@@ -7,7 +7,7 @@ read it is move_page's.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -21,7 +21,7 @@ from capacity.lib.figures import Absent
 from capacity.lib.horizon import Week
 from capacity.lib.money import to_decimal
 from capacity.lib.units import HOURS_PER_WEEK, exact
-from workloads.domain.moves import released
+from workloads.domain.moves import MOVE_WEEKS, released
 from workloads.models import RunWorkloadCard, WorkloadMove
 
 NOT_DONE = Absent("not done yet", "plain", "What came of it is told once it is done.")
@@ -32,6 +32,7 @@ NO_RATE = Absent("not known", "unknown", "A pool of one of the two plans has no 
 IS_SHORT = Absent(
     "n/a", "unknown", "Its classes are short of accelerators in one of the two plans: their cost says nothing."
 )
+NOT_READ = Absent("n/a", "plain", "It stands on the move's page.")
 NO_TOKENS = Absent("n/a", "unknown", "The tokens of one of its workloads are not known in one of the two plans.")
 
 
@@ -63,13 +64,18 @@ def realised_of(move: WorkloadMove, *, current_id: int | None) -> Realised:
     return realised_of_all([move], current_id=current_id)[move.key]
 
 
-def realised_of_all(moves: Iterable[WorkloadMove], *, current_id: int | None) -> dict[str, Realised]:
-    """Move → what came of it, seen from the run `current_id`. At most nine queries, however many moves."""
+def realised_of_all(
+    moves: Iterable[WorkloadMove], *, current_id: int | None, with_cost: bool = True
+) -> dict[str, Realised]:
+    """Move → what came of it, seen from the run `current_id`. At most seven queries, however many moves.
+
+    with_cost: whether dollars and tokens are told too, for three of these queries.
+    """
     found = list(moves)
     told = {move.key: _why_not(move, current_id) for move in found}
     asked = [move for move in found if told[move.key] is None]
     scopes = _scopes(asked, current_id) if asked and current_id is not None else {}
-    plans = _Plans([scope for scope in scopes.values() if isinstance(scope, _Scope)])
+    plans = _Plans([scope for scope in scopes.values() if isinstance(scope, _Scope)], with_cost=with_cost)
     result: dict[str, Realised] = {}
     for move in found:
         why = told[move.key]
@@ -106,14 +112,16 @@ def _scopes(moves: Sequence[WorkloadMove], current_id: int) -> dict[str, _Scope 
         row["uuid"]: row["full__move"] or {}
         for row in WhatIf.objects.filter(uuid__in=[move.what_if_uuid for move in moves]).values("uuid", "full__move")
     }
-    ids = {move.promised_run_id for move in moves} | {current_id}
+    ids = {move.promised_run_id for move in moves if move.promised_run_id is not None} | {current_id}
     first = dict(Run.objects.filter(pk__in=ids).values_list("pk", "first_week"))
-    later = dict(
-        Run.objects.filter(scope=PLAN_SCOPE, state="done", reused_run=None, pk__lte=current_id)
-        .values_list("first_week")
-        .annotate(last=Max("pk"))
-        .order_by("first_week")
-    )
+    later: dict[str, int] = {}
+    if any(not _is_covered(first, move, current_id) for move in moves):
+        later = dict(
+            Run.objects.filter(scope=PLAN_SCOPE, state="done", reused_run=None, pk__lte=current_id)
+            .values_list("first_week")
+            .annotate(last=Max("pk"))
+            .order_by("first_week")
+        )
     found: dict[str, _Scope | Absent] = {}
     for move in moves:
         told, before = answers.get(move.what_if_uuid, {}), move.promised_run_id
@@ -122,6 +130,12 @@ def _scopes(moves: Sequence[WorkloadMove], current_id: int) -> dict[str, _Scope 
             continue
         found[move.key] = _scope(told, before, current_id, first, later) or NO_WEEKS
     return found
+
+
+def _is_covered(first: Mapping[int, str], move: WorkloadMove, current: int) -> bool:
+    """Whether the current run starts in the weeks of the promise."""
+    start = first.get(move.promised_run_id or 0)
+    return start is not None and 0 <= Week.parse(start).weeks_until(Week.parse(first[current])) < MOVE_WEEKS
 
 
 def _scope(
@@ -149,7 +163,8 @@ def _scope(
 class _Plans:
     """What the runs of these scopes say of their classes and weeks."""
 
-    def __init__(self, scopes: Sequence[_Scope]) -> None:
+    def __init__(self, scopes: Sequence[_Scope], *, with_cost: bool) -> None:
+        self.with_cost = with_cost
         self.needs: dict[tuple[int, str, str], int] = {}
         self.short: set[tuple[int, str, str]] = set()
         self.workloads: dict[tuple[int, str], set[str]] = defaultdict(set)
@@ -163,38 +178,41 @@ class _Plans:
         weeks = {week for scope in scopes for week in scope.weeks}
         place = Q(run_id__in=runs, serving_class__in=classes, week__in=weeks)
         self._read_needs(place)
+        if with_cost:
+            self._read_costs(place, runs, weeks)
+
+    def _read_costs(self, place: Q, runs: Collection[int], weeks: Collection[str]) -> None:
         for row in RunAllocation.objects.filter(place).values(
             "run_id", "serving_class", "week", "pool_key", "accelerators"
         ):
             self.held[row["run_id"], row["serving_class"], row["week"]].append((row["pool_key"], row["accelerators"]))
         pools = {pool for places in self.held.values() for pool, _ in places}
-        for row in RunPoolWeek.objects.filter(run_id__in=runs, week__in=weeks, pool_key__in=pools).values(
+        for rate in RunPoolWeek.objects.filter(run_id__in=runs, week__in=weeks, pool_key__in=pools).values(
             "run_id", "pool_key", "week", "usd_per_accelerator_hour"
         ):
-            self.rates[row["run_id"], row["pool_key"], row["week"]] = row["usd_per_accelerator_hour"]
-        for row in RunWorkloadCard.objects.filter(run_id__in=runs).values("run_id", "workload_key", "tokens_per_week"):
-            self.tokens[row["run_id"], row["workload_key"]] = row["tokens_per_week"]
+            self.rates[rate["run_id"], rate["pool_key"], rate["week"]] = rate["usd_per_accelerator_hour"]
+        for card in RunWorkloadCard.objects.filter(run_id__in=runs).values("run_id", "workload_key", "tokens_per_week"):
+            self.tokens[card["run_id"], card["workload_key"]] = card["tokens_per_week"]
 
     def _read_needs(self, place: Q) -> None:
         """A class's demands sum to its whole accelerators (of its reference type)."""
-        rows = RunDemand.objects.filter(place)
-        for row in rows.values("run_id", "serving_class", "week").annotate(
-            need=Sum("work"), short=Count("pk", filter=Q(short_accelerators__gt=0))
-        ):
+        rows = RunDemand.objects.filter(place).values("run_id", "serving_class", "week", "workload_key")
+        sums: dict[tuple[int, str, str], Decimal] = defaultdict(Decimal)
+        for row in rows.annotate(need=Sum("work"), short=Count("pk", filter=Q(short_accelerators__gt=0))):
             at = (row["run_id"], row["serving_class"], row["week"])
-            self.needs[at] = round(row["need"])
+            sums[at] += row["need"]
             if row["short"]:
                 self.short.add(at)
-        for row in rows.values("run_id", "serving_class", "workload_key").distinct():
             if row["workload_key"]:
-                self.workloads[row["run_id"], row["serving_class"]].add(row["workload_key"])
+                self.workloads[at[0], at[1]].add(row["workload_key"])
+        self.needs = {at: round(need) for at, need in sums.items()}
 
     def realised(self, scope: _Scope) -> Realised:
         by_week = released(before=self._needs(scope, scope.before), after=self._needs(scope, scope.after))
         return Realised(
             accelerators=min(by_week),
-            usd=self._usd(scope),
-            tokens_share=self._tokens_share(scope),
+            usd=self._usd(scope) if self.with_cost else NOT_READ,
+            tokens_share=self._tokens_share(scope) if self.with_cost else NOT_READ,
             run_id=scope.after,
             first_week=scope.weeks[0],
             weeks=len(scope.weeks),

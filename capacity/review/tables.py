@@ -191,6 +191,7 @@ def visible_row(*, viewer: Viewer, spec: RunTableSpec, row: Mapping[str, Any], l
         shown["label"] = _demand_in_words(viewer, row, labels)
     if spec is WASTE and str(row["serving_class"]).startswith(_DEDICATED):
         shown["usd_per_week"] = see(viewer, "exposure", "reserved_cost_usd", row["usd_per_week"])
+        shown |= _use_of_one_customer(viewer, row, shown)
     if spec in (UNPLACED, WASTE) and isinstance(shown["sentence"], str):
         shown["sentence"] = redact(viewer, shown["sentence"], contracts=labels)
     for name in _LABELLED.get(spec.name, ()):
@@ -202,6 +203,19 @@ def visible_row(*, viewer: Viewer, spec: RunTableSpec, row: Mapping[str, Any], l
     if isinstance(shown.get("serving_class"), str):
         shown["serving_class"] = class_in_words(viewer, shown["serving_class"], labels=labels)
     return shown
+
+
+# Low use as runs before told it: the share first.
+_SHARE_FIRST = re.compile(r"^[\d.]+\s?% of what ")
+
+
+def _use_of_one_customer(viewer: Viewer, row: Mapping[str, Any], shown: Mapping[str, Any]) -> Row:
+    """How much of a contract's own replicas is at work is what the customer uses of what it pays for: as that cost is."""
+    told = see(viewer, "exposure", "consumed_cost_usd", row["measured"])
+    if told is row["measured"] or not isinstance(shown["sentence"], str):
+        return {}
+    words = _SHARE_FIRST.sub("Little of what ", shown["sentence"])
+    return {"measured": RESTRICTED, "peer": RESTRICTED, "sentence": words}
 
 
 # What sales read in place of a deal of another account.

@@ -6,7 +6,16 @@ from django.urls import path
 
 from capacity.imports import api_imports, api_proposals
 from capacity.imports.api_tables import all_table_views
-from capacity.review import api_docs, api_notices, api_quote_moves, api_quotes, api_requests, api_what_ifs, api_workflow
+from capacity.review import (
+    api_docs,
+    api_moves,
+    api_notices,
+    api_quote_moves,
+    api_quotes,
+    api_requests,
+    api_what_ifs,
+    api_workflow,
+)
 from capacity.review.api_views import VIEWS
 
 
@@ -45,6 +54,11 @@ urlpatterns = [
     path("request-moves/", api_requests.RequestMoves.as_view(), name="api-request-moves"),
     path("request-moves/<str:key>/", api_requests.MovesOfRequest.as_view(), name="api-request-moves-of"),
     path("notices/", api_notices.Notices.as_view(), name="api-notices"),
+    path("moves/", api_moves.Moves.as_view(), name="api-moves"),
+    path("moves/<str:key>/", api_moves.OneMove.as_view(), name="api-move"),
+    path("moves/<str:key>/ask/", api_moves.AskMove.as_view(), name="api-move-ask"),
+    path("moves/<str:key>/accept/", api_moves.AcceptMove.as_view(), name="api-move-accept"),
+    path("moves/<str:key>/end/", api_moves.EndMove.as_view(), name="api-move-end"),
     path("what-ifs/", api_what_ifs.WhatIfs.as_view(), name="api-what-ifs"),
     path("what-ifs/<uuid:number>/", api_what_ifs.OneWhatIf.as_view(), name="api-what-if"),
     *(path(route, view.as_view(), name=_route_name(route)) for route, view in all_table_views().items()),

@@ -15,10 +15,10 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from capacity.lib.horizon import Horizon, Week
-from capacity.review.card_rows import forecast_rows, tokens_this_week, workload_card_rows
+from capacity.review.card_rows import forecast_rows, tokens_by_class, tokens_this_week, workload_card_rows
 from capacity.review.map_use_rows import Use
 from capacity.review.plan_rows import PlanRows
-from workloads.domain.classes import ServingLoad, TrafficLoad, build_class
+from workloads.domain.classes import ServingClass, ServingLoad, TrafficLoad, build_class
 from workloads.domain.serving import Profile, SpareRule, Traffic
 
 FIRST = Week.parse("2026-W48")
@@ -121,15 +121,7 @@ def plan(
     load = ServingLoad(
         key="w.chat", source=TrafficLoad(traffic=(TRAFFIC,) * 13), is_committed=False, workload_key="chat"
     )
-    serving = build_class(
-        key=CLASS,
-        loads=[load],
-        profiles={"h100": LARGE},
-        pool_types={"p": "h100"},
-        weeks=13,
-        spares=SpareRule(),
-        coincidence=D(1),
-    )
+    serving = a_class(CLASS, [load])
     tables = {"workloads": list(cards), "throughput_profiles": list(profiles), "forecasts": list(forecasts)}
     policy = SimpleNamespace(utilisation={"interactive": D("0.7")}, peak_factor={"interactive": D("2.5")})
     weeks = list(HORIZON)
@@ -153,6 +145,19 @@ def plan(
             ),
         ),
     )
+
+
+def a_class(key: str, loads: list[ServingLoad], *, latency: str = "interactive") -> ServingClass:
+    sized = build_class(
+        key=key,
+        loads=loads,
+        profiles={"h100": LARGE},
+        pool_types={"p": "h100"},
+        weeks=13,
+        spares=SpareRule(),
+        coincidence=D(1),
+    )
+    return replace(sized, model_version="large", latency_class=latency)
 
 
 def use(workload: str = "chat", serving_class: str = CLASS) -> Use:
@@ -235,8 +240,34 @@ def test_an_incomplete_card_says_what_is_missing() -> None:
     assert row["facts"]["missing"] == ["justification", "review", "evidence", "quality", "value"]
 
 
-def of_contract(*, days: int, traffic: Traffic | None) -> Any:
-    return SimpleNamespace(workload={"key": "chat"}, days=(days,), traffic=None if traffic is None else (traffic,))
+def of_contract(*, days: int, traffic: Traffic | None, demand: str = "c.other.v1") -> Any:
+    weeks = None if traffic is None else (traffic,)
+    return SimpleNamespace(workload={"key": "chat"}, days=(days,), traffic=weeks, demand_key=demand)
+
+
+def contract_load(demand: str) -> ServingLoad:
+    source = TrafficLoad(traffic=(TRAFFIC,) * 13)
+    return ServingLoad(key=demand, source=source, is_committed=True, workload_key="chat", contract_key=demand)
+
+
+def test_the_premium_is_of_the_tokens_that_would_move_each_at_the_cost_of_its_class() -> None:
+    """The same load four times: of the card, of a contract in another region, pinned, and at another latency."""
+    rows = plan(
+        contracts=tuple(of_contract(days=7, traffic=TRAFFIC, demand=key) for key in ("c.us", "c.pin", "c.slow"))
+    )
+    classes = {
+        "large.interactive.us": a_class("large.interactive.us", [contract_load("c.us")]),
+        "dedicated.pin.v1": a_class("dedicated.pin.v1", [contract_load("c.pin")]),
+        "large.standard.eu": a_class("large.standard.eu", [contract_load("c.slow")], latency="standard"),
+    }
+    rows.plan.classes = (*rows.plan.classes, *classes.values())  # type: ignore[misc]
+    rows.class_by_key.update(classes)
+    premium = workload_card_rows(rows, [use()])[0]["premium"]
+    # Two of the four: 2 × (32 − 12) × 168 × $2. The other two are 2 × 12,000 × 604,800 tokens.
+    assert (premium["usd_own"], premium["usd_next"], premium["usd_per_week"]) == ("21504.00", "8064.00", "13440.00")
+    assert premium["tokens_left_out"] == 14_515_200_000
+    found = tokens_by_class(rows, "chat")
+    assert {key: tokens.total for key, tokens in found.items()} == dict.fromkeys([CLASS, *classes], 7_257_600_000)
 
 
 def test_tokens_of_a_week_are_its_own_and_its_contracts() -> None:

@@ -13,15 +13,18 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from capacity.access.roles import Role
+from capacity.access.visibility import ContractLabel, Viewer
 from capacity.demo.services import load_demo
 from capacity.lib.horizon import Horizon, Week
 from capacity.review.card_premium import CardCosts
 from capacity.review.inputs import Inputs
+from capacity.review.map_use_rows import Use
 from capacity.review.plan_source import LATER_TABLES, ComputedPlan, ReviewPlanSource
+from capacity.review.table_specs_moves import WASTE
+from capacity.review.tables import visible_row
 from capacity.review.waste_rows import WasteRows
 from workloads.domain.moves import Candidate
-from workloads.domain.premium import WeekTokens
-from workloads.domain.unit_cost import token_costs
 
 # Only so that the test database is made; the plan itself needs none.
 pytestmark = pytest.mark.django_db
@@ -70,30 +73,102 @@ def test_low_use_is_below_thirty_percent_and_holds_more_than_peak_and_spares_nee
         assert 84 < row["usd_per_week"] / row["accelerators"] < 1680
 
 
-def test_a_class_that_holds_two_replicas_more_than_it_needs_is_told_with_their_cost() -> None:
-    """126 held where 12 + 1 replicas of 8 are needed and 25.5 are at work: 20.2 %, and 16 × 168 h × $2 for nothing."""
+def low_use(key: str, held: int, **member: str) -> list[dict[str, Any]]:
+    """A class of 12 + 1 replicas of 8 at $2 with 25.5 accelerators at work."""
     need = SimpleNamespace(accelerators=104, consumed_accelerators=Fraction("25.5"))
     serving = SimpleNamespace(
-        key="big.interactive.any",
-        members=[SimpleNamespace(workload_key="chat")],
+        key=key,
+        model_version="big-1",
+        latency_class="interactive",
+        members=[SimpleNamespace(**{"workload_key": "chat", "contract_key": "", **member})],
         weeks=[SimpleNamespace(total=need)] * 13,
         options=[SimpleNamespace(pool_key="p", work_per_accelerator=Fraction(1), replica_accelerators=8)],
     )
     weeks = list(Horizon(first=Week.containing(AS_OF), weeks=13))
-    rows = SimpleNamespace(
+    waste = WasteRows.__new__(WasteRows)
+    waste.rows = SimpleNamespace(  # type: ignore[assignment]
         class_by_key={serving.key: serving},
+        models={"big-1": {"name": "Big"}},
         weeks=weeks,
         horizon=Horizon(first=weeks[0], weeks=13),
         use_of_class=lambda key, week: (Fraction("25.5") / 104, Fraction(8, 104)),
-        plan=SimpleNamespace(rates={("p", week): Decimal(2) for week in weeks}),
-        allocated={(serving.key, "p", week): 126 for week in weeks},
+        plan=SimpleNamespace(
+            rates={("p", week): Decimal(2) for week in weeks},
+            contracts=[SimpleNamespace(row={"key": "c-1", "name": "Acme chat"})],
+        ),
+        allocated={(serving.key, "p", week): held for week in weeks},
     )
-    waste = WasteRows.__new__(WasteRows)
-    waste.rows, waste.weeks = rows, weeks  # type: ignore[assignment]
-    [row] = waste._low_use()
+    waste.weeks = weeks
+    return list(waste._low_use())
+
+
+def test_a_class_that_holds_two_replicas_more_than_it_needs_is_told_with_their_cost() -> None:
+    """126 held where 104 are needed and 25.5 are at work: 20.2 %, and 16 × 168 h × $2 for nothing."""
+    [row] = low_use("big-1.interactive.eu_us", 126)
     assert (row["workload_key"], row["accelerators"], row["usd_per_week"]) == ("chat", 16, Decimal(5376))
-    rows.allocated = dict.fromkeys(rows.allocated, 104)
-    assert list(waste._low_use()) == []
+    assert row["sentence"] == (
+        "20.2% of what Big at interactive latency in eu, us holds is at work, a mean of 13 weeks; its peak and its spares "
+        "need 16.0 fewer."
+    )
+    assert low_use("big-1.interactive.eu_us", 104) == []
+
+
+def test_the_used_share_of_a_contracts_own_replicas_is_read_where_its_cost_is() -> None:
+    [made] = low_use("dedicated.c-1.v1", 126, contract_key="c-1")
+    assert made["sentence"] == (
+        "Of the own replicas of Acme chat little is at work, a mean of 13 weeks; its peak and its spares need 16.0 fewer."
+    )
+    old = "20.2% of what dedicated.c-1.v1 holds is at work, a mean of 13 weeks."
+    labels = [ContractLabel(key="c-1", name="Acme chat", customer="Acme", alias="C-7")]
+    for role, sees in ((Role.FINANCE, True), (Role.EXEC, True), (Role.RESEARCH, False), (Role.PRODUCT, False)):
+        viewer = Viewer(username="x", roles=frozenset({role}))
+        for sentence in (made["sentence"], old):
+            row = {**made, "position": 0, "sentence": sentence}
+            shown = visible_row(viewer=viewer, spec=WASTE, row=row, labels=labels)
+            assert (shown["measured"] == row["measured"]) is sees
+            assert ("20.2" in shown["sentence"]) is (sees and sentence == old)
+            assert ("Acme" in shown["sentence"]) is (sees and sentence != old)
+
+
+def test_a_retired_model_is_told_by_each_cards_part_of_it() -> None:
+    """Of 32 accelerators at $2 two cards have 24 and 8, and a contract pinned to the model 16 of its own."""
+    week = Week.containing(AS_OF)
+
+    def use(workload: str, serving_class: str, amount: int) -> Use:
+        return Use(
+            workload_key=workload, tier="forecast", serving_class=serving_class, pool_key="p", week=week,
+            accelerators=amount, cents=amount * 33_600, exact_accelerators=Fraction(amount),
+            exact_usd=Fraction(amount * 336),
+        )  # fmt: skip
+
+    def retired(*uses: Use) -> list[tuple[Any, ...]]:
+        waste = WasteRows.__new__(WasteRows)
+        pinned = SimpleNamespace(
+            is_pinned=True, days=(7,), model_key="old", workload={"key": "one"},
+            row={"key": "c-1", "version": 1, "name": "Acme chat"},
+        )  # fmt: skip
+        waste.rows = SimpleNamespace(  # type: ignore[assignment]
+            models={"old": {"name": "Old", "retire_date": date(2026, 10, 1)}},
+            workloads={key: {"name": key.capitalize(), "model_version": "old"} for key in ("one", "two")},
+            class_by_key={
+                key: SimpleNamespace(key=key, model_version="old") for key in ("old.batch.any", "dedicated.c-1.v1")
+            },
+            plan=SimpleNamespace(inputs=SimpleNamespace(as_of=AS_OF), contracts=[pinned]),
+        )
+        waste.uses, waste.weeks = list(uses), [week]
+        return [(row["accelerators"], row["usd_per_week"], row["sentence"]) for row in waste._retired()]
+
+    own = use("one", "dedicated.c-1.v1", 16)
+    shared = [use("one", "old.batch.any", 24), use("two", "old.batch.any", 8)]
+    assert retired(own, *shared) == [
+        (16, 5376, "Acme chat is pinned to Old, retired on 1 Oct: its replicas serve nobody else."),
+        (24, 8064, "One runs on Old, retired on 1 Oct: its part of replicas that also serve Two."),
+        (8, 2688, "Two runs on Old, retired on 1 Oct: its part of replicas that also serve One."),
+    ]
+    assert retired(own, shared[0])[1:] == [
+        (24, 8064, "One runs on Old, retired on 1 Oct: its replicas serve nobody else."),
+        (None, None, "Two runs on Old, retired on 1 Oct: it holds nothing this week."),
+    ]
 
 
 def test_low_hits_are_held_against_the_middle_of_their_peers(plan: ComputedPlan, inputs: Inputs) -> None:
@@ -111,7 +186,10 @@ def test_low_hits_are_held_against_the_middle_of_their_peers(plan: ComputedPlan,
     consumed = card["token_costs"]["consumed"]
     own = next(each for each in inputs.tables["workloads"] if each["key"] == "partner-widget")
     both = own["input_tokens_per_second"] + own["output_tokens_per_second"]
-    read = card["tokens_per_week"] * own["input_tokens_per_second"] / both
+    # On paper as a what-if tells it: the mean of the 13 weeks as they grow.
+    planned = next(each for each in card["forecasts"] if each["is_planned"])
+    tokens = Decimal(sum(week[1] for week in planned["weeks"])) / len(planned["weeks"]) * 604_800
+    read = tokens * own["input_tokens_per_second"] / both
     cheaper = Decimal(consumed["input_usd"]) - Decimal(consumed["cached_usd"])
     assert abs(row["usd_per_week"] - read * Decimal("0.2") * cheaper / 1_000_000) < 1
 
@@ -161,17 +239,18 @@ def test_suggestions_carry_the_saving_on_paper_of_their_finding(plan: ComputedPl
 # --- suggestions, by hand -------------------------------------------------------------------------------------------
 
 
-def suggestion(each: Candidate, *, premium: dict[str, Any]) -> dict[str, Any]:
+def suggestion(each: Candidate, *, paper: Decimal) -> dict[str, Any]:
     shell = WasteRows.__new__(WasteRows)
     shell.rows = SimpleNamespace(  # type: ignore[assignment]
         workloads={"chat": {"name": "Chat", "model_version": "big-1"}},
         models={"small-a": {"name": "Small A"}, "small-b": {"name": "Small B"}},
     )
-    shell.cards = {"chat": {"premium": premium}}
+    # What a move saves on paper: tests/review/moves/test_paper.py.
+    shell._papers = {each: paper}
     return shell._suggested_row(each)
 
 
-def test_a_smaller_model_is_the_one_its_dollars_are_of_and_is_not_said_to_have_passed() -> None:
+def test_a_smaller_model_is_the_one_its_premium_is_of_and_is_not_said_to_have_passed() -> None:
     premium = {"reason": "", "next_model": "Small B", "usd_per_week": "672.00"}
     costs = CardCosts.__new__(CardCosts)
     costs.rows = SimpleNamespace(  # type: ignore[assignment]
@@ -186,36 +265,6 @@ def test_a_smaller_model_is_the_one_its_dollars_are_of_and_is_not_said_to_have_p
     )
     assert costs.next_model({"model_version": "big-1"}, premium) == "small-b"
     assert costs.next_model({"model_version": "big-1"}, {"reason": "no_tokens"}) == "small-a"
-    row = suggestion(Candidate(workload_key="chat", kind="smaller_model", to_key="small-b"), premium=premium)
+    row = suggestion(Candidate(workload_key="chat", kind="smaller_model", to_key="small-b"), paper=Decimal(672))
     assert row["paper_usd_per_week"] == Decimal(672)
     assert row["sentence"].endswith("a smaller model passed, not which; this one is to be tested.")
-
-
-def test_batch_hours_save_on_paper_what_the_batch_profile_is_faster() -> None:
-    # 10,000 in a second, half cached at 0.1, and 2,000 out: L 0.6375. At 8,000 out a second 0.3875: 0.25·8·168·$2.
-    def profile(decode: int) -> Any:
-        return SimpleNamespace(
-            prefill_tps=Fraction(40_000),
-            decode_tps=Fraction(decode),
-            cached_cost_ratio=Fraction(1, 10),
-            replica_accelerators=8,
-            utilisation_target=Fraction(7, 10),
-        )
-
-    week = 604_800
-    shell = WasteRows.__new__(WasteRows)
-    own = token_costs(profile=profile(4_000), rate_usd_per_hour=Decimal(2))
-    shell.tokens = {
-        "chat": WeekTokens(
-            input_uncached=Fraction(5_000 * week), input_cached=Fraction(5_000 * week), output=Fraction(2_000 * week)
-        )
-    }
-    for decode, saved in ((8_000, 672), (2_000, -1344)):
-        shell.costs = SimpleNamespace(  # type: ignore[assignment]
-            class_of={"chat": SimpleNamespace(reference=profile(4_000), reference_type="h100")},
-            own=lambda _key: own,
-            profiles={("m", "batch"): {"h100": profile(decode)}},
-        )
-        found = shell._batch_paper({"key": "chat", "model_version": "m"})
-        assert found is not None
-        assert round(found, 2) == saved

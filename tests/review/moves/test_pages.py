@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from html import unescape
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -14,7 +16,7 @@ from capacity.review import views_moves
 from capacity.review.what_if import HotRuns, answer_question
 from tests.contracts.pipeline import NOW, OPEN_WEEK
 from tests.factories import make_user
-from workloads.models import WorkloadMove
+from workloads.models import ModelVersion, Workload, WorkloadMove
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "/workloads/moves/cache-prompts/"
@@ -123,3 +125,25 @@ def test_a_step_on_an_old_page_is_a_conflict_and_a_move_that_is_not_there_is_mis
     assert "Somebody else changed" in unescape(stale.content.decode())
     assert chair.get("/workloads/moves/nothing/").status_code == 404
     assert signed_in("finance").post(ADDRESS + "end/", {"row_version": version(), "to": "dropped"}).status_code == 403
+
+
+def test_a_move_names_models_and_types_as_people_do_and_the_list_stays_cheap(
+    run: Run, django_assert_max_num_queries: Any
+) -> None:
+    chair = signed_in("chair")
+    chair.post(ADDRESS + "ask/", {"row_version": version()})
+    answer()
+    assert "By accelerator type: H100 +8" in words(chair)
+    ModelVersion.objects.create(key="small-1", name="Small one", model_tier="small")
+    WorkloadMove.objects.create(
+        key="over", title="Route half", workload_id=Workload.objects.get(key="chat").pk, kind="routing",
+        to_key="small-1", amount=Decimal("0.5"),
+    )  # fmt: skip
+    chair.post(ADDRESS + "accept/", {**ACCEPTED, "row_version": version()})
+    chair.post(ADDRESS + "end/", {"row_version": version(), "to": "done"})
+    words(chair, "/workloads/moves/")
+    with django_assert_max_num_queries(15):
+        listed = words(chair, "/workloads/moves/")
+    assert "to Small one, 50.0%" in listed
+    with django_assert_max_num_queries(15):
+        assert "the fewest of 13 weeks from 23 Nov" in words(chair)
