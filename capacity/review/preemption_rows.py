@@ -147,6 +147,7 @@ def _taken(rows: PlanRows, review: Use, now: Use, order: list[str]) -> Iterable[
         was, has = _by_week(before, key), _by_week(now, key)
         lost = [one for one in sorted(was) if was[one] > has.get(one, 0)]
         if not lost:
+            yield from [] if place is None else _elsewhere(rows, place)
             continue
         first = lost[0]
         pool = max(sorted(rows.pools), key=lambda name: before.get((key, name, first), 0))
@@ -167,6 +168,40 @@ def _taken(rows: PlanRows, review: Use, now: Use, order: list[str]) -> Iterable[
             "lost_accelerator_days": Decimal(days),
             "sentence": _taken_sentence(rows, kind, by, loss),
         }
+
+
+def _elsewhere(rows: PlanRows, place: Placement) -> Iterable[Row]:
+    """A run that goes on in another network domain of its pool: one interruption, and for whom."""
+    now = next((each for each in rows.plan.solution.placements if each.key == place.key), None)
+    if now is None or now.domain == place.domain:
+        return
+    loss = interruption_loss(
+        accelerators=place.accelerators,
+        checkpoint_hours=rows.experiments[place.key]["checkpoint_hours"],
+        restart_hours=rows.plan.policy.restart_hours,
+    )
+    there = {
+        each.key: each.accelerators
+        for each in rows.plan.solution.placements
+        if (each.pool, each.domain) == (place.pool, place.domain) and each.key != place.key
+        if each.start < place.start.plus(place.weeks) and place.start < each.start.plus(each.weeks)
+        if each.key not in rows.runs or not rows.runs[each.key].is_pinned
+    }
+    by = _most(there) if there else ""
+    whom = f": {rows.experiments[by]['name']} ({by}) has its room" if by else ""
+    yield {
+        **rows.request_columns(place.key),
+        "is_taken": True,
+        "pool_key": place.pool,
+        "week": place.start.key,
+        "accelerators": place.accelerators,
+        "for_kind": "experiment" if by else "supply",
+        "for_key": by,
+        "notice_days": rows.plan.policy.recall_notice_days,
+        "lost_accelerator_days": None if loss is None else to_decimal(loss),
+        "sentence": f"It runs and moves from network domain {place.domain} to {now.domain} of "
+        f"{rows.pools[place.pool].get('name', place.pool)} from {_week(rows, place.start)}{whom}; one interruption is lost.",
+    }
 
 
 def _cells(place: Placement) -> tuple[str, str, Week, int, int]:

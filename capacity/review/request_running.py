@@ -36,6 +36,12 @@ def running_words(request: Experiment, placed: Sequence[Row], unplaced: Sequence
             f"It runs; the plan recalls it in the week of {week(until, year=today.year)}, {lost} before its end: the "
             "preemption ledger says for whom."
         )
+    domain = next((str(row["domain_key"]) for row in placed if row["domain_key"]), "")
+    if domain and request.domain_key and domain != request.domain_key and not in_parts:
+        return (
+            f"It runs in {request.domain_key}; the plan moves it to {domain} of its pool: the preemption ledger says for "
+            "whom."
+        )
     return KEPT_WHILE_FREE
 
 

@@ -238,6 +238,20 @@ def test_work_that_runs_on_for_some_weeks_loses_the_others_alone() -> None:
     assert [row["is_taken"] for row in preemption_rows(kept)] == [False]
 
 
+def test_work_that_runs_on_in_another_domain_is_told_with_the_interruption_it_costs() -> None:
+    at = lambda key, domain, count: Placement(key, "h100", domain, FIRST, 4, count)  # noqa: E731
+    rows = plan(at("e3", "b", 64), at("e1", "a", 100), requests=runs_since_w46(domain_key="a"))
+    _, moved = preemption_rows(rows)
+    # 64 × (4 ÷ 2 + 0.5) ÷ 24
+    assert (moved["for_key"], moved["notice_days"], round(moved["lost_accelerator_days"], 2)) == ("e1", 7, D("6.67"))
+    assert moved["sentence"] == (
+        "It runs and moves from network domain a to b of H100 US from 23 Nov: Run e1 (e1) has its room; one interruption "
+        "is lost."
+    )
+    stays = plan(at("e3", "a", 64), requests=runs_since_w46(domain_key="a"))
+    assert [row["is_taken"] for row in preemption_rows(stays)] == [False]
+
+
 def test_serving_that_has_the_room_of_work_that_runs_is_named_as_such() -> None:
     (row,) = preemption_rows(plan(requests=runs_since_w46()))
     assert (row["for_kind"], row["for_key"]) == ("serving", "")

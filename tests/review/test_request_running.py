@@ -16,13 +16,21 @@ def request(**more: Any) -> Experiment:
     return Experiment(**{"started_date": date(2026, 11, 11), "weeks": 10, "preemptible": True, **more})
 
 
-def place(weeks: int) -> dict[str, Any]:
-    return {"start_week": "2026-W46", "weeks": weeks}
+def place(weeks: int, domain: str = "a") -> dict[str, Any]:
+    return {"start_week": "2026-W46", "weeks": weeks, "domain_key": domain}
 
 
 def test_a_run_that_keeps_its_weeks_says_so_and_while_what() -> None:
     assert running_words(request(), [place(10)], [], today=TODAY) == KEPT_WHILE_FREE
     assert running_words(request(preemptible=False), [place(10)], [], today=TODAY) == KEPT
+
+
+def test_a_run_that_goes_on_in_another_domain_says_where() -> None:
+    here = request(domain_key="a")
+    assert running_words(here, [place(10)], [], today=TODAY) == KEPT_WHILE_FREE
+    assert running_words(here, [place(10, "b")], [], today=TODAY) == (
+        "It runs in a; the plan moves it to b of its pool: the preemption ledger says for whom."
+    )
 
 
 def test_a_recall_says_from_when_and_how_much_is_lost() -> None:
