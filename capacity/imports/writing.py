@@ -164,9 +164,8 @@ class TableWriter:
         if found is not None and self._may_not_touch(row, owner):
             return None
         pointers = self._resolve(row, before or {})
-        if found is None and (self._lacks_something(row, columns) | self._is_reserved(row)):
-            return None
-        if row.broken or pointers is None:
+        is_reserved = found is None and self._is_reserved(row)
+        if row.broken or pointers is None or (found is None and self._lacks_something(row, columns)) or is_reserved:
             return None
         instance = found if found is not None else self.table.model()
         present = [name for name in self.table.plain_columns if name in row.values]
