@@ -20,6 +20,7 @@ from capacity.lib.units import SECONDS_PER_WEEK, TOKENS_PER_MILLION, exact
 from workloads.domain.classes import ServingClass, ServingLoad, TrafficLoad, build_class
 from workloads.domain.forecasts import Band, ForecastStep, forecast_by_week, planned_source
 from workloads.domain.serving import Profile, SpareRule, Traffic
+from workloads.promises import kept_as, promises_by_key
 from workloads.running import planned_as, run_of
 
 Row = Mapping[str, Any]
@@ -334,11 +335,12 @@ def experiment_requests(
 ) -> list[Experiment]:
     """Experiment rows as the engine takes them. Pools: those of an acceptable type, narrowed to the named ones.
 
-    What runs is pinned, or has the weeks left to it where it is preemptible (running.py). weights: of their
+    What runs is pinned, or has the weeks left to it where it is preemptible (running.py); a start that the last held
+    review promised is pinned while it is asked for (promises.py). weights: of their
     accelerator-weeks by request (request_weights.py); 1 where none is given.
     """
     priority_tiers = set(policy.tiers)
-    slowest = _slowest_links(tables)
+    slowest, promised = _slowest_links(tables), promises_by_key(tables)
     found = []
     for row in tables["experiments"]:
         pools = tuple(
@@ -369,10 +371,19 @@ def experiment_requests(
             weight=(weights or {}).get(row["key"], Decimal(1)),
         )
         run = run_of(row, as_of=as_of, horizon=horizon)
-        planned = request if run is None else planned_as(run, request)
+        if run is None:
+            promise = promised.get(row["key"])
+            domains = domains_of(tables, promise.pool) if promise else ()
+            planned: Experiment | None = kept_as(promise, request, row, domains=domains)
+        else:
+            planned = planned_as(run, request)
         if planned is not None:
             found.append(planned)
     return found
+
+
+def domains_of(tables: Rows, pool: str) -> list[str]:
+    return [row["key"] for row in tables["network_domains"] if row["pool"] == pool]
 
 
 def _slowest_links(tables: Rows) -> dict[str, Decimal | None]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from capacity.imports.rows import Row
 from workloads import usage_inputs
+from workloads.promises import TABLE
 from workloads.team_hours import team_hours, waiting_since
 from workloads.throttled import throttled_week_rows
 
@@ -29,6 +30,8 @@ DERIVED_COLUMNS: dict[str, Mapping[str, Read]] = {
     "usage_classes": usage_inputs.CLASS_COLUMNS,
     "granted_hours": usage_inputs.GRANTED_COLUMNS,
     "forecast_vintages": usage_inputs.VINTAGE_COLUMNS,
+    # Read by whoever knows the reviews (promises.py).
+    TABLE: {},
 }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from capacity.allocation.models import RunPlacement
+from capacity.allocation.models import RunDocument, RunPlacement
 from capacity.decisions import selectors as decisions
 from capacity.decisions.policy import Policy, policy_in_force
 from capacity.imports.models import InputsVersion
@@ -20,6 +20,7 @@ from capacity.lib.canonical import canonical_json
 from capacity.lib.horizon import Horizon, Week
 from capacity.review.models import Review
 from contracts import selectors as contracts
+from workloads import promises
 from workloads import selectors as workloads
 
 HORIZON_WEEKS = 104
@@ -86,13 +87,22 @@ def read_inputs(*, as_of: date) -> Inputs:
     }
     last = Review.objects.order_by("-week").values_list("week", "run_id").first()
     current = Week.containing(as_of)
+    first = current if last is None else max(current, Week.parse(last[0]).plus(1))
+    previous = [] if last is None else _placements(last[1])
+    tables[promises.TABLE] = [] if last is None else _promised(*last, previous, as_of=as_of, first=first)
     return Inputs(
         version=InputsVersion.objects.get(id=1).version,
         as_of=as_of,
-        first_week=current if last is None else max(current, Week.parse(last[0]).plus(1)),
+        first_week=first,
         tables=tables,
-        previous=[] if last is None else _placements(last[1]),
+        previous=previous,
     )
+
+
+def _promised(week: str, run_id: int, placed: list[Row], *, as_of: date, first: Week) -> list[Row]:
+    """The starts that the held review of that week promised and that this plan keeps."""
+    asked = RunDocument.objects.filter(run_id=run_id).values_list("inputs__tables__experiments", flat=True).first()
+    return promises.promised_rows(review=week, placed=placed, asked=asked or [], as_of=as_of, first=first)
 
 
 def _placements(run_id: int) -> list[Row]:

@@ -16,6 +16,7 @@ from capacity.lib.units import exact
 from capacity.review.cards import is_choice, missing_justification, missing_on_card
 from capacity.review.map_use_rows import MAP_WEEKS, Use
 from capacity.review.plan_rows import PlanRows
+from capacity.review.promise_rows import blocking_words, promise_issues, unkept_issue
 from capacity.review.reasons import change_row, engine_issue, reason_sentence, recalled, warning_issue, without_pools
 from capacity.review.running_rows import overdue_issues
 from contracts.inputs import ContractInForce
@@ -118,7 +119,7 @@ def unplaced_rows(rows: PlanRows) -> list[Row]:
 def _reason(rows: PlanRows, each: Unplaced) -> Row:
     """Reason and sentence. The plan only knows that there is no pool; why not stands in the request."""
     if each.reason != "region":
-        sentence = reason_sentence(each)
+        sentence = reason_sentence(each, blocking_words(rows, each))
         return {"reason": each.reason, "sentence": recalled(sentence) if each.key in rows.runs else sentence}
     reason, sentence = without_pools(request=rows.experiments[each.key], pools=rows.tables["pools"])
     return {"reason": reason, "sentence": sentence}
@@ -167,8 +168,11 @@ def issue_rows(rows: PlanRows, *, contracts: Sequence[ContractInForce] | None = 
                     "sentence": f"Pool {row['key']} has no network domain, so it can hold no lot.",
                 }
             )
-    found += [*_currencies(rows), *_waivers(rows), *overdue_issues(rows)]
-    found += [engine_issue(issue) for issue in rows.plan.solution.issues]
+    found += [*_currencies(rows), *_waivers(rows), *overdue_issues(rows), *promise_issues(rows)]
+    found += [
+        unkept_issue(rows, issue) if issue.key in rows.promises else engine_issue(issue)
+        for issue in rows.plan.solution.issues
+    ]
     found += [warning_issue(warning) for warning in rows.plan.solution.warnings]
     unique = {(row["code"], row["subject"], row["sentence"]): row for row in found}
     return [unique[key] for key in sorted(unique)]

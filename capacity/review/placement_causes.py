@@ -1,9 +1,9 @@
 """Why a request stands elsewhere than in the last frozen review: the cause that the rows of both plans name. Pure.
 
-Looked for in one order (methods: Moved since last week): it runs; its own row changed; a decision weighs it; its pool
-is gone; in the weeks it had there is less supply than would hold it, somebody else in its place, more serving or a
-larger floor; in the weeks it has now there is more supply, somebody gone, less serving. Where the rows name none: the
-input changes.
+Looked for in one order (methods: Moved since last week): it runs or starts as promised; its own row changed; a decision
+weighs it; its pool is gone; in the weeks it had there is less supply than would hold it, somebody else in its place,
+more serving or a larger floor; in the weeks it has now there is more supply, somebody gone, less serving. Where the rows
+name none: the input changes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from capacity.lib.figures import counted, thousands
 from capacity.lib.horizon import Week
 from capacity.review.cause_words import event_words, week_words
 from capacity.review.input_changes import column_label
+from workloads.promises import promises_by_key
 from workloads.request_weights import overrides_on
 
 Row = Mapping[str, Any]
@@ -126,6 +127,7 @@ class Causes:
         self.preemptible = {row["key"]: bool(row.get("preemptible")) for row in asked}
         placed = {row["experiment_key"] for row in after.get("placements", ()) if row["is_running"]}
         self.pinned = {key for key in placed if not self.preemptible.get(key)}
+        self.promised = _promised(documents[1], after)
         self.yielding = {row["key"] for row in asked if row.get("state") == "running" and row.get("preemptible")}
         pools = (row for document in documents for row in document.get("tables", {}).get("pools", ()))
         self.pools = {row["key"]: row.get("name") or row["key"] for row in pools}
@@ -154,6 +156,8 @@ class Causes:
     def _own(self, key: str) -> str:
         if key in self.pinned:
             return "it is running now, and stays where it runs"
+        if key in self.promised:
+            return f"it starts where {self.promised[key]} promised"
         line = self._line("experiments", key)
         if line is not None and line["kind"] == "added" and key not in self.was_unplaced:
             return "it is a new request"
@@ -393,6 +397,15 @@ def _in_force(document: Mapping[str, Any]) -> dict[str, tuple[str, Decimal]]:
     typed = [{**row, **{name: date.fromisoformat(str(row[name])) for name in dates}} for row in rows]
     found = overrides_on(tables={"priority_overrides": typed}, day=date.fromisoformat(str(document["as_of"])))
     return {key: (row["key"], Decimal(str(row["weight"]))) for key, row in found.items()}
+
+
+def _promised(document: Mapping[str, Any], after: Mapping[str, Sequence[Row]]) -> dict[str, str]:
+    """Request → the review that promised the start it has in the plan after, in words."""
+    if not document.get("as_of"):
+        return {}
+    promises, year = promises_by_key(document.get("tables", {})), date.fromisoformat(str(document["as_of"])).year
+    rows = {row["experiment_key"]: row for row in after.get("placements", ()) if not row["is_running"]}
+    return {key: each.by(year) for key, each in promises.items() if key in rows and each.is_of(rows[key])}
 
 
 def _in_time(cell: Cell) -> tuple[Any, str]:

@@ -13,6 +13,7 @@ from capacity.lib.money import exact_context
 from capacity.lib.units import HOURS_PER_WEEK
 from capacity.review.plan_pools import PoolRows
 from capacity.review.plan_serving import ZERO, Row
+from workloads.promises import Promise, promises_by_key
 from workloads.running import Run, runs_by_key
 
 
@@ -34,6 +35,14 @@ class PlanRows(PoolRows):
         """What runs, by request."""
         inputs = self.plan.inputs
         return runs_by_key(self.experiments.values(), as_of=inputs.as_of, horizon=self.horizon)
+
+    @cached_property
+    def promises(self) -> dict[str, Promise]:
+        """What the plan keeps, or cannot keep, of the starts that the last held review promised, by request."""
+        pinned = {
+            each.key for each in self.plan.problem.experiments if each.pinned is not None and each.pinned.promised
+        }
+        return {key: promise for key, promise in promises_by_key(self.tables).items() if key in pinned}
 
     @cached_property
     def told_placements(self) -> list[Placement]:

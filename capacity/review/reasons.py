@@ -33,9 +33,12 @@ _REASON = {
 }
 
 
-def reason_sentence(unplaced: Unplaced) -> str:
-    """Why, when, how many: "Committed serving holds the accelerators: 124 of 128 are free in 2026-W50, short by 4."."""
-    text = _REASON.get(unplaced.reason, unplaced.reason.replace("_", " "))
+def reason_sentence(unplaced: Unplaced, why: str = "") -> str:
+    """Why, when, how many: "Committed serving holds the accelerators: 124 of 128 are free in 2026-W50, short by 4.".
+
+    why: in the place of the reason's own words, where more is known.
+    """
+    text = why or _REASON.get(unplaced.reason, unplaced.reason.replace("_", " "))
     if unplaced.needed is not None and unplaced.free is not None:
         text += f": {thousands(unplaced.free)} of {thousands(unplaced.needed)} accelerators are free"
         if unplaced.week is not None:

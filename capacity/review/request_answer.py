@@ -15,7 +15,7 @@ from typing import Any
 
 from capacity.access.models import User
 from capacity.access.visibility import Viewer, see_row
-from capacity.allocation.domain.ask_request import FLOOR, Holder, NoPlace, RequestAnswer
+from capacity.allocation.domain.ask_request import FLOOR, RUN, Holder, NoPlace, RequestAnswer
 from capacity.allocation.domain.problem import Experiment as AskedExperiment
 from capacity.allocation.domain.problem import Placement
 from capacity.allocation.models import WhatIf
@@ -35,6 +35,7 @@ from workloads.demand import experiment_requests
 from workloads.domain.request_form import unused_key
 from workloads.domain.requests import request_cost
 from workloads.models import Experiment as Request
+from workloads.promises import promises_by_key
 from workloads.request_moves import RequestError, RequestRefused
 
 Document = dict[str, Any]
@@ -233,7 +234,16 @@ def _holder(room: RequestRoom, holder: Holder) -> Document:
         "key": holder.key,
         "name": (room.floor_names if holder.kind == FLOOR else room.request_names).get(holder.key, holder.key),
         "accelerators": holder.accelerators,
+        "promised": _promised(room, holder),
     }
+
+
+def _promised(room: RequestRoom, holder: Holder) -> str:
+    """Whose promise keeps the place of a start that is still to come: "the review of 16 Nov", or ""."""
+    request = room.plan.requests.get(holder.key) if holder.kind == RUN else None
+    if request is None or request.pinned is None or not request.pinned.promised:
+        return ""
+    return promises_by_key(room.inputs.tables)[holder.key].by(room.inputs.as_of.year)
 
 
 def _change(asked: Asked, change: Mapping[str, Any], instead_of: str) -> Document | None:

@@ -135,12 +135,13 @@ def page_context(
     moved: Mapping[str, Any] | None = None,
     names: Mapping[str, str] | None = None,
     labels: Sequence[ContractLabel] = (),
+    promised: str = "",
 ) -> dict[str, Any]:
     """Everything requests/request.html shows. live: what the plan says now, where it is not in it.
 
     labels: of every contract, because a typed reason may name one.
 
-    moved: request_moved's; names: of pools and accelerator types by key.
+    promised: who promised its start, in words. moved: request_moved's; names: of pools and accelerator types by key.
     """
     names = names or {}
     pill, words = standing_of(state=request.state, is_placed=bool(placed))
@@ -155,7 +156,8 @@ def page_context(
         "state": words,
         "verdict": (
             f"{words}.",
-            f"{_waits(request, placed, unplaced, now.date())} {_last_word(viewer, request, moves, now, labels)}".strip(),
+            f"{_waits(request, placed, unplaced, now.date(), promised)} "
+            f"{_last_word(viewer, request, moves, now, labels)}".strip(),
         ),
         "is_final": request.state in FINAL,
         "asks": _asks(viewer, request, now.year, names),
@@ -233,13 +235,14 @@ def operation_words(counted_by: Mapping[str, Decimal | None]) -> list[tuple[str,
 # --- parts --------------------------------------------------------------------------------------------------------
 
 
-def _waits(request: Experiment, placed: Sequence[Row], unplaced: Sequence[Row], today: date) -> str:
+def _waits(request: Experiment, placed: Sequence[Row], unplaced: Sequence[Row], today: date, promised: str = "") -> str:
     if request.state == "running":
         return running_words(request, placed, unplaced, today=today)
     if request.state != "approved":
         return _WAITS[request.state]
     if placed:
-        return "The plan has a place for it."
+        kept = f", promised by {promised}: the plan keeps that start" if promised else ""
+        return f"The plan has a place for it{kept}."
     return str(_unplaced(unplaced[0], today.year)["sentence"]) if unplaced else "The next plan looks for a place."
 
 

@@ -77,7 +77,8 @@ def _holder(row: Document) -> str:
         return f"{size} are with serving"
     if row["kind"] == ask_request.FLOOR:
         return f"{size} are kept by the floor {row['name']}"
-    return f"{size} are with {row['name']} ({row['key']})"
+    promised = f", promised by {row['promised']}" if row.get("promised") else ""
+    return f"{size} are with {row['name']} ({row['key']}{promised})"
 
 
 def ahead_words(document: Document) -> list[str]:

@@ -19,6 +19,7 @@ from capacity.access.models import User
 from capacity.access.roles import Role
 from capacity.access.viewer import deny, may_do, requires, requires_by_method, viewer_of
 from capacity.access.visibility import ContractLabel, Viewer
+from capacity.allocation.models import RunDocument
 from capacity.allocation.what_ifs import TooManyWaiting
 from capacity.imports.record_words import row_url
 from capacity.imports.rows import cell_text
@@ -67,6 +68,7 @@ from capacity.review.what_if_asking import NoRun, asked_run_id
 from workloads.domain.request_workflow import PLANNED, STATE_NAMES
 from workloads.domain.requests import RequestError as OperationsError
 from workloads.models import Experiment
+from workloads.promises import TABLE, promises_by_key
 from workloads.request_moves import (
     Mover,
     Replaced,
@@ -308,12 +310,22 @@ def _page(request: HttpRequest, key: str, *, problem: Problem | None = None, sta
         moved=_moved(viewer, chosen, found, placed, names, labels, now.year),
         names=names,
         labels=labels,
+        promised=_promised(chosen, found, placed, now.year),
     )
     context |= {"run_line": run_line(chosen, now=now) if chosen.run is not None else None}
     context |= _standing(viewer, chosen, key, now.year)
     context["edit_url"] = row_url(tables()["experiments"], (key,), "data-edit")
     context["may_submit"] = may_do(request, "requests.submit")
     return render(request, "requests/request.html", context, status=status)
+
+
+def _promised(chosen: ChosenRun, found: Experiment, placed: Sequence[Row], year: int) -> str:
+    """Which held review promised the start that it has in the plan shown, in words, or "". One query where it may."""
+    if found.state != "approved" or len(placed) != 1:
+        return ""
+    rows = RunDocument.objects.filter(run_id=chosen.run_id).values_list("inputs__tables__promised_starts", flat=True)
+    promise = promises_by_key({TABLE: rows.first() or []}).get(found.key)
+    return promise.by(year) if promise is not None and promise.is_of(placed[0]) else ""
 
 
 def _standing(viewer: Viewer, chosen: ChosenRun, key: str, year: int) -> dict[str, Any]:

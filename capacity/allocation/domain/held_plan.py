@@ -33,12 +33,13 @@ class Held:
         self._to_try += [key for key in self._order(self._changed_keys) if key not in self._was]
 
     def _order(self, keys: Iterable[str]) -> list[str]:
-        """Pinned work first, then by tier and key; requests that are gone come last."""
+        """What runs and is pinned first, then what is promised, then by tier and key; requests that are gone come last."""
         last = len(self._tier_of)
 
-        def rank(key: str) -> tuple[bool, int, str]:
+        def rank(key: str) -> tuple[int, int, str]:
             request = self._requests.get(key)
-            return (request is None or request.pinned is None, self._tier_of[request.tier] if request else last, key)
+            pin = request.pinned if request else None
+            return (2 if pin is None else int(pin.promised), self._tier_of[request.tier] if request else last, key)
 
         return sorted(keys, key=rank)
 

@@ -1,4 +1,5 @@
-"""Work that already runs, and starts already promised: placed first, in tier and key order.
+"""Work that already runs, and starts already promised: placed first, what runs before what is promised, in tier
+and key order.
 
 What belongs here: which pins fit together on supply and floors, and the issue for each that does not.
 """
@@ -15,17 +16,25 @@ def place_pinned(arrays: Arrays) -> tuple[Plan, list[Issue]]:
     use = ExperimentUse(arrays)
     gangs: dict[int, Column] = {}
     issues = []
-    order = sorted(range(len(arrays.experiments)), key=lambda e: (arrays.experiments[e].tier, e))
-    for e in order:
+    for e in _order(arrays):
         column = arrays.experiments[e].pinned
-        if column is None:
-            continue
+        assert column is not None
         if use.fits(column):
             use.add(column)
             gangs[e] = column
         else:
             issues.append(_pin_issue(arrays, use, column))
     return Plan(gangs=gangs), issues
+
+
+def _order(arrays: Arrays) -> list[int]:
+    """Pinned experiments, what runs first, then by tier and key."""
+    ranks = [
+        (request.pinned.promised, arrays.experiments[e].tier, e)
+        for e, request in enumerate(arrays.problem.experiments)
+        if request.pinned is not None
+    ]
+    return [e for _, _, e in sorted(ranks)]
 
 
 def _pin_issue(arrays: Arrays, use: ExperimentUse, column: Column) -> Issue:

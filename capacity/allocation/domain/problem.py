@@ -104,11 +104,15 @@ class ExperimentOption:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A placement that is already decided. domain None where the pool has no domains of its own."""
+    """A placement that is already decided. domain None where the pool has no domains of its own.
+
+    promised: a start that is not made yet; what runs is held before it.
+    """
 
     pool: str
     domain: str | None
     start: Week
+    promised: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,8 +259,9 @@ def _read_pin(value: Any, path: str, errors: Errors) -> Pin | None:
     row = ObjectReader(value=value, path=path, errors=errors)
     pool, start = row.take("pool", reading.key), row.take("start", reading.week)
     domain = row.take("domain", reading.or_null(reading.key))
+    promised = bool(row.take("promised", reading.boolean, False))
     row.close()
-    return Pin(pool=pool, domain=domain, start=start) if pool is not None and start is not None else None
+    return Pin(pool, domain, start, promised) if pool is not None and start is not None else None
 
 
 def _read_placement(value: Any, path: str, errors: Errors) -> Placement | None:

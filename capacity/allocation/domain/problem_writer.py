@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from capacity.allocation.domain.problem import Experiment, Pool, Problem, Quantity, ServingDemand, canonical
+from capacity.allocation.domain.problem import Experiment, Pin, Pool, Problem, Quantity, ServingDemand, canonical
 
 FORM_VERSION = 1
 
@@ -110,10 +110,13 @@ def _experiment(experiment: Experiment) -> dict[str, Any]:
         "preemptible": experiment.preemptible,
         "divisible": experiment.divisible,
         "weight": _number(experiment.weight),
-        "pinned": None
-        if pin is None
-        else {"pool": pin.pool, "domain": pin.domain, "start": pin.start.monday.isoformat()},
+        "pinned": None if pin is None else _pin(pin),
     }
+
+
+def _pin(pin: Pin) -> dict[str, Any]:
+    place = {"pool": pin.pool, "domain": pin.domain, "start": pin.start.monday.isoformat()}
+    return {**place, "promised": True} if pin.promised else place
 
 
 def _options(experiment: Experiment) -> dict[str, Any]:

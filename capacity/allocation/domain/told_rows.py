@@ -92,12 +92,11 @@ def _floor_issues(problem: Problem) -> Iterator[Issue]:
 
 
 def _pin_issues(problem: Problem) -> Iterator[Issue]:
-    """Pins are held by tier and key; one that finds no room left by those before it is an issue."""
+    """Pins are held, what runs first, by tier and key; one that finds no room left by those before it is an issue."""
     room = _Room(problem)
-    pinned = [row for row in problem.experiments if row.pinned is not None]
-    for row in sorted(pinned, key=lambda row: (problem.tiers.index(row.tier), row.key)):
-        pin = row.pinned
-        assert pin is not None
+    pinned = [(row.pinned, row) for row in problem.experiments if row.pinned is not None]
+    order = sorted(pinned, key=lambda each: (each[0].promised, problem.tiers.index(each[1].tier), each[1].key))
+    for pin, row in order:
         option = next(option for option in row.options if pin.pool in option.pools)
         weeks = [week for week in map(pin.start.plus, range(option.weeks)) if week in problem.horizon]
         free = [(room.free(row, (pin.pool, pin.domain, week)), week) for week in weeks]
