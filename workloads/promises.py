@@ -30,7 +30,12 @@ def promised_rows(
     counts in the first two weeks of the plan, [first, first + 2), or before them in a week that is not over. What ran
     already, may be preempted or comes in parts was promised nothing.
     """
-    gangs = {row["key"] for row in asked if row["state"] == "approved" and not (row["preemptible"] or row["divisible"])}
+    # Frozen rows may be older than a column.
+    gangs = {
+        row["key"]
+        for row in asked
+        if row.get("state") == "approved" and not (row.get("preemptible") or row.get("divisible"))
+    }
     earliest, end = min(first, Week.containing(as_of)), first.plus(WEEKS_KEPT)
     return [
         {
