@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand
 
+from capacity.lib.garbage import collect_rarely
 from capacity.lib.refused_file import RefusedFile
 from capacity.lib.whole_file import write_whole
 
@@ -41,6 +42,7 @@ class FileCommand(BaseCommand):
         parser.add_argument("--out", metavar=self.answers, help="where to write the answer (standard output)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        collect_rarely()
         source, out = options.pop("file"), options.pop("out")
         try:
             if out and _is_same_file(Path(source), Path(out)):

@@ -192,6 +192,7 @@ class AskMove(_Step):
         tags=[AREA],
     )
     def post(self, request: Request, key: str) -> Response:
+        _found(key)
         version = _version(fields_of_body(request, ("row_version",)))
         return answered(request, lambda: _asked(request, key, version))
 
@@ -209,6 +210,7 @@ class AcceptMove(_Step):
         tags=[AREA],
     )
     def post(self, request: Request, key: str) -> Response:
+        _found(key)
         body = fields_of_body(request, _ACCEPTED)
         _version(body)
         return answered(request, lambda: _accepted(request, key, body))
@@ -227,6 +229,7 @@ class EndMove(_Step):
         tags=[AREA],
     )
     def post(self, request: Request, key: str) -> Response:
+        _found(key)
         body = fields_of_body(request, ("row_version", "to"))
         version = _version(body)
         return answered(request, lambda: _ended(request, key, version, body["to"]))
@@ -236,7 +239,6 @@ class EndMove(_Step):
 
 
 def _asked(request: Request, key: str, version: int) -> Answer:
-    _found(key)
     with _refusing():
         ask_move(key=key, row_version=version, run_id=asked_run_id(""), by=_stepper(request))
     body = _whole_row(request, _found(key))
@@ -244,7 +246,6 @@ def _asked(request: Request, key: str, version: int) -> Answer:
 
 
 def _accepted(request: Request, key: str, body: dict[str, str]) -> Answer:
-    _found(key)
     weeks = list(open_weeks())
     sent = request.headers.get("Idempotency-Key", "") or uuid4().hex
     once = sha256(f"{key}:{sent}".encode()).hexdigest()[:40]
@@ -269,7 +270,6 @@ def _accepted(request: Request, key: str, body: dict[str, str]) -> Answer:
 
 
 def _ended(request: Request, key: str, version: int, target: str) -> Answer:
-    _found(key)
     with _refusing():
         end_move(key=key, row_version=version, target=target, by=_stepper(request))
     return Answer(status=200, body=_whole_row(request, _found(key)))

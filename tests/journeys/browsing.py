@@ -40,6 +40,7 @@ SAME_KIND = 3
 _ROW = re.compile(r"/(?:[A-Z]+-\d+|[a-z0-9]+-[a-z0-9]+|\d{4}-W\d\d|\d+)/")
 _COUNT = "html => new DOMParser().parseFromString(html, 'text/html').querySelectorAll('*').length"
 _SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+_ALL_ANSWERED = "() => document.querySelector('.htmx-request') === null"
 # Charts are drawn again in the first frame after a change of width; the second comes after it.
 _DRAWN_AGAIN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 # Kinds of elements in their places: what an accessibility rule looks at, without the texts.
@@ -82,6 +83,8 @@ class Visit:
         return self
 
     def go(self, path: str, *, status: int = 200) -> Response:
+        # A question under way is answered before the page is left: the library calls what it gives up an error.
+        self.page.wait_for_function(_ALL_ANSWERED)
         self.refused = status if status >= 400 else 0
         answer = self.page.goto(self.url + path)
         assert answer is not None and answer.status == status, f"{path}: {answer and answer.status}"

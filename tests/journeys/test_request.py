@@ -86,7 +86,7 @@ def rows_called(visitor: Visit, path: str, name: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def no_power(chair: Visit, place: dict[str, Any]) -> Iterator[str]:
-    """All of the pool is out of use while the request would lie there; afterwards it is as it was. Gives the pool's key."""
+    """All of the pool is out of use while the request would lie there; afterwards it is as it was. Gives the pool's name."""
     token = next(each["value"] for each in chair.context.cookies() if each["name"] == "csrftoken")
     headers = {"X-CSRFToken": token, "Referer": f"{chair.url}/"}
     api, pool, start = f"{chair.url}/api/v1", place["pool_key"], Week.parse(place["start_week"])
@@ -103,7 +103,7 @@ def no_power(chair: Visit, place: dict[str, Any]) -> Iterator[str]:
     added = chair.context.request.post(f"{api}/outages/", data=row, headers=headers)
     assert added.status == 201, added.text()
     try:
-        yield pool
+        yield str(chair.context.request.get(f"{api}/pools/{pool}/").json()["name"])
     finally:
         assert chair.context.request.delete(f"{api}/outages/{OUTAGE}/", headers=headers).status == 204
 
@@ -154,7 +154,7 @@ def test_a_request_that_does_not_fit_becomes_one_that_does_and_is_scheduled(
         told = page.locator("#moved")
         expect(told).to_contain_text(re.compile(r"It (lay|had its place) "))
         expect(told).to_contain_text(
-            re.compile(f"Why: {pool} has [\\d,]+ fewer in the week of .*outage {OUTAGE} added")
+            re.compile(f"Why: {re.escape(pool)} has [\\d,]+ fewer in the week of .*outage {OUTAGE} added")
         )
         assert checks.faults(research, research.go(f"/requests/{key}/"), route="request") == []
         research.go("/requests/")

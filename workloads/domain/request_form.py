@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 from capacity.lib.horizon import Week
@@ -110,17 +110,13 @@ def adopted(cells: Mapping[str, str], change: Mapping[str, object]) -> dict[str,
     return found
 
 
-def end_of(start: date, weeks: int) -> date:
-    """The first day on which it no longer runs."""
-    return start + timedelta(weeks=weeks)
-
-
 def extension_window(*, started: date, weeks: int, today: date) -> tuple[date, date]:
-    """The first and last Monday on which an extension of a running request starts: the Monday on or after its end.
+    """The first and last Monday on which an extension of a running request starts: the Monday after its last week.
 
-    A run that is past its end goes on now: this week, or the next where this one is decided already.
+    The week in which it started is its first, as the plan holds it, so that no week lies between the two. A run that is
+    past its end goes on now: this week, or the next where this one is decided already.
     """
-    end, this_week = Week.starting_on_or_after(end_of(started, weeks)), Week.containing(today)
+    end, this_week = Week.containing(started).plus(weeks), Week.containing(today)
     if this_week < end:
         return end.monday, end.monday
     return this_week.monday, this_week.plus(1).monday

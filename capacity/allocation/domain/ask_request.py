@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,7 +33,7 @@ SERVING, FLOOR, RUN = "serving", "floor", "run"
 
 @dataclass(frozen=True, slots=True)
 class Displaced:
-    """Work of a lower tier that would no longer fit where the plan has it."""
+    """Work of a lower tier that would no longer fit where the plan has it; rows: what it would lose there."""
 
     key: str
     tier: str
@@ -173,10 +173,12 @@ class HeldRun:
             rooms.take(row, request)
         for key in sorted(lower, key=lambda key: (self._tier_of[self.requests[key].tier], key)):
             other = self.requests[key]
-            if any(rooms.blocked(row, other) for row in lower[key]):
-                yield Displaced(key, other.tier, lower[key])
-                continue
-            for row in lower[key]:
+            if not any(rooms.blocked(row, other) for row in lower[key]):
+                kept, lost = lower[key], ()
+            else:
+                kept, lost = _parted(rooms, other, lower[key])
+                yield Displaced(key, other.tier, lost)
+            for row in kept:
                 rooms.take(row, other)
 
     def _ahead(self, request: Experiment, placements: Mapping[str, Rows]) -> Iterator[Ahead]:
@@ -271,3 +273,20 @@ def _standing(rows: Rows, pool: str, domain: str | None, week: Week) -> int:
         for row in rows
         if row.start <= week < row.start.plus(row.weeks) and row.pool == pool and domain in (None, row.domain)
     )
+
+
+def _parted(rooms: Rooms, request: Experiment, placed: Rows) -> tuple[Rows, Rows]:
+    """(what the request keeps, what it loses): a gang that may also be shorter keeps its weeks until it is in the way."""
+    if request.divisible or len(placed) != 1:
+        return (), placed
+    row = placed[0]
+    shorter = {
+        option.weeks
+        for option in request.options
+        if option.weeks < row.weeks and option.accelerators == row.accelerators and row.pool in option.pools
+    }
+    for weeks in sorted(shorter, reverse=True):
+        kept = replace(row, weeks=weeks)
+        if rooms.blocked(kept, request) is None:
+            return (kept,), (replace(row, start=row.start.plus(weeks), weeks=row.weeks - weeks),)
+    return (), placed

@@ -87,6 +87,20 @@ def test_what_gives_way_is_lower_work_that_no_longer_fits_and_no_more() -> None:
     assert plan.answer(asks(3, tier="P0")).displaces == ()
 
 
+def test_a_run_that_may_be_recalled_loses_only_the_weeks_in_which_it_is_in_the_way() -> None:
+    """10 in each of 4 weeks, the run has 8 in all of them; 5 are asked for the third week: it keeps two weeks of four."""
+    lengths = tuple(ExperimentOption(pools=("west",), accelerators=8, weeks=weeks) for weeks in (4, 3, 2, 1))
+    given = as_problem(problem(allocatable=[10] * 4, requests=[request("run", 8, tier="P1")]))
+    run = replace(given.experiments[0], options=lengths)
+    plan = held(replace(given, experiments=(run,)))
+    third = FIRST.plus(2)
+    answer = plan.answer(asks(5, tier="P0", earliest_start=third, latest_start=third))
+    assert [(row.key, row.accelerator_weeks) for row in answer.displaces] == [("run", 16)]
+    assert [(row.start, row.weeks) for row in answer.displaces[0].rows] == [(third, 2)]
+    whole = plan.answer(asks(5, tier="P0"))
+    assert [(row.key, row.accelerator_weeks) for row in whole.displaces] == [("run", 32)]
+
+
 def test_asking_leaves_the_plan_as_it_was() -> None:
     plan = held(as_problem(problem(allocatable=[10], requests=[request("low", 6, tier="P1")])))
     before = plan.rooms.pool.copy()

@@ -47,8 +47,12 @@ def test_an_extension_starts_as_its_run_ends_and_now_where_it_is_past_its_end() 
     assert extension_window(**run, today=date(2026, 12, 6)) == (date(2026, 12, 7), date(2026, 12, 7))
     assert extension_window(**run, today=date(2026, 12, 7)) == (date(2026, 12, 7), date(2026, 12, 14))
     assert extension_window(**run, today=date(2026, 12, 31)) == (date(2026, 12, 28), date(2027, 1, 4))
+
+
+def test_an_extension_of_a_run_begun_in_mid_week_follows_the_weeks_the_plan_holds_for_it() -> None:
+    """Started Wed 25 Nov for 2 weeks: the plan holds those of 23 and 30 Nov, so the extension begins on 7 Dec."""
     mid_week = extension_window(started=date(2026, 11, 25), weeks=2, today=date(2026, 11, 26))
-    assert mid_week == (date(2026, 12, 14), date(2026, 12, 14))
+    assert mid_week == (date(2026, 12, 7), date(2026, 12, 7))
 
 
 def test_operations_by_time_and_by_tokens() -> None:
