@@ -174,7 +174,7 @@ class HeldRun:
         for key in sorted(lower, key=lambda key: (self._tier_of[self.requests[key].tier], key)):
             other = self.requests[key]
             if not any(rooms.blocked(row, other) for row in lower[key]):
-                kept, lost = lower[key], ()
+                kept: Rows = lower[key]
             else:
                 kept, lost = _parted(rooms, other, lower[key])
                 yield Displaced(key, other.tier, lost)
