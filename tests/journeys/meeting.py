@@ -55,8 +55,8 @@ def is_up_to_date(visit: Visit) -> bool:
     return visit.context.request.get(f"{visit.url}/plan/status/").text().find("strip-good") >= 0
 
 
-def wait_for_plan(visit: Visit) -> None:
-    wait_for(lambda: is_up_to_date(visit), seconds=PLAN_SECONDS, what="a plan that reads the latest inputs")
+def wait_for_plan(visit: Visit, *, seconds: float = PLAN_SECONDS) -> None:
+    wait_for(lambda: is_up_to_date(visit), seconds=seconds, what="a plan that reads the latest inputs")
 
 
 def wait_for_live_week(visit: Visit, week: str) -> None:
