@@ -16,7 +16,7 @@ from capacity.lib.marks import GanttBar, GanttRow
 from capacity.review.tables import Row
 
 TICKS = 12
-SECONDS_PER_WEEK = 7 * 86_400
+DAYS_PER_WEEK = 7
 # The purpose of a bar that is no placement of this plan.
 BEFORE = "before"
 
@@ -65,8 +65,8 @@ def placement_gantt(
                 bars=bars,
             )
         )
-    start = datetime.combine(first.monday, datetime.min.time(), tzinfo=UTC)
-    today = (now - start).total_seconds() / SECONDS_PER_WEEK
+    # In the middle of its day, so that a page is the same all day long.
+    today = ((now.astimezone(UTC).date() - first.monday).days + 0.5) / DAYS_PER_WEEK
     outlines = sum(bar.purpose == BEFORE for row in rows for bar in row.bars)
     return {
         "rows": rows,
