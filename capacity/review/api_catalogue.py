@@ -30,6 +30,9 @@ _WRITTEN = (
     Resource(slug="imports", title="Import batches", area="Files", view="imports.view", change="imports.use"),
     Resource(slug="proposals", title="Writes to be approved", area="Files", view="data.view"),
     Resource(slug="quotes", title="Quotes", area="Contracts", view="quotes.view", change="quotes.ask"),
+    Resource(
+        slug="moves", title="Moves to cheaper serving", area="Workloads", view="workloads.view", change="moves.propose"
+    ),
     Resource(slug="notices", title="Your notices", area="Meeting", view="notices.own", change="notices.own"),
     Resource(slug="what-ifs", title="What-ifs", area="Plan", view="scenario.view", change="scenario.ask"),
 )

@@ -64,7 +64,7 @@ _ACCEPTED = (
 RETRY_SECONDS = 2
 
 
-class MoveRow(serializers.Serializer):
+class ServingMoveRow(serializers.Serializer):
     """A move. Figures are null where they are not known or not yours to read.
 
     answer: of its what-if, "" before it is asked, else queued, running, done or failed. released: whole accelerators free
@@ -98,7 +98,7 @@ class MoveRow(serializers.Serializer):
     url = serializers.CharField()
 
 
-class OneMoveRow(MoveRow):
+class OneServingMoveRow(ServingMoveRow):
     """The same, with what failed or why its answer no longer speaks of it, and what came of it once it is done."""
 
     problem = serializers.CharField(allow_blank=True)
@@ -106,13 +106,13 @@ class OneMoveRow(MoveRow):
     realised_usd = serializers.JSONField(allow_null=True)
 
 
-class AskedMove(serializers.Serializer):
+class AskedServingMove(serializers.Serializer):
     """row_version: the move's, as you read it."""
 
     row_version = serializers.IntegerField()
 
 
-class AcceptedMove(AskedMove):
+class AcceptedServingMove(AskedServingMove):
     """What the decision says beyond the move. gate_reason: where its quality gate is not passed."""
 
     week = serializers.CharField(help_text="An open review's, 2026-W48.")
@@ -128,7 +128,7 @@ class AcceptedMove(AskedMove):
     review_back_date = serializers.DateField()
 
 
-class EndedMove(AskedMove):
+class EndedServingMove(AskedServingMove):
     """to: done or dropped."""
 
     to = serializers.ChoiceField(choices=("done", "dropped"))
@@ -138,13 +138,13 @@ class Moves(APIView):
     """All moves."""
 
     permission_classes = (PermitsByMethod(GET="workloads.view"),)
-    resource = "workload_moves"
+    resource = "moves"
     area = AREA
 
     @extend_schema(
         operation_id="moves_list",
         summary="Moves to cheaper serving, those still to decide first, with what each saves",
-        responses={200: MoveRow(many=True), **refusals(403)},
+        responses={200: ServingMoveRow(many=True), **refusals(403)},
         tags=[AREA],
     )
     def get(self, request: Request) -> Response:
@@ -158,13 +158,13 @@ class OneMove(APIView):
     """One move."""
 
     permission_classes = (PermitsByMethod(GET="workloads.view"),)
-    resource = "workload_moves"
+    resource = "moves"
     area = AREA
 
     @extend_schema(
         operation_id="moves_retrieve",
         summary="A move, the answer of its what-if, and what came of it",
-        responses={200: OneMoveRow, **refusals(403, 404)},
+        responses={200: OneServingMoveRow, **refusals(403, 404)},
         tags=[AREA],
     )
     def get(self, request: Request, key: str) -> Response:
@@ -175,7 +175,7 @@ class _Step(APIView):
     """Something done with one move."""
 
     parser_classes = (StrictJSONParser,)
-    resource = "workload_moves"
+    resource = "moves"
     area = AREA
 
 
@@ -187,8 +187,8 @@ class AskMove(_Step):
     @extend_schema(
         operation_id="moves_ask",
         summary="Put the move to the current plan as a what-if; read the move until its answer is done",
-        request=AskedMove,
-        responses={202: OneMoveRow, **refusals(400, 403, 404, 409, 422)},
+        request=AskedServingMove,
+        responses={202: OneServingMoveRow, **refusals(400, 403, 404, 409, 422)},
         tags=[AREA],
     )
     def post(self, request: Request, key: str) -> Response:
@@ -205,8 +205,8 @@ class AcceptMove(_Step):
     @extend_schema(
         operation_id="moves_accept",
         summary="Record the decision that accepts the move, with what its what-if released as its promise",
-        request=AcceptedMove,
-        responses={201: OneMoveRow, **refusals(400, 403, 404, 409, 422)},
+        request=AcceptedServingMove,
+        responses={201: OneServingMoveRow, **refusals(400, 403, 404, 409, 422)},
         tags=[AREA],
     )
     def post(self, request: Request, key: str) -> Response:
@@ -224,8 +224,8 @@ class EndMove(_Step):
     @extend_schema(
         operation_id="moves_end",
         summary="Say that the move is done, or drop it",
-        request=EndedMove,
-        responses={200: OneMoveRow, **refusals(400, 403, 404, 409, 422)},
+        request=EndedServingMove,
+        responses={200: OneServingMoveRow, **refusals(400, 403, 404, 409, 422)},
         tags=[AREA],
     )
     def post(self, request: Request, key: str) -> Response:

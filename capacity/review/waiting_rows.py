@@ -123,9 +123,12 @@ class WaitingRows:
     # --- queued -------------------------------------------------------------------------------------------------------
 
     def queued(self) -> Iterator[Row]:
+        """Requests without a place. A run that is recalled does not wait: it stops."""
         for each in sorted(self.rows.plan.solution.unplaced, key=lambda unplaced: unplaced.key):
             request = self.rows.requests[each.key]
-            if request.pinned is None and any(option.pools for option in request.options):
+            if each.key in self.rows.runs or request.pinned is not None:
+                continue
+            if any(option.pools for option in request.options):
                 yield from self._queued(request)
 
     def _queued(self, request: Experiment) -> Iterator[Row]:

@@ -20,6 +20,7 @@ from workloads.models import Workload
 FOLDERS = {
     "workloads/": "workloads",
     "workloads/moves/": "workload_moves",
+    "api/v1/moves/": "workload_moves",
     "requests/": "experiments",
     "contracts/": "contracts",
     "supply/": "pools",

@@ -70,6 +70,7 @@ def waiting(
             horizon=horizon,
             pools={"p": {"name": "Pool one"}},
             requests={one.key: one},
+            runs={},
             experiments={one.key: {"name": "Ablation"}},
             idle={(each.pool, each.week): each.accelerators for each in solution.idle},
             class_by_key={"m.interactive.any": serving},
@@ -90,6 +91,13 @@ def test_a_request_is_told_of_room_after_its_window() -> None:
         "Ablation (e-1) waits; in Pool one it could have 64 accelerators for 2 weeks from the week of 14 Dec. It may start "
         "until the week of 23 Nov: a later window would do."
     )
+
+
+def test_a_run_that_is_recalled_stops_and_waits_for_nothing() -> None:
+    found = waiting(request(64), supply=[32, 32, 32, 64, 64, 64, 64, 64])
+    assert list(found.queued())
+    found.rows.runs["e-1"] = SimpleNamespace()  # type: ignore[assignment]
+    assert list(found.queued()) == []
 
 
 def test_room_before_the_window_is_told_as_that() -> None:

@@ -114,7 +114,7 @@ def test_the_same_upload_under_one_key_makes_one_batch(api: Open) -> None:
     first, again = (chair.post("imports/", {"files": [FILE]}, Idempotency_Key="monday") for _ in range(2))
     assert first.json() == again.json()
     other = chair.post("imports/", {"files": [FILE], "note": "other"}, Idempotency_Key="monday")
-    assert codes(other) == [(None, "", "idempotency_key_reused")]
+    assert codes(other) == [(None, "Idempotency-Key", "idempotency_key_reused")]
 
 
 def test_templates_are_for_the_tables_one_keeps(api: Open) -> None:

@@ -75,7 +75,7 @@ def test_another_request_under_a_used_key_is_refused(api: Open) -> None:
     other_body = chair.post("teams/", {**TEAM, "key": "team-3"}, Idempotency_Key="k")
     other_place = chair.delete("teams/team-2/", Idempotency_Key="k")
     for answer in (other_body, other_place):
-        assert (answer.status_code, codes(answer)) == (422, [(None, "", "idempotency_key_reused")])
+        assert (answer.status_code, codes(answer)) == (422, [(None, "Idempotency-Key", "idempotency_key_reused")])
     assert Team.objects.count() == 2
 
 
