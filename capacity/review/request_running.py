@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from capacity.lib.figures import counted, day, week
 from capacity.lib.horizon import Week
 from capacity.review.tables import Row
+from capacity.review.words import with_mondays
 from workloads.models import Experiment
 
 KEPT = "It runs; the plan keeps its place."
@@ -26,7 +27,7 @@ def running_words(request: Experiment, placed: Sequence[Row], unplaced: Sequence
             "one week at a time."
         )
     if unplaced and not placed:
-        return str(unplaced[0]["sentence"])
+        return with_mondays(str(unplaced[0]["sentence"]), year=today.year)
     if not request.preemptible:
         return KEPT
     until = max((Week.parse(row["start_week"]).plus(row["weeks"]) for row in placed), default=end)

@@ -43,6 +43,13 @@ def test_a_recall_says_from_when_and_how_much_is_lost() -> None:
     assert (running_pill([], now), running_pill([place(7)], []), running_pill([], [])) == ("warn", "good", "good")
 
 
+def test_a_recall_writes_weeks_by_their_monday() -> None:
+    now = [{"sentence": "It runs and is recalled. Others hold them: 0 of 256 accelerators are free in 2026-W48."}]
+    assert running_words(request(), [], now, today=TODAY) == (
+        "It runs and is recalled. Others hold them: 0 of 256 accelerators are free in the week of 23 Nov."
+    )
+
+
 def test_a_run_past_its_end_says_what_to_do() -> None:
     late = request(started_date=date(2026, 9, 28), weeks=4, preemptible=False)
     assert running_words(late, [place(1)], [], today=TODAY) == (
